@@ -1,0 +1,68 @@
+#pragma once
+#include "schemas/blob.hpp"
+#include "schemas/commands.hpp"
+#include "schemas/raft_types.hpp"
+#include "schemas/records.hpp"
+#include "schemas/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+/// Plain values <-> Cap'n Proto. Each decode checks bounds and gives errc::corrupt on bad bytes.
+namespace muster::codec {
+
+blob encode(const object& row);
+result<object> decode_row(std::string_view bytes);
+
+blob encode(const command& c);
+result<command> decode_command(const blob& bytes);
+
+/// One log entry as kept on disk.
+blob encode(const raft::entry& e);
+result<raft::entry> decode_entry(std::string_view bytes);
+blob encode(const raft::hard_state& h);
+result<raft::hard_state> decode_hard_state(std::string_view bytes);
+blob encode(const raft::snapshot_meta& m);
+result<raft::snapshot_meta> decode_snapshot_meta(std::string_view bytes);
+
+/// First message of a session; says who speaks and what it can.
+struct hello {
+  std::uint32_t protocol_lowest = 1;
+  std::uint32_t protocol_highest = 1;
+  std::string cluster_uuid;
+  std::uint64_t epoch_counter = 0;
+  std::uint64_t epoch_random = 0;
+  member_id member;
+  incarnation started;
+  raft_term term;
+  std::uint32_t level = 1;
+  std::string version;
+  bool operator==(const hello&) const = default;
+};
+struct beat {
+  bool operator==(const beat&) const = default;
+};
+struct submit {
+  std::uint64_t tag = 0;
+  blob command;
+};
+struct submit_refused {
+  std::uint64_t tag = 0;
+  failure why;
+};
+struct operation_event {
+  std::string json;
+};
+using link_body =
+    std::variant<hello, beat, raft::message, submit, submit_refused, operation_event>;
+struct link_message {
+  std::uint64_t sequence = 0;
+  std::uint64_t deadline_ms = 0;
+  link_body body;
+};
+blob encode(const link_message& m);
+/// Payloads of the result share the owner of `bytes`: nothing is copied.
+result<link_message> decode_link_message(const blob& bytes);
+
+}  // namespace muster::codec

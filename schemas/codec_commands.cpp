@@ -1,0 +1,229 @@
+#include "schemas/codec.hpp"
+#include "schemas/codec_common.hpp"
+
+#include <schemas/commands.capnp.h>
+
+namespace muster::codec {
+
+namespace {
+
+using detail::text;
+using builder = wire::Command::Builder;
+using reader = wire::Command::Reader;
+
+void put(const row_key& key, wire::RowKey::Builder to) {
+  to.setTable(static_cast<std::uint8_t>(key.where));
+  to.setProject(key.project.value);
+  to.setId(key.id.value);
+}
+
+result<row_key> get(wire::RowKey::Reader from) {
+  auto where = detail::checked(from.getTable(), table::event);
+  if (!where) return where.error();
+  return row_key{*where, {from.getProject()}, {from.getId()}};
+}
+
+/// The row inside a command, which must be a T.
+template <class T>
+result<T> get_as(wire::Row::Reader from) {
+  auto row = detail::get(from);
+  if (!row) return row.error();
+  if (auto* value = std::get_if<T>(&*row)) return std::move(*value);
+  return fail(errc::corrupt, "a command holds a row of the wrong kind");
+}
+
+void put_body(const bootstrap& b, builder to) {
+  auto in = to.initBootstrap();
+  in.setUuid(text(b.uuid));
+  in.setEpochRandom(b.epoch_random);
+  detail::put(object{b.first}, in.initFirst());
+  in.setEnabled(b.enabled);
+  in.setClusterCertificate(text(b.cluster_certificate));
+}
+void put_body(const enable_cluster& b, builder to) {
+  auto in = to.initEnableCluster();
+  in.setName(text(b.name));
+  in.setAddress(text(b.address));
+  in.setCertificate(text(b.cluster_certificate));
+}
+void put_body(const create_object& b, builder to) { detail::put(b.value, to.initCreateObject()); }
+void put_body(const replace_object& b, builder to) {
+  auto in = to.initReplaceObject();
+  detail::put(b.value, in.initValue());
+  in.setExpected(b.expected.value);
+}
+void put_body(const erase_object& b, builder to) {
+  auto in = to.initEraseObject();
+  put(b.key, in.initKey());
+  in.setExpected(b.expected.value);
+}
+void put_body(const rename_object& b, builder to) {
+  auto in = to.initRenameObject();
+  put(b.key, in.initKey());
+  in.setName(text(b.name));
+}
+void put_body(const set_config& b, builder to) {
+  auto in = to.initSetConfig();
+  detail::put(b.changes, in.initChanges(static_cast<unsigned>(b.changes.size())));
+  in.setExpected(b.expected.value);
+}
+void put_body(const claim_token& b, builder to) {
+  auto in = to.initClaimToken();
+  in.setSecretHash(text(b.secret_hash));
+  in.setFingerprint(text(b.fingerprint));
+}
+void put_body(const redeem_token& b, builder to) {
+  auto in = to.initRedeemToken();
+  in.setSecretHash(text(b.secret_hash));
+  detail::put(object{b.value}, in.initValue());
+}
+void put_body(const join_member& b, builder to) {
+  auto in = to.initJoinMember();
+  in.setSecretHash(text(b.secret_hash));
+  detail::put(object{b.value}, in.initValue());
+}
+void put_body(const move_instance& b, builder to) {
+  auto in = to.initMoveInstance();
+  put(b.key, in.initKey());
+  in.setOwner(b.owner.value);
+}
+void put_body(const want_instance& b, builder to) {
+  auto in = to.initWantInstance();
+  put(b.key, in.initKey());
+  in.setWanted(static_cast<std::uint8_t>(b.wanted));
+  in.setAction(text(b.action));
+}
+void put_body(const report_instance& b, builder to) {
+  auto in = to.initReportInstance();
+  put(b.key, in.initKey());
+  in.setGeneration(b.generation);
+  in.setStatus(static_cast<std::uint8_t>(b.status));
+  in.setAction(text(b.action));
+}
+void put_body(const locate_image& b, builder to) {
+  auto in = to.initLocateImage();
+  put(b.key, in.initKey());
+  in.setMember(b.where.value);
+  in.setPresent(b.present);
+}
+void put_body(const expire_tokens&, builder to) { to.setExpireTokens(); }
+
+result<command_body> get_body(wire::Command::Bootstrap::Reader in) {
+  auto first = get_as<member>(in.getFirst());
+  if (!first) return first.error();
+  return command_body{bootstrap{text(in.getUuid()), in.getEpochRandom(), *std::move(first),
+                                in.getEnabled(), text(in.getClusterCertificate())}};
+}
+result<command_body> get_body(wire::Command::ReplaceObject::Reader in) {
+  auto value = detail::get(in.getValue());
+  if (!value) return value.error();
+  return command_body{replace_object{*std::move(value), {in.getExpected()}}};
+}
+result<command_body> get_body(wire::Command::EraseObject::Reader in) {
+  auto key = get(in.getKey());
+  if (!key) return key.error();
+  return command_body{erase_object{*key, {in.getExpected()}}};
+}
+result<command_body> get_body(wire::Command::RenameObject::Reader in) {
+  auto key = get(in.getKey());
+  if (!key) return key.error();
+  return command_body{rename_object{*key, text(in.getName())}};
+}
+result<command_body> get_body(wire::Command::RedeemToken::Reader in) {
+  auto value = get_as<certificate>(in.getValue());
+  if (!value) return value.error();
+  return command_body{redeem_token{text(in.getSecretHash()), *std::move(value)}};
+}
+result<command_body> get_body(wire::Command::JoinMember::Reader in) {
+  auto value = get_as<member>(in.getValue());
+  if (!value) return value.error();
+  return command_body{join_member{text(in.getSecretHash()), *std::move(value)}};
+}
+result<command_body> get_body(wire::Command::MoveInstance::Reader in) {
+  auto key = get(in.getKey());
+  if (!key) return key.error();
+  return command_body{move_instance{*key, {in.getOwner()}}};
+}
+result<command_body> get_body(wire::Command::WantInstance::Reader in) {
+  auto key = get(in.getKey());
+  auto wanted = detail::checked(in.getWanted(), power::frozen);
+  if (!key) return key.error();
+  if (!wanted) return wanted.error();
+  return command_body{want_instance{*key, *wanted, text(in.getAction())}};
+}
+result<command_body> get_body(wire::Command::ReportInstance::Reader in) {
+  auto key = get(in.getKey());
+  auto seen = detail::checked(in.getStatus(), instance_status::error);
+  if (!key) return key.error();
+  if (!seen) return seen.error();
+  return command_body{report_instance{*key, in.getGeneration(), *seen, text(in.getAction())}};
+}
+result<command_body> get_body(wire::Command::LocateImage::Reader in) {
+  auto key = get(in.getKey());
+  if (!key) return key.error();
+  return command_body{locate_image{*key, {in.getMember()}, in.getPresent()}};
+}
+
+result<command_body> get_any(reader from) {
+  switch (from.which()) {
+    case wire::Command::BOOTSTRAP: return get_body(from.getBootstrap());
+    case wire::Command::ENABLE_CLUSTER: {
+      auto in = from.getEnableCluster();
+      return command_body{
+          enable_cluster{text(in.getName()), text(in.getAddress()), text(in.getCertificate())}};
+    }
+    case wire::Command::CREATE_OBJECT: {
+      auto value = detail::get(from.getCreateObject());
+      if (!value) return value.error();
+      return command_body{create_object{*std::move(value)}};
+    }
+    case wire::Command::REPLACE_OBJECT: return get_body(from.getReplaceObject());
+    case wire::Command::ERASE_OBJECT: return get_body(from.getEraseObject());
+    case wire::Command::RENAME_OBJECT: return get_body(from.getRenameObject());
+    case wire::Command::SET_CONFIG: {
+      auto in = from.getSetConfig();
+      return command_body{set_config{detail::get(in.getChanges()), {in.getExpected()}}};
+    }
+    case wire::Command::CLAIM_TOKEN: {
+      auto in = from.getClaimToken();
+      return command_body{claim_token{text(in.getSecretHash()), text(in.getFingerprint())}};
+    }
+    case wire::Command::REDEEM_TOKEN: return get_body(from.getRedeemToken());
+    case wire::Command::JOIN_MEMBER: return get_body(from.getJoinMember());
+    case wire::Command::MOVE_INSTANCE: return get_body(from.getMoveInstance());
+    case wire::Command::WANT_INSTANCE: return get_body(from.getWantInstance());
+    case wire::Command::REPORT_INSTANCE: return get_body(from.getReportInstance());
+    case wire::Command::LOCATE_IMAGE: return get_body(from.getLocateImage());
+    case wire::Command::EXPIRE_TOKENS: return command_body{expire_tokens{}};
+  }
+  return fail(errc::corrupt, "a command of a kind this version does not know");
+}
+
+}  // namespace
+
+blob encode(const command& c) {
+  capnp::word scratch[256] = {};
+  capnp::MallocMessageBuilder message(kj::arrayPtr(scratch, 256));
+  auto to = message.initRoot<wire::Command>();
+  to.setMember(c.id.member.value);
+  to.setIncarnation(c.id.started.value);
+  to.setSequence(c.id.sequence);
+  detail::put(c.who, to.initWho());
+  to.setTrace(text(c.trace));
+  std::visit([&](const auto& body) { put_body(body, to); }, c.body);
+  return detail::flatten(message);
+}
+
+result<command> decode_command(const blob& bytes) {
+  return detail::with_root<wire::Command>(
+      detail::words_of(bytes), [](reader from) -> result<command> {
+        auto body = get_any(from);
+        if (!body) return body.error();
+        return command{{{from.getMember()}, {from.getIncarnation()}, from.getSequence()},
+                       detail::get(from.getWho()),
+                       text(from.getTrace()),
+                       *std::move(body)};
+      });
+}
+
+}  // namespace muster::codec

@@ -1,0 +1,40 @@
+@0xb4a8e0f5d17c2903;
+# Commands in the raft log. Fields are only added; a default means "as before".
+using Cxx = import "/capnp/c++.capnp";
+using import "records.capnp".Row;
+using import "records.capnp".Pair;
+using import "records.capnp".Requestor;
+$Cxx.namespace("muster::wire");
+
+struct RowKey { table @0 :UInt8; project @1 :UInt64; id @2 :UInt64; }
+
+struct Command {
+  member @0 :UInt64;
+  incarnation @1 :UInt64;
+  sequence @2 :UInt64;
+  who @3 :Requestor;
+  trace @4 :Text;
+  union {
+    bootstrap :group {
+      uuid @5 :Text;
+      epochRandom @6 :UInt64;
+      first @7 :Row;
+      enabled @8 :Bool;
+      clusterCertificate @9 :Text;
+    }
+    enableCluster :group { name @10 :Text; address @11 :Text; certificate @12 :Text; }
+    createObject @13 :Row;
+    replaceObject :group { value @14 :Row; expected @15 :UInt64; }
+    eraseObject :group { key @16 :RowKey; expected @17 :UInt64; }
+    renameObject :group { key @18 :RowKey; name @19 :Text; }
+    setConfig :group { changes @20 :List(Pair); expected @21 :UInt64; }
+    claimToken :group { secretHash @22 :Text; fingerprint @23 :Text; }
+    redeemToken :group { secretHash @24 :Text; value @25 :Row; }
+    joinMember :group { secretHash @26 :Text; value @27 :Row; }
+    moveInstance :group { key @28 :RowKey; owner @29 :UInt64; }
+    wantInstance :group { key @30 :RowKey; wanted @31 :UInt8; action @32 :Text; }
+    reportInstance :group { key @33 :RowKey; generation @34 :UInt64; status @35 :UInt8; action @36 :Text; }
+    locateImage :group { key @37 :RowKey; member @38 :UInt64; present @39 :Bool; }
+    expireTokens @40 :Void;
+  }
+}

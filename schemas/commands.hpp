@@ -1,0 +1,120 @@
+#pragma once
+#include "schemas/records.hpp"
+
+/// What members ask the replicated state to do. schemas/commands.capnp is its form in the log.
+namespace muster {
+
+/// Made once for each write by the member that was asked; the log applies each at most once.
+struct request_id {
+  member_id member;
+  incarnation started;
+  std::uint64_t sequence = 0;
+  auto operator<=>(const request_id&) const = default;
+};
+
+/// First command of a log: the cluster row, member 1, and the default objects.
+struct bootstrap {
+  std::string uuid;
+  std::uint64_t epoch_random = 0;
+  member first;          ///< name, address, certificate, fingerprint, architecture
+  bool enabled = false;
+  std::string cluster_certificate;
+  bool operator==(const bootstrap&) const = default;
+};
+/// Standalone → cluster of one. Renames member 1.
+struct enable_cluster {
+  std::string name;
+  std::string address;
+  std::string cluster_certificate;
+  bool operator==(const enable_cluster&) const = default;
+};
+/// New row; its id is given out by apply. Refused if the name is taken.
+struct create_object {
+  object value;
+  bool operator==(const create_object&) const = default;
+};
+/// Replaces what users may change in the row with head.id. `expected` none: whatever is there.
+struct replace_object {
+  object value;
+  log_index expected;
+  bool operator==(const replace_object&) const = default;
+};
+struct erase_object {
+  row_key key;
+  log_index expected;
+  bool operator==(const erase_object&) const = default;
+};
+struct rename_object {
+  row_key key;
+  std::string name;
+  bool operator==(const rename_object&) const = default;
+};
+/// Sets server keys; an empty value unsets. `expected` as in replace_object.
+struct set_config {
+  string_map changes;
+  log_index expected;
+  bool operator==(const set_config&) const = default;
+};
+/// Binds a join token to one certificate until the join commits or it expires. Repeatable by the same one.
+struct claim_token {
+  std::string secret_hash;
+  std::string fingerprint;
+  bool operator==(const claim_token&) const = default;
+};
+/// Trust token → certificate; both in one entry.
+struct redeem_token {
+  std::string secret_hash;
+  certificate value;
+  bool operator==(const redeem_token&) const = default;
+};
+/// The one command of a join. Uses up the token; repeated by the same certificate it answers the same id.
+struct join_member {
+  std::string secret_hash;
+  member value;
+  bool operator==(const join_member&) const = default;
+};
+/// Raises the generation, so that the old owner's reports and containers stop counting.
+struct move_instance {
+  row_key key;
+  member_id owner;
+  bool operator==(const move_instance&) const = default;
+};
+struct want_instance {
+  row_key key;
+  power wanted = power::stopped;
+  std::string action;  ///< start, stop, restart, freeze, unfreeze: for the lifecycle event
+  bool operator==(const want_instance&) const = default;
+};
+/// What the owner saw. An older generation is dropped.
+struct report_instance {
+  row_key key;
+  std::uint64_t generation = 0;
+  instance_status status = instance_status::stopped;
+  std::string action;  ///< lifecycle event to make, without "instance-"; empty: none
+  bool operator==(const report_instance&) const = default;
+};
+struct locate_image {
+  row_key key;
+  member_id where;
+  bool present = true;
+  bool operator==(const locate_image&) const = default;
+};
+/// Drops every token whose time has passed, by the entry's stamp. Proposed by the leader.
+struct expire_tokens {
+  bool operator==(const expire_tokens&) const = default;
+};
+
+using command_body =
+    std::variant<bootstrap, enable_cluster, create_object, replace_object, erase_object,
+                 rename_object, set_config, claim_token, redeem_token, join_member, move_instance,
+                 want_instance, report_instance, locate_image, expire_tokens>;
+
+struct command {
+  request_id id;
+  requestor who;
+  std::string trace;  ///< request id of the HTTP request; goes into log lines
+  command_body body;
+  bool operator==(const command&) const = default;
+};
+
+}  // namespace muster

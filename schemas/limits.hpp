@@ -1,0 +1,41 @@
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// The one table of bounds. What lies beyond gives the error named beside it.
+namespace muster::limits {
+
+using namespace std::chrono_literals;
+
+// Bytes.
+constexpr std::size_t command_bytes_max = 2u << 20;        ///< errc::too_large
+constexpr std::size_t row_bytes_max = 4u << 20;            ///< errc::too_large
+constexpr std::size_t link_message_bytes_max = 16u << 20;  ///< session is closed
+constexpr std::size_t link_window_bytes = 32u << 20;       ///< errc::busy
+constexpr std::size_t log_kept_bytes_max = 64u << 20;      ///< log is compacted
+constexpr std::size_t name_bytes_max = 64;                 ///< errc::bad_request
+constexpr std::size_t config_value_bytes_max = 64u << 10;  ///< errc::bad_request
+
+// Counts.
+constexpr std::uint64_t log_kept_entries_max = 20'000;  ///< log is compacted
+constexpr std::uint64_t seen_requests_kept = 4096;      ///< per member; below: refused
+constexpr std::uint64_t events_kept = 1024;
+constexpr std::size_t members_max = 256;
+constexpr std::size_t commits_waiting_max = 256;     ///< errc::busy
+constexpr std::size_t reads_waiting_max = 64;        ///< errc::busy
+constexpr std::size_t operations_waiting_max = 128;  ///< errc::busy
+
+// Times.
+constexpr auto tick_period = 60ms;           ///< heartbeat of the default election timeout
+constexpr auto write_deadline = 10s;         ///< then errc::unknown_outcome
+constexpr auto quorum_silence_max = 1000ms;  ///< without quorum contact: writes are refused
+constexpr auto read_deadline = 900ms;        ///< then the local replica answers, marked stale
+constexpr auto dial_deadline = 3s;
+constexpr auto handshake_deadline = 3s;
+constexpr auto forward_deadline = 30s;
+constexpr auto link_beat_period = 1s;
+constexpr auto link_silence_max = 5s;        ///< session is closed
+constexpr auto shutdown_deadline = 5s;
+
+}  // namespace muster::limits

@@ -1,0 +1,82 @@
+@0xd92b7c40e6f81a35;
+# Messages between members. Fields are only added; a default means "as before".
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("muster::wire");
+
+struct Configuration {
+  voters @0 :List(UInt64);
+  outgoing @1 :List(UInt64);
+  standbys @2 :List(UInt64);
+  spares @3 :List(UInt64);
+}
+struct HardState { term @0 :UInt64; vote @1 :UInt64; }
+struct SnapshotMeta {
+  index @0 :UInt64;
+  term @1 :UInt64;
+  stampMs @2 :UInt64;
+  members @3 :Configuration;
+}
+struct Entry {
+  term @0 :UInt64;
+  index @1 :UInt64;
+  kind @2 :UInt8;
+  stampMs @3 :UInt64;
+  payload @4 :Data;           # a Command, whole words
+  members @5 :Configuration;
+}
+struct RaftMessage {
+  from @0 :UInt64;
+  to @1 :UInt64;
+  term @2 :UInt64;
+  union {
+    voteRequest :group { isPre @3 :Bool; disruptive @4 :Bool; lastIndex @5 :UInt64; lastTerm @6 :UInt64; }
+    voteResponse :group { isPre @7 :Bool; granted @8 :Bool; }
+    appendRequest :group {
+      previousIndex @9 :UInt64;
+      previousTerm @10 :UInt64;
+      commit @11 :UInt64;
+      entries @12 :List(Entry);
+    }
+    appendResponse :group {
+      rejected @13 :Bool;
+      match @14 :UInt64;
+      rejectedAt @15 :UInt64;
+      hintIndex @16 :UInt64;
+      hintTerm @17 :UInt64;
+    }
+    heartbeat :group { commit @18 :UInt64; readRound @19 :UInt64; }
+    heartbeatResponse :group { readRound @20 :UInt64; applied @21 :UInt64; }
+    readRequest :group { tag @22 :UInt64; }
+    readResponse :group { tag @23 :UInt64; refused @24 :Bool; index @25 :UInt64; }
+    snapshotOffer @26 :SnapshotMeta;
+    timeoutNow @27 :Void;
+  }
+}
+
+# First message of a session, both ways.
+struct Hello {
+  protocolLowest @0 :UInt32;
+  protocolHighest @1 :UInt32;
+  clusterUuid @2 :Text;
+  epochCounter @3 :UInt64;
+  epochRandom @4 :UInt64;
+  member @5 :UInt64;
+  incarnation @6 :UInt64;
+  term @7 :UInt64;
+  level @8 :UInt32;
+  version @9 :Text;
+}
+
+# Everything a session carries after its hello. In order, at most once.
+struct LinkMessage {
+  sequence @0 :UInt64;
+  deadlineMs @1 :UInt64;      # milliseconds left when it was sent; 0: none
+  union {
+    hello @2 :Hello;
+    beat @3 :Void;
+    raft @4 :RaftMessage;
+    submit :group { tag @5 :UInt64; command @6 :Data; }
+    submitRefused :group { tag @7 :UInt64; code @8 :UInt8; text @9 :Text; }
+    operationEvent @10 :Text; # JSON of an Incus event, to be shown on this member too
+  }
+}

@@ -1,0 +1,46 @@
+#pragma once
+#include "schemas/row_changes.hpp"
+#include "schemas/state_view.hpp"
+
+namespace muster::state {
+
+/// What a group of entries changes, laid over the state they start from. Apply reads and writes here;
+/// the store then puts rows and names in one batch. Not thread-safe.
+class transaction final : public state_view {
+ public:
+  explicit transaction(const state_view& base) : base_(base), applied_(base.applied()) {}
+
+  /// Turns to the next entry. Rows put from here on carry its index and stamp.
+  void begin(log_index at, std::uint64_t stamp_ms);
+  [[nodiscard]] std::uint64_t stamp_ms() const { return stamp_ms_; }
+
+  std::optional<object> get(const row_key& key) const override;
+  std::optional<object_id> find(table where, project_id project,
+                                std::string_view name) const override;
+  void each(table where, std::optional<project_id> project, const visitor& see) const override;
+  log_index applied() const override { return applied_; }
+
+  /// Writes a row; sets head.modified, and head.created if it is new. A changed name moves the index.
+  void put(object row);
+  void erase(const row_key& key);
+  /// The next object id.
+  object_id next_object();
+  member_id next_member();
+  /// Numbers a lifecycle event and keeps it, in place of the oldest one.
+  void emit(event e);
+
+  [[nodiscard]] const row_changes& changes() const { return changes_; }
+  /// Events of this transaction, in order.
+  [[nodiscard]] const std::vector<event>& events() const { return events_; }
+
+ private:
+  counters numbers();
+
+  const state_view& base_;
+  log_index applied_;
+  std::uint64_t stamp_ms_ = 0;
+  row_changes changes_;
+  std::vector<event> events_;
+};
+
+}  // namespace muster::state

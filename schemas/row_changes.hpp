@@ -1,0 +1,23 @@
+#pragma once
+#include "schemas/records.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace muster {
+
+struct name_key {
+  table where = table::counters;
+  project_id project;
+  std::string name;
+  auto operator<=>(const name_key&) const = default;
+};
+
+/// What a group of entries did to the state. An empty optional removes.
+struct row_changes {
+  std::map<row_key, std::optional<object>> rows;
+  std::map<name_key, std::optional<object_id>> names;
+};
+
+}  // namespace muster

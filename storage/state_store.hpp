@@ -1,0 +1,44 @@
+#pragma once
+#include "schemas/raft_types.hpp"
+#include "schemas/result.hpp"
+#include "schemas/row_changes.hpp"
+#include "schemas/state_view.hpp"
+
+#include <memory>
+#include <string>
+
+namespace rocksdb {
+class DB;
+class Env;
+}  // namespace rocksdb
+
+namespace muster::storage {
+
+/// The replicated state of one member: one column family, no log of its own, so that a crash leaves a
+/// moment of the past that the raft log brings up to date. Reads from any thread; writes from the
+/// applier's thread only.
+class state_store {
+ public:
+  /// @errors errc::corrupt with a sentence for people.
+  static result<std::unique_ptr<state_store>> open(const std::string& path, rocksdb::Env* env);
+  ~state_store();
+
+  /// Where the state stands: entry, term, stamp, configuration.
+  [[nodiscard]] raft::snapshot_meta meta() const { return meta_; }
+  /// The state of this moment; stays as it is while it is held. Any thread.
+  [[nodiscard]] std::unique_ptr<state_view> view() const;
+  /// One batch: rows, names and `at`. Not yet durable.
+  status write(const row_changes& changes, const raft::snapshot_meta& at);
+  /// Makes everything written so far durable and gives where that is.
+  result<raft::snapshot_meta> flush();
+  /// Hard-linked copy in `directory`, which must not exist. Holds its own meta.
+  status checkpoint(const std::string& directory) const;
+
+ private:
+  explicit state_store(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+
+  std::shared_ptr<rocksdb::DB> db_;
+  raft::snapshot_meta meta_;
+};
+
+}  // namespace muster::storage

@@ -58,6 +58,8 @@ using link_body =
     std::variant<hello, beat, raft::message, submit, submit_refused, operation_event>;
 struct link_message {
   std::uint64_t sequence = 0;
+  std::uint64_t session = 0;
+  std::uint64_t acknowledged = 0;
   std::uint64_t deadline_ms = 0;
   link_body body;
 };

@@ -283,6 +283,8 @@ blob encode(const link_message& m) {
   capnp::MallocMessageBuilder message(kj::arrayPtr(scratch, 512));
   auto to = message.initRoot<wire::LinkMessage>();
   to.setSequence(m.sequence);
+  to.setSession(m.session);
+  to.setAcknowledged(m.acknowledged);
   to.setDeadlineMs(m.deadline_ms);
   std::visit([&](const auto& body) { put_link(body, to); }, m.body);
   return detail::flatten(message);
@@ -293,7 +295,8 @@ result<link_message> decode_link_message(const blob& bytes) {
       detail::words_of(bytes), [&](wire::LinkMessage::Reader from) -> result<link_message> {
         auto body = get_link(from, bytes);
         if (!body) return body.error();
-        return link_message{from.getSequence(), from.getDeadlineMs(), *std::move(body)};
+        return link_message{from.getSequence(), from.getSession(), from.getAcknowledged(),
+                            from.getDeadlineMs(), *std::move(body)};
       });
 }
 

@@ -70,13 +70,15 @@ struct Hello {
 # Everything a session carries after its hello. In order, at most once.
 struct LinkMessage {
   sequence @0 :UInt64;
-  deadlineMs @1 :UInt64;      # milliseconds left when it was sent; 0: none
+  session @1 :UInt64;         # chosen by the dialler; messages of another session are dropped
+  acknowledged @2 :UInt64;    # highest sequence the sender has taken in this session
+  deadlineMs @3 :UInt64;      # milliseconds left when it was sent; 0: none
   union {
-    hello @2 :Hello;
-    beat @3 :Void;
-    raft @4 :RaftMessage;
-    submit :group { tag @5 :UInt64; command @6 :Data; }
-    submitRefused :group { tag @7 :UInt64; code @8 :UInt8; text @9 :Text; }
-    operationEvent @10 :Text; # JSON of an Incus event, to be shown on this member too
+    hello @4 :Hello;
+    beat @5 :Void;
+    raft @6 :RaftMessage;
+    submit :group { tag @7 :UInt64; command @8 :Data; }
+    submitRefused :group { tag @9 :UInt64; code @10 :UInt8; text @11 :Text; }
+    operationEvent @12 :Text; # JSON of an Incus event, to be shown on this member too
   }
 }

@@ -1,0 +1,49 @@
+#include "actors/link/basp_inject.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/io/basp_broker.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/io/network/default_multiplexer.hpp>
+#include <caf/send.hpp>
+
+#include <atomic>
+#include <set>
+
+namespace muster::link {
+
+namespace {
+
+caf::actor broker_of(caf::actor_system& system) {
+  return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+}
+
+/// BASP wants a port for each stream; here it is only a key.
+std::uint16_t next_key() {
+  static std::atomic<std::uint32_t> next{1};
+  return static_cast<std::uint16_t>(next.fetch_add(1) % 65535 + 1);
+}
+
+}  // namespace
+
+void basp_serve(caf::actor_system& system, int fd, const caf::actor& whom) {
+  system.middleman().backend().dispatch([&system, fd, whom] {
+    caf::anon_send(broker_of(system), caf::publish_atom_v,
+                   system.middleman().backend().new_scribe(fd), next_key(),
+                   caf::actor_cast<caf::strong_actor_ptr>(whom), system.message_types(whom));
+  });
+}
+
+void basp_connect(caf::event_based_actor* self, int fd, std::chrono::milliseconds deadline,
+                  std::function<void(const caf::actor&)> then) {
+  auto& system = self->home_system();
+  self->request(broker_of(system), deadline, caf::connect_atom_v,
+                system.middleman().backend().new_scribe(fd), next_key())
+      .then(
+          [then](caf::node_id&, caf::strong_actor_ptr& remote, std::set<std::string>&) {
+            then(caf::actor_cast<caf::actor>(remote));
+          },
+          [then](caf::error&) { then(nullptr); });
+}
+
+}  // namespace muster::link

@@ -1,0 +1,231 @@
+#include "actors/link/link_actor.hpp"
+
+#include "actors/link/basp_inject.hpp"
+#include "schemas/metrics.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+
+#include <random>
+#include <thread>
+
+namespace muster::link {
+
+namespace {
+
+using steady = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto tick_every = 200ms;
+constexpr auto backoff_max = 1000ms;
+constexpr auto knock_after = 2000ms;
+
+std::uint64_t random_number() {
+  static thread_local std::mt19937_64 engine{std::random_device{}()};
+  return engine() | 1;
+}
+
+}  // namespace
+
+link_driver::link_driver(caf::event_based_actor* self, link_settings with)
+    : self_(self), with_(std::move(with)), next_knock_(steady::now()) {}
+
+link_driver::~link_driver() {
+  if (stream_id_ != 0) with_.streams->close(stream_id_);
+  with_.board->is_up = false;
+}
+
+/// The lower id dials: two members that dial each other at once would close both connections.
+bool link_driver::dials() const { return with_.with->hello().member < with_.remote.id; }
+
+void link_driver::on_tick() {
+  const auto now = steady::now();
+  if (session_) {
+    const steady::time_point heard{steady::duration{with_.board->last_heard.load()}};
+    if (now - heard > limits::link_silence_max) return close_session("silent");
+    if (now >= next_beat_) on_send(codec::link_body{codec::beat{}});
+    return;
+  }
+  if (stream_id_ != 0 && now - stream_since_ > limits::dial_deadline) close_stream();
+  if (stream_id_ != 0 || dialling_) return;
+  if (dials()) {
+    if (now >= next_dial_) dial();
+  } else if (now >= next_knock_) {
+    next_knock_ = now + knock_after;
+    std::thread([with = with_.with, to = with_.remote] { with->knock(to); }).detach();
+  }
+}
+
+void link_driver::on_dial_at_once() {
+  if (session_ || dialling_ || stream_id_ != 0 || !dials()) return;
+  dial();
+}
+
+/// A connect can take its whole deadline, so each has a thread of its own.
+void link_driver::dial() {
+  dialling_ = true;
+  auto self = caf::actor_cast<caf::actor>(self_);
+  std::thread([with = with_.with, to = with_.remote, self] {
+    auto stream = with->dial(to);
+    caf::anon_send(self, stream_dialled{stream ? *std::move(stream) : nullptr});
+  }).detach();
+}
+
+void link_driver::on_dialled(const std::shared_ptr<tls::stream>& stream) {
+  dialling_ = false;
+  if (!stream) {
+    next_dial_ = steady::now() + backoff_ + std::chrono::milliseconds(random_number() % 50);
+    backoff_ = std::min<std::chrono::milliseconds>(backoff_ * 2, backoff_max);
+    return;
+  }
+  if (session_ || stream_id_ != 0) return;
+  auto self = caf::actor_cast<caf::actor>(self_);
+  auto id = std::make_shared<std::uint64_t>(0);
+  auto adopted = with_.streams->adopt(
+      stream, [self, id] { caf::anon_send(self, stream_closed{*id}); });
+  if (!adopted) return;
+  *id = stream_id_ = adopted->id;
+  stream_since_ = steady::now();
+  connect(adopted->id, adopted->fd);
+}
+
+void link_driver::connect(std::uint64_t stream_id, int fd) {
+  basp_connect(self_, fd, limits::dial_deadline, [this, stream_id](const caf::actor& remote) {
+    if (stream_id != stream_id_) return;
+    if (!remote) return close_stream();
+    offered_session_ = random_number();
+    say_hello(remote, offered_session_);
+  });
+}
+
+void link_driver::on_accepted(const std::shared_ptr<tls::stream>& stream) {
+  close_session("replaced by a new connection");
+  close_stream();
+  auto self = caf::actor_cast<caf::actor>(self_);
+  auto id = std::make_shared<std::uint64_t>(0);
+  auto adopted = with_.streams->adopt(
+      stream, [self, id] { caf::anon_send(self, stream_closed{*id}); });
+  if (!adopted) return;
+  *id = stream_id_ = adopted->id;
+  stream_since_ = steady::now();
+  basp_serve(self_->home_system(), adopted->fd, self);
+}
+
+void link_driver::say_hello(const caf::actor& remote, std::uint64_t session) {
+  codec::link_message m;
+  m.session = session;
+  m.body = with_.with->hello();
+  self_->send(remote, flat{codec::encode(m)}, caf::actor_cast<caf::actor>(self_));
+}
+
+/// The acceptor answers with its own hello under the dialler's number; then both are open.
+void link_driver::on_hello(const flat& message, const caf::actor& remote) {
+  auto m = codec::decode_link_message(message.words);
+  if (!m || !std::holds_alternative<codec::hello>(m->body) || stream_id_ == 0) return;
+  const auto& theirs = std::get<codec::hello>(m->body);
+  if (dials() && m->session != offered_session_) return;
+  if (auto good = check_hello(with_.with->hello(), theirs, with_.remote.id, seen_); !good)
+    return close_stream();
+  if (!dials()) say_hello(remote, m->session);
+  open_session(remote, m->session, theirs);
+}
+
+void link_driver::open_session(const caf::actor& remote, std::uint64_t session,
+                               const codec::hello& theirs) {
+  close_session("replaced");
+  seen_ = theirs.started;
+  remote_ = remote;
+  self_->monitor(remote_);
+  session_ = std::make_unique<session_window>(session);
+  backoff_ = 50ms;
+  next_beat_ = steady::now() + limits::link_beat_period;
+  with_.board->last_heard = steady::now().time_since_epoch().count();
+  with_.board->is_up.store(true, std::memory_order_release);
+  counts().sessions_opened.fetch_add(1, std::memory_order_relaxed);
+  with_.with->on_session(with_.remote.id, true);
+}
+
+void link_driver::close_session(const char*) {
+  if (!session_) return;
+  session_.reset();
+  self_->demonitor(remote_);
+  remote_ = nullptr;
+  with_.board->is_up.store(false, std::memory_order_release);
+  counts().sessions_closed.fetch_add(1, std::memory_order_relaxed);
+  close_stream();
+  next_knock_ = steady::now() + knock_after;
+  with_.with->on_session(with_.remote.id, false);
+}
+
+void link_driver::close_stream() {
+  if (stream_id_ != 0) with_.streams->close(std::exchange(stream_id_, 0));
+  next_dial_ = steady::now() + backoff_;
+}
+
+void link_driver::on_closed(std::uint64_t id) {
+  if (id != stream_id_ || id == 0) return;
+  stream_id_ = 0;
+  next_dial_ = steady::now();
+  close_session("closed");
+}
+
+void link_driver::on_remote_down(const caf::actor_addr& who) {
+  if (remote_ && remote_.address() == who) close_session("down");
+}
+
+void link_driver::on_message(const flat& message) {
+  if (!session_) return;
+  auto m = codec::decode_link_message(message.words);
+  if (!m) return close_session("damaged message");
+  if (m->session != session_->number()) return;
+  if (!session_->take(*m, message.words.size_bytes())) return close_session("out of order");
+  with_.board->last_heard = steady::now().time_since_epoch().count();
+  if (!std::holds_alternative<codec::beat>(m->body))
+    with_.with->on_message(with_.remote.id,
+                           std::make_shared<const codec::link_body>(std::move(m->body)));
+  if (session_ && session_->owes_acknowledgement()) on_send(codec::link_body{codec::beat{}});
+}
+
+void link_driver::on_send(const codec::link_body& body) {
+  if (!session_) return;
+  codec::link_message m;
+  m.session = session_->number();
+  m.acknowledged = session_->received();
+  m.sequence = session_->next_sequence();
+  m.body = body;
+  flat words{codec::encode(m)};
+  if (!session_->admit(words.words.size_bytes())) {
+    counts().link_messages_dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  session_->acknowledged_now();
+  next_beat_ = steady::now() + limits::link_beat_period;
+  self_->send(remote_, std::move(words));
+}
+
+caf::behavior link_actor(caf::stateful_actor<link_state>* self, link_settings with) {
+  self->state.drive = std::make_unique<link_driver>(self, std::move(with));
+  auto* drive = self->state.drive.get();
+  self->set_down_handler(
+      [drive](const caf::down_msg& down) { drive->on_remote_down(down.source); });
+  self->set_default_handler([](caf::scheduled_actor*, const caf::message_view&) {
+    return caf::result<caf::message>{caf::sec::unexpected_message};
+  });
+  self->delayed_send(self, 1ms, link_tick{});
+  return {
+      [=](link_tick) {
+        drive->on_tick();
+        self->delayed_send(self, tick_every, link_tick{});
+      },
+      [=](const body_to_send& m) { drive->on_send(*m.body); },
+      [=](const flat& m) { drive->on_message(m); },
+      [=](const flat& m, const caf::actor& remote) { drive->on_hello(m, remote); },
+      [=](const stream_accepted& m) { drive->on_accepted(m.stream); },
+      [=](const stream_dialled& m) { drive->on_dialled(m.stream); },
+      [=](const stream_closed& m) { drive->on_closed(m.id); },
+      [=](dial_at_once) { drive->on_dial_at_once(); },
+  };
+}
+
+}  // namespace muster::link

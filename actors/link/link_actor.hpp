@@ -1,0 +1,89 @@
+#pragma once
+#include "actors/link/flat.hpp"
+#include "actors/link/links.hpp"
+#include "actors/link/pump.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <atomic>
+
+namespace muster::link {
+
+/// What others may see of a link without asking its actor.
+struct link_board {
+  std::atomic<bool> is_up{false};
+  std::atomic<std::chrono::steady_clock::rep> last_heard{0};
+};
+
+struct link_settings {
+  peer remote;
+  std::shared_ptr<const links_settings> with;
+  std::shared_ptr<link_board> board;
+  pump* streams = nullptr;
+};
+
+// Messages of the link actor.
+struct stream_accepted { std::shared_ptr<tls::stream> stream; };
+struct stream_dialled { std::shared_ptr<tls::stream> stream; };  ///< null: nobody answered
+struct stream_closed { std::uint64_t id = 0; };
+struct body_to_send { std::shared_ptr<const codec::link_body> body; };
+struct dial_at_once {};
+struct link_tick {};
+
+/// Drives the session to one member: dials or waits, says hello, numbers messages, watches silence. From
+/// the remote side it takes (flat, actor) = hello with the handle to answer to, and (flat) = a message.
+class link_driver {
+ public:
+  link_driver(caf::event_based_actor* self, link_settings with);
+  ~link_driver();
+  void on_tick();
+  void on_accepted(const std::shared_ptr<tls::stream>& stream);
+  void on_dialled(const std::shared_ptr<tls::stream>& stream);
+  void on_closed(std::uint64_t id);
+  void on_remote_down(const caf::actor_addr& who);
+  void on_hello(const flat& message, const caf::actor& remote);
+  void on_message(const flat& message);
+  void on_send(const codec::link_body& body);
+  void on_dial_at_once();
+
+ private:
+  void dial();
+  void connect(std::uint64_t stream_id, int fd);
+  void say_hello(const caf::actor& remote, std::uint64_t session);
+  void open_session(const caf::actor& remote, std::uint64_t session, const codec::hello& theirs);
+  void close_session(const char* why);
+  void close_stream();
+  [[nodiscard]] bool dials() const;
+
+  caf::event_based_actor* self_;
+  link_settings with_;
+  std::uint64_t stream_id_ = 0;  ///< at the pump; 0: none
+  caf::actor remote_;
+  std::unique_ptr<session_window> session_;
+  std::uint64_t offered_session_ = 0;  ///< dialler: number in our hello
+  incarnation seen_;
+  bool dialling_ = false;
+  std::chrono::steady_clock::time_point next_dial_;
+  std::chrono::steady_clock::time_point stream_since_;
+  std::chrono::steady_clock::time_point next_beat_;
+  std::chrono::steady_clock::time_point next_knock_;
+  std::chrono::milliseconds backoff_{50};
+};
+
+struct link_state {
+  std::unique_ptr<link_driver> drive;
+  static inline const char* name = "link";
+};
+
+caf::behavior link_actor(caf::stateful_actor<link_state>* self, link_settings with);
+
+}  // namespace muster::link
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::link::stream_accepted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::link::stream_dialled)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::link::stream_closed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::link::body_to_send)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::link::dial_at_once)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::link::link_tick)

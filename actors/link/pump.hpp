@@ -1,0 +1,36 @@
+#pragma once
+#include "schemas/result.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace muster::tls {
+class stream;
+}
+
+namespace muster::link {
+
+/// ONE thread that carries bytes between authenticated streams and the sockets that BASP reads: all
+/// streams of a member, both ways, bounded buffers. Thread-safe.
+class pump {
+ public:
+  pump();
+  ~pump();
+  pump(const pump&) = delete;
+  pump& operator=(const pump&) = delete;
+
+  struct adopted {
+    int fd = -1;           ///< BASP's end; the caller owns it
+    std::uint64_t id = 0;
+  };
+  /// `on_close` is called once, on the pump's thread, when either end has closed; must not block.
+  result<adopted> adopt(std::shared_ptr<tls::stream> stream, std::function<void()> on_close);
+  void close(std::uint64_t id);
+  [[nodiscard]] std::size_t open_streams() const;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace muster::link

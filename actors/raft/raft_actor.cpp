@@ -1,0 +1,394 @@
+#include "actors/raft/raft_actor.hpp"
+
+#include "schemas/limits.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+
+namespace muster::raft {
+
+namespace {
+
+std::uint64_t wall_ms() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
+bool has_majority(const std::vector<member_id>& voters, const std::set<member_id>& reachable) {
+  const auto count = std::count_if(voters.begin(), voters.end(),
+                                   [&](member_id v) { return reachable.contains(v); });
+  return voters.empty() || static_cast<std::size_t>(count) * 2 > voters.size();
+}
+
+}  // namespace
+
+driver::driver(raft_handle::pointer self, driver_settings with)
+    : self_(self), with_(std::move(with)), core_(with_.core, with_.start),
+      applied_(with_.start.applied), last_flushed_(with_.start.snapshot) {
+  show_board();
+}
+
+void driver::step(const input& in) {
+  core_.step(in, out_);
+  if (carry_out_asked_) return;
+  carry_out_asked_ = true;
+  self_->send(self_, carry_out{});  // behind what is in the mailbox now: that is gathered, too
+}
+
+void driver::on_tick() {
+  ++ticks_;
+  step(tick{wall_ms()});
+  expire_writes();
+  expire_reads();
+  if (ticks_ % 4 == 0) check_roles();
+  show_board();
+}
+
+// --- carrying out -------------------------------------------------------------------------------
+
+void driver::carry_out_now() {
+  carry_out_asked_ = false;
+  core_.finish(out_);
+  send_all(out_.messages);
+  hand_to_writer();
+  if (!out_.committed.empty()) {
+    for (const auto& e : out_.committed) bytes_since_flush_ += e.size_bytes();
+    entries_since_flush_ += out_.committed.size();
+    self_->send(with_.applier, commit_batch{std::move(out_.committed)});
+    out_.committed.clear();
+  }
+  answer_askers();
+  answer_reads();
+  if (out_.fetch_snapshot && !fetching_) {
+    fetching_ = true;
+    with_.fetch_snapshot(core_.leader(), *out_.fetch_snapshot);
+  }
+  out_.fetch_snapshot.reset();
+  if (!out_.status_changed) return;
+  out_.status_changed = false;
+  show_board();
+  const auto now = core_.status();
+  if (now.leader == last_leader_ && now.term == last_term_) return;
+  last_leader_ = now.leader;
+  last_term_ = now.term;
+  for (auto& [sequence, u] : writes_) u.sent = false;  // a new leader may not have them: say again
+  try_send_all();
+}
+
+void driver::send_all(std::vector<message>& messages) {
+  for (auto& m : messages) {
+    const auto to = m.to;
+    with_.send(to, codec::link_body{std::move(m)});
+  }
+  messages.clear();
+}
+
+/// One write at a time. Messages that need durability go with their batch, or at once if nothing is
+/// being written and nothing is to be.
+void driver::hand_to_writer() {
+  if (writing_) return;
+  if (!out_.hard && out_.entries.empty()) {
+    send_all(out_.messages_after_durable);
+    return;
+  }
+  writing_ = true;
+  after_write_ = std::move(out_.messages_after_durable);
+  out_.messages_after_durable.clear();
+  self_->send(with_.writer, write_batch{out_.hard, std::move(out_.entries)});
+  out_.hard.reset();
+  out_.entries.clear();
+}
+
+void driver::on_written(const batch_written& done) {
+  writing_ = false;
+  send_all(after_write_);
+  if (done.last) step(durable{done.last, done.term});
+  hand_to_writer();
+}
+
+void driver::answer_askers() {
+  for (const auto& a : out_.accepted) remote_writes_.erase(a.tag);
+  for (const auto& r : std::exchange(out_.refused, {})) settle_refusal(r);
+  out_.accepted.clear();
+}
+
+void driver::settle_refusal(const proposal_refused& r) {
+  if (auto remote = remote_writes_.find(r.tag); remote != remote_writes_.end()) {
+    with_.send(remote->second.peer, codec::submit_refused{remote->second.tag, r.why});
+    remote_writes_.erase(remote);
+    return;
+  }
+  auto own = writes_.find(r.tag);
+  if (own == writes_.end()) return;
+  if (r.why.code == errc::not_leader) {
+    own->second.sent = false;  // waits for a leader
+    return;
+  }
+  with_.waiters->refuse(r.tag, r.why);
+  writes_.erase(own);
+}
+
+// --- writes -------------------------------------------------------------------------------------
+
+void driver::on_write(const write_ptr& write) {
+  auto& u = writes_[write->id.sequence];
+  u.write = write;
+  if (quorum_silence() > limits::quorum_silence_max) {
+    with_.waiters->refuse(write->id.sequence, no_quorum());
+    writes_.erase(write->id.sequence);
+    return;
+  }
+  try_send(u);
+}
+
+/// To the leader, if there is one that can commit. A write kept back here is in nobody's log.
+void driver::try_send(unsettled& u) {
+  const auto leader = core_.leader();
+  const auto sequence = u.write->id.sequence;
+  if (u.sent || !leader) return;
+  if (leader == with_.core.self) {
+    if (!reaches_quorum()) return;
+    u.sent = true;
+    with_.waiters->mark_sent(sequence);
+    step(propose{sequence, u.write->command});
+    return;
+  }
+  with_.waiters->mark_sent(sequence);
+  u.sent = with_.send(leader, codec::submit{sequence, u.write->command});
+}
+
+void driver::try_send_all() {
+  for (auto& [sequence, u] : writes_) try_send(u);
+  for (auto& read : std::exchange(waiting_reads_, {})) ask_read(read);
+}
+
+bool driver::reaches_quorum() const {
+  auto reachable = sessions_;
+  reachable.insert(with_.core.self);
+  const auto& members = core_.members();
+  return has_majority(members.voters, reachable) && has_majority(members.outgoing, reachable);
+}
+
+void driver::expire_writes() {
+  const auto now = clock::now();
+  const auto silence = quorum_silence();
+  std::erase_if(writes_, [&](auto& item) {
+    auto& [sequence, u] = item;
+    if (now >= u.write->deadline) return true;  // the waiter has left
+    if (silence <= limits::quorum_silence_max) return false;
+    if (!with_.waiters->was_sent(sequence)) {
+      with_.waiters->refuse(sequence, no_quorum());
+      return true;
+    }
+    if (silence <= 2 * limits::quorum_silence_max) return false;
+    with_.waiters->refuse(
+        sequence, fail(errc::unknown_outcome,
+                       "the quorum was lost while the write was under way; it may or may not have "
+                       "happened: look before you repeat it"));
+    return true;
+  });
+  if (silence <= limits::quorum_silence_max) try_send_all();
+}
+
+std::chrono::milliseconds driver::quorum_silence() const {
+  return core_.ticks_silent() * with_.tick_period;
+}
+
+failure driver::no_quorum() const {
+  const auto members = core_.status().members;
+  auto reachable = sessions_;
+  reachable.insert(with_.core.self);
+  std::string needed;
+  std::string reached;
+  std::size_t count = 0;
+  for (const auto v : members.voters) {
+    needed += (needed.empty() ? "" : ", ") + with_.name_of(v);
+    if (!reachable.contains(v)) continue;
+    reached += (reached.empty() ? "" : ", ") + with_.name_of(v);
+    ++count;
+  }
+  return fail(errc::no_quorum,
+              "No quorum: " + std::to_string(members.voters.size() / 2 + 1) + " of the voters " +
+                  needed + " are needed, " + std::to_string(count) + " reachable (" +
+                  (reached.empty() ? "none" : reached) +
+                  "); nothing was changed. Start the missing members and try again");
+}
+
+// --- reads --------------------------------------------------------------------------------------
+
+void driver::on_read(const read_ptr& read) {
+  if (quorum_silence() > limits::quorum_silence_max) {
+    read->answer.set_value(no_quorum());
+    return;
+  }
+  ask_read(read);
+}
+
+void driver::ask_read(const read_ptr& read) {
+  const auto leader = core_.leader();
+  if (!leader || (leader != with_.core.self && !sessions_.contains(leader))) {
+    waiting_reads_.push_back(read);
+    return;
+  }
+  const auto tag = next_tag_++;
+  asked_reads_[tag] = read;
+  step(muster::raft::read{tag});
+}
+
+void driver::answer_reads() {
+  for (const auto& ready : std::exchange(out_.reads, {})) {
+    auto asked = asked_reads_.extract(ready.tag);
+    if (asked.empty()) continue;
+    if (ready.index <= applied_)
+      asked.mapped()->answer.set_value(ready.index);
+    else
+      indexed_reads_.emplace(ready.index, asked.mapped());
+  }
+  for (const auto& refused : std::exchange(out_.reads_refused, {})) {
+    auto asked = asked_reads_.extract(refused.tag);
+    if (asked.empty()) continue;
+    if (refused.why.code == errc::busy)
+      asked.mapped()->answer.set_value(refused.why);
+    else
+      waiting_reads_.push_back(asked.mapped());
+  }
+}
+
+void driver::expire_reads() {
+  const auto now = clock::now();
+  const bool lost = quorum_silence() > limits::quorum_silence_max;
+  const auto ended = [&](const read_ptr& read) {
+    if (!lost && now < read->deadline) return false;
+    read->answer.set_value(no_quorum());
+    return true;
+  };
+  std::erase_if(waiting_reads_, ended);
+  std::erase_if(asked_reads_, [&](const auto& item) { return ended(item.second); });
+  std::erase_if(indexed_reads_, [&](const auto& item) { return ended(item.second); });
+  for (auto& read : std::exchange(waiting_reads_, {})) ask_read(read);
+}
+
+// --- other members ------------------------------------------------------------------------------
+
+void driver::on_link(member_id peer, const codec::link_body& body) {
+  if (const auto* m = std::get_if<message>(&body)) {
+    if (m->from == peer && m->to == with_.core.self) step(received{*m});
+  } else if (const auto* s = std::get_if<codec::submit>(&body)) {
+    const auto tag = next_tag_++;
+    remote_writes_[tag] = {peer, s->tag};
+    if (core_.leader() == with_.core.self && !reaches_quorum())
+      settle_refusal({tag, fail(errc::not_leader, "the leader has lost its quorum")});
+    else
+      step(propose{tag, s->command});
+  } else if (const auto* r = std::get_if<codec::submit_refused>(&body)) {
+    settle_refusal({r->tag, r->why});
+  }
+}
+
+void driver::on_session(member_id peer, bool is_up) {
+  if (is_up)
+    sessions_.insert(peer);
+  else
+    sessions_.erase(peer);
+  if (is_up)
+    step(link_up{peer});
+  else
+    step(link_down{peer});
+  if (peer == core_.leader())  // what was under way in the old session is lost
+    for (auto& [sequence, u] : writes_) u.sent = false;
+  if (is_up) try_send_all();
+  show_board();
+}
+
+// --- apply, compaction, snapshots ---------------------------------------------------------------
+
+void driver::on_applied(const applied_report& report) {
+  applied_ = report.index;
+  for (const auto sequence : report.settled) writes_.erase(sequence);
+  step(applied{report.index});
+  const auto end = indexed_reads_.upper_bound(applied_);
+  for (auto at = indexed_reads_.begin(); at != end; ++at) at->second->answer.set_value(at->first);
+  indexed_reads_.erase(indexed_reads_.begin(), end);
+  if (report.members_changed) check_roles();
+  maybe_flush();
+}
+
+void driver::maybe_flush() {
+  if (flushing_ || (entries_since_flush_ < limits::log_kept_entries_max / 2 &&
+                    bytes_since_flush_ < limits::log_kept_bytes_max / 2))
+    return;
+  flushing_ = true;
+  entries_since_flush_ = 0;
+  bytes_since_flush_ = 0;
+  self_->send(with_.applier, flush_state{});
+}
+
+/// The log is cut at the flush before this one, so that a follower that is a little behind still finds
+/// its entries.
+void driver::on_flushed(const snapshot_meta& at) {
+  flushing_ = false;
+  const auto cut = std::exchange(last_flushed_, at);
+  if (cut.index <= with_.start.snapshot.index) return;
+  step(compact{cut});
+  self_->send(with_.writer, compact_log{cut});
+}
+
+void driver::on_installed(const snapshot_meta& at) {
+  applied_ = at.index;
+  self_->send(with_.writer, reset_log{at});
+}
+
+void driver::on_reset(const snapshot_meta& start) {
+  fetching_ = false;
+  last_flushed_ = start;
+  step(snapshot_installed{start});
+}
+
+void driver::check_roles() {
+  const auto now = core_.status();
+  if (now.now != role::leader) return;
+  std::vector<roles::candidate> candidates;
+  for (const auto id : with_.members()) {
+    roles::candidate c{id, id == with_.core.self || sessions_.contains(id), false};
+    c.is_caught_up = id == with_.core.self;
+    for (const auto& p : now.progress)
+      if (p.peer == id) c.is_caught_up = p.match >= now.commit;
+    candidates.push_back(c);
+  }
+  auto next = roles::plan(now.members, candidates, with_.core.self, with_.targets());
+  if (next) step(change_members{next_tag_++, *std::move(next)});
+}
+
+void driver::show_board() {
+  board_view view{core_.status(), applied_, {}, ticks_};
+  for (const auto peer : sessions_) view.sessions[peer] = true;
+  with_.board->show(std::move(view));
+}
+
+raft_handle::behavior_type raft_actor(raft_handle::stateful_pointer<raft_actor_state> self,
+                                      driver_settings with) {
+  const auto period = with.tick_period;
+  self->state.drive = std::make_unique<driver>(self, std::move(with));
+  self->delayed_send(self, period, tick_now{});
+  return {
+      [=](tick_now) {
+        self->state.drive->on_tick();
+        self->delayed_send(self, period, tick_now{});
+      },
+      [=](const begin_write& m) { self->state.drive->on_write(m.write); },
+      [=](const begin_read& m) { self->state.drive->on_read(m.read); },
+      [=](const from_link& m) { self->state.drive->on_link(m.peer, *m.body); },
+      [=](const session_changed& m) { self->state.drive->on_session(m.peer, m.is_up); },
+      [=](const batch_written& m) { self->state.drive->on_written(m); },
+      [=](const log_was_reset& m) { self->state.drive->on_reset(m.start); },
+      [=](const applied_report& m) { self->state.drive->on_applied(m); },
+      [=](const state_flushed& m) { self->state.drive->on_flushed(m.at); },
+      [=](const state_installed& m) { self->state.drive->on_installed(m.at); },
+      [=](fetch_failed) { self->state.drive->on_fetch_failed(); },
+      [=](carry_out) { self->state.drive->carry_out_now(); },
+  };
+}
+
+}  // namespace muster::raft

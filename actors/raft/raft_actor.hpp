@@ -1,0 +1,108 @@
+#pragma once
+#include "actors/raft/raft_board.hpp"
+#include "actors/raft/raft_core.hpp"
+#include "actors/raft/raft_messages.hpp"
+#include "actors/raft/write_waiters.hpp"
+#include "actors/roles/roles_core.hpp"
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+namespace muster::raft {
+
+struct driver_settings {
+  settings core;
+  start_state start;
+  std::chrono::milliseconds tick_period{60};
+  std::shared_ptr<write_waiters> waiters;
+  std::shared_ptr<raft_board> board;
+  log_writer_handle writer;
+  applier_handle applier;
+  /// Gives a message to the link of a member; must not block. False: no session, nothing was sent.
+  std::function<bool(member_id, codec::link_body)> send;
+  /// Starts a download in the background; its end is told by `state_installed` or `fetch_failed`.
+  std::function<void(member_id leader, const snapshot_meta&)> fetch_snapshot;
+  /// Members of the cluster as applied, and how many shall vote and stand by.
+  std::function<std::vector<member_id>()> members;
+  std::function<roles::targets()> targets;
+  /// For sentences: the name of a member.
+  std::function<std::string(member_id)> name_of;
+};
+
+/// Drives the raft core: turns messages into inputs, carries outputs out in their order. While one disk
+/// write runs, everything that arrives is gathered into the next. Supervised by the node.
+class driver {
+ public:
+  driver(raft_handle::pointer self, driver_settings with);
+
+  void on_tick();
+  void on_write(const write_ptr& write);
+  void on_read(const read_ptr& read);
+  void on_link(member_id peer, const codec::link_body& body);
+  void on_session(member_id peer, bool is_up);
+  void on_written(const batch_written& done);
+  void on_applied(const applied_report& report);
+  void on_flushed(const snapshot_meta& at);
+  void on_installed(const snapshot_meta& at);
+  void on_reset(const snapshot_meta& start);
+  void on_fetch_failed() { fetching_ = false; }
+  void carry_out_now();
+
+ private:
+  struct unsettled { write_ptr write; bool sent = false; };
+  struct remote_write { member_id peer; std::uint64_t tag = 0; };
+
+  void step(const input& in);
+  void answer_askers();
+  void answer_reads();
+  void hand_to_writer();
+  void settle_refusal(const proposal_refused& r);
+  void try_send(unsettled& u);
+  void try_send_all();
+  void expire_writes();
+  void expire_reads();
+  void ask_read(const read_ptr& read);
+  void check_roles();
+  void maybe_flush();
+  void show_board();
+  void send_all(std::vector<message>& messages);
+  [[nodiscard]] bool reaches_quorum() const;
+  [[nodiscard]] std::chrono::milliseconds quorum_silence() const;
+  [[nodiscard]] failure no_quorum() const;
+
+  raft_handle::pointer self_;
+  driver_settings with_;
+  core core_;
+  output out_;                      ///< gathered since the last carry_out_now
+  bool carry_out_asked_ = false;
+  bool writing_ = false;            ///< the log writer is at work
+  std::vector<message> after_write_;  ///< messages that wait for the write at work
+  std::map<std::uint64_t, unsettled> writes_;  ///< own writes by sequence
+  std::map<std::uint64_t, remote_write> remote_writes_;  ///< by tag given to the core
+  std::uint64_t next_tag_ = 1u << 20;
+  std::map<std::uint64_t, read_ptr> asked_reads_;   ///< by tag, at the core
+  std::vector<read_ptr> waiting_reads_;             ///< no leader yet
+  std::multimap<log_index, read_ptr> indexed_reads_;  ///< wait for apply
+  std::set<member_id> sessions_;
+  log_index applied_;
+  member_id last_leader_;
+  raft_term last_term_;
+  std::uint64_t ticks_ = 0;
+  std::uint64_t entries_since_flush_ = 0;
+  std::size_t bytes_since_flush_ = 0;
+  snapshot_meta last_flushed_;
+  bool flushing_ = false;
+  bool fetching_ = false;
+};
+
+struct raft_actor_state {
+  std::unique_ptr<driver> drive;
+  static inline const char* name = "raft";
+};
+
+raft_handle::behavior_type raft_actor(raft_handle::stateful_pointer<raft_actor_state> self,
+                                      driver_settings with);
+
+}  // namespace muster::raft

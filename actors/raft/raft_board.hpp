@@ -1,0 +1,42 @@
+#pragma once
+#include "actors/raft/raft_io.hpp"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+namespace muster::raft {
+
+/// What this member knows of the log right now, for anybody who asks. The raft actor writes.
+struct board_view {
+  status_view raft;
+  log_index applied;
+  std::map<member_id, bool> sessions;  ///< by peer: whether a session is up
+  std::uint64_t ticks = 0;
+};
+
+class raft_board {
+ public:
+  void show(board_view next) {
+    const std::lock_guard guard(lock_);
+    now_ = std::move(next);
+    changed_.notify_all();
+  }
+  [[nodiscard]] board_view get() const {
+    const std::lock_guard guard(lock_);
+    return now_;
+  }
+  /// Waits until `holds` is true of the board, at most until `deadline`.
+  template <class F, class T>
+  bool wait_until(T deadline, F holds) const {
+    std::unique_lock guard(lock_);
+    return changed_.wait_until(guard, deadline, [&] { return holds(now_); });
+  }
+
+ private:
+  mutable std::mutex lock_;
+  mutable std::condition_variable changed_;
+  board_view now_;
+};
+
+}  // namespace muster::raft

@@ -1,0 +1,102 @@
+#pragma once
+#include "actors/raft/raft_io.hpp"
+#include "schemas/codec.hpp"
+#include "schemas/commands.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <chrono>
+#include <future>
+#include <memory>
+
+/// What the raft actor, the log writer and the applier say to each other, inside one member.
+namespace muster::raft {
+
+using clock = std::chrono::steady_clock;
+
+/// A write somebody waits for. Answered once: by the applier, by a refusal, or by its deadline.
+struct pending_write {
+  request_id id;
+  blob command;
+  clock::time_point deadline;
+};
+using write_ptr = std::shared_ptr<pending_write>;
+
+/// A read that waits for its index to be applied.
+struct pending_read {
+  std::promise<result<log_index>> answer;
+  clock::time_point deadline;
+};
+using read_ptr = std::shared_ptr<pending_read>;
+
+/// From the node.
+struct tick_now {};
+struct begin_write { write_ptr write; };
+struct begin_read { read_ptr read; };
+struct carry_out {};
+
+/// From a link.
+struct from_link { member_id peer; std::shared_ptr<const codec::link_body> body; };
+struct session_changed { member_id peer; bool is_up = false; };
+
+/// To and from the log writer.
+struct write_batch { std::optional<hard_state> hard; std::vector<entry> entries; };
+struct batch_written { log_index last; raft_term term; };
+struct compact_log { snapshot_meta start; };
+struct reset_log { snapshot_meta start; };
+struct log_was_reset { snapshot_meta start; };
+
+/// To and from the applier.
+struct commit_batch { std::vector<entry> entries; };
+struct applied_report { log_index index; std::vector<std::uint64_t> settled; bool members_changed = false; };
+struct flush_state {};
+struct state_flushed { snapshot_meta at; };
+struct install_state { snapshot_meta expected; };
+struct state_installed { snapshot_meta at; };
+struct fetch_failed {};
+
+using raft_handle = caf::typed_actor<
+    caf::reacts_to<tick_now>,         // one tick of time has passed
+    caf::reacts_to<begin_write>,      // a member's own write
+    caf::reacts_to<begin_read>,       // a read asks for an index
+    caf::reacts_to<from_link>,        // a message of another member
+    caf::reacts_to<session_changed>,  // a session began or ended
+    caf::reacts_to<batch_written>,    // a batch is durable
+    caf::reacts_to<log_was_reset>,    // the log begins behind an installed snapshot
+    caf::reacts_to<applied_report>,   // entries were applied
+    caf::reacts_to<state_flushed>,    // the log may be cut
+    caf::reacts_to<state_installed>,  // a snapshot took the state's place
+    caf::reacts_to<fetch_failed>,     // no snapshot came; the leader offers again
+    caf::reacts_to<carry_out>>;      // carry out what was gathered
+
+using log_writer_handle = caf::typed_actor<
+    caf::reacts_to<write_batch>,   // one synced write
+    caf::reacts_to<compact_log>,   // drop the beginning
+    caf::reacts_to<reset_log>>;    // drop everything
+
+using applier_handle = caf::typed_actor<
+    caf::reacts_to<commit_batch>,   // apply in order
+    caf::reacts_to<flush_state>,    // make the state durable
+    caf::reacts_to<install_state>>; // put the downloaded snapshot in place
+
+}  // namespace muster::raft
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::tick_now)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::begin_write)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::begin_read)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::carry_out)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::from_link)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::session_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::write_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::batch_written)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::compact_log)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::reset_log)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::log_was_reset)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::commit_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::applied_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::flush_state)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::state_flushed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::install_state)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::state_installed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::fetch_failed)

@@ -1,0 +1,112 @@
+#include "actors/state/applier.hpp"
+
+#include "actors/state/apply.hpp"
+#include "schemas/metrics.hpp"
+#include "storage/snapshot_files.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+namespace muster::state {
+
+namespace {
+
+using raft::entry;
+using raft::entry_kind;
+
+struct settled {
+  std::uint64_t sequence;
+  outcome result;
+};
+
+/// What one group of entries did.
+struct group {
+  std::vector<settled> own;
+  raft::snapshot_meta at;
+  bool members_changed = false;
+};
+
+bool touches_members(const row_changes& changes) {
+  const auto first = changes.rows.lower_bound({table::member, {}, {}});
+  return first != changes.rows.end() && first->first.where == table::member;
+}
+
+group apply_entries(transaction& tx, const applier_settings& with, raft::snapshot_meta at,
+                    const std::vector<entry>& entries) {
+  group g;
+  for (const auto& e : entries) {
+    MUSTER_ENSURE(e.index == at.index + 1, "committed entries come in order");
+    at.index = e.index;
+    at.term = e.term;
+    at.stamp_ms = e.stamp_ms;
+    tx.begin(e.index, e.stamp_ms);
+    if (e.kind == entry_kind::configuration) at.members = *e.members;
+    if (e.kind != entry_kind::command) continue;
+    const auto c = codec::decode_command(e.payload);
+    MUSTER_ENSURE(c.ok(), "a committed command cannot be read: it is from a newer version");
+    auto result = apply(tx, *c);
+    if (c->id.member == with.self && c->id.started == with.started)
+      g.own.push_back({c->id.sequence, std::move(result)});
+  }
+  g.at = std::move(at);
+  g.members_changed = touches_members(tx.changes());
+  return g;
+}
+
+void apply_group(applier_state& state, const std::vector<entry>& entries,
+                 raft::applied_report& report) {
+  const auto& with = state.with;
+  const auto store = with.holder->get();
+  const auto base = store->view();
+  transaction tx(*base);
+  auto g = apply_entries(tx, with, store->meta(), entries);
+  if (auto written = store->write(tx.changes(), g.at); !written) return with.stop(written.error());
+  for (const auto& s : g.own) {
+    with.waiters->settle(s.sequence, s.result);
+    report.settled.push_back(s.sequence);
+  }
+  counts().entries_applied.fetch_add(entries.size(), std::memory_order_relaxed);
+  report.index = g.at.index;
+  report.members_changed = g.members_changed;
+  if (!tx.events().empty()) with.show_events(tx.events());
+  if (!tx.changes().rows.empty()) with.show_changes(tx.changes());
+}
+
+/// Puts the downloaded snapshot in place and opens it.
+std::optional<raft::snapshot_meta> install(applier_state& state) {
+  const auto& with = state.with;
+  if (auto done = storage::install_snapshot(with.data_dir); !done) {
+    with.stop(done.error());
+    return std::nullopt;
+  }
+  auto store = with.reopen();
+  if (!store) return std::nullopt;
+  with.holder->replace(store);
+  return store->meta();
+}
+
+}  // namespace
+
+raft::applier_handle::behavior_type applier(
+    raft::applier_handle::stateful_pointer<applier_state> self, applier_settings with) {
+  self->state.with = std::move(with);
+  const auto raft_actor = [self] {
+    return caf::actor_cast<raft::raft_handle>(self->current_sender());
+  };
+  return {
+      [=](const raft::commit_batch& batch) {
+        raft::applied_report report;
+        apply_group(self->state, batch.entries, report);
+        self->send(raft_actor(), std::move(report));
+      },
+      [=](raft::flush_state) {
+        auto flushed = self->state.with.holder->get()->flush();
+        if (!flushed) return self->state.with.stop(flushed.error());
+        self->send(raft_actor(), raft::state_flushed{*std::move(flushed)});
+      },
+      [=](const raft::install_state&) {
+        if (auto at = install(self->state)) self->send(raft_actor(), raft::state_installed{*at});
+      },
+  };
+}
+
+}  // namespace muster::state

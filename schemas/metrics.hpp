@@ -1,0 +1,28 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+namespace muster {
+
+/// What a member counts about itself. Plain atomics, filled from everywhere; `/1.0/metrics` reads them.
+struct metrics {
+  std::atomic<std::uint64_t> writes_submitted{0};
+  std::atomic<std::uint64_t> writes_refused{0};
+  std::atomic<std::uint64_t> writes_unknown{0};
+  std::atomic<std::uint64_t> reads_indexed{0};
+  std::atomic<std::uint64_t> reads_stale{0};
+  std::atomic<std::uint64_t> log_syncs{0};
+  std::atomic<std::uint64_t> entries_written{0};
+  std::atomic<std::uint64_t> entries_applied{0};
+  std::atomic<std::uint64_t> elections_won{0};
+  std::atomic<std::uint64_t> sessions_opened{0};
+  std::atomic<std::uint64_t> sessions_closed{0};
+  std::atomic<std::uint64_t> link_messages_dropped{0};
+};
+
+inline metrics& counts() {
+  static metrics all;
+  return all;
+}
+
+}  // namespace muster

@@ -1,0 +1,81 @@
+#pragma once
+#include "schemas/result.hpp"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muster::http {
+
+using clock = std::chrono::steady_clock;
+
+/// Who is at the other end.
+struct peer_info {
+  bool is_unix = false;
+  unsigned uid = 0;
+  std::string fingerprint;  ///< of the client certificate; empty: none shown
+  std::string certificate;  ///< PEM
+  std::string address;      ///< host:port, or "@"
+};
+
+struct request {
+  std::string method;
+  std::string target;                 ///< as sent: path and query
+  std::string path;                   ///< as sent, without the query
+  std::vector<std::string> segments;  ///< of the path, decoded
+  std::map<std::string, std::string> query;
+  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::string body;
+  peer_info peer;
+  clock::time_point arrived;
+  std::string trace;                  ///< request id, for log lines and commands
+  /// Uploads only: gives the body in parts.
+  std::function<status(const std::function<status(std::string_view)>&)> read_body;
+
+  [[nodiscard]] std::string header(const std::string& lower_name) const {
+    const auto at = headers.find(lower_name);
+    return at == headers.end() ? std::string{} : at->second;
+  }
+  [[nodiscard]] std::string parameter(const std::string& name) const {
+    const auto at = query.find(name);
+    return at == query.end() ? std::string{} : at->second;
+  }
+};
+
+struct response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::map<std::string, std::string> headers;
+  std::string body;
+  /// Instead of `body`: gives the next part, empty at the end; the answer is sent in chunks.
+  std::function<result<std::string>()> parts;
+  std::uint64_t parts_bytes = 0;  ///< whole size if it is known
+};
+
+/// Bytes and counts beyond which a request is refused.
+namespace bounds {
+constexpr std::size_t head_bytes_max = 64u << 10;
+constexpr std::size_t body_bytes_max = 1u << 20;
+constexpr std::size_t connections_max = 8192;
+constexpr std::size_t websocket_message_bytes_max = 1u << 20;
+constexpr std::size_t websocket_queue_bytes_max = 4u << 20;
+constexpr std::size_t workers_min = 4;
+constexpr std::size_t workers_max = 448;
+constexpr std::size_t tasks_waiting_max = 4096;
+constexpr std::chrono::seconds handshake_time_max{3};
+constexpr std::chrono::seconds head_time_max{10};
+constexpr std::chrono::seconds idle_time_max{75};
+constexpr std::chrono::seconds body_time_max{30};
+}  // namespace bounds
+
+/// %XX and, in queries, + are decoded; none if the escapes are damaged.
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
+std::string percent_encode(std::string_view text);
+/// Fills path, segments and query from target. @errors errc::bad_request
+status parse_target(request& r);
+
+}  // namespace muster::http

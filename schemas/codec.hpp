@@ -67,4 +67,36 @@ blob encode(const link_message& m);
 /// Payloads of the result share the owner of `bytes`: nothing is copied.
 result<link_message> decode_link_message(const blob& bytes);
 
+/// What a joining server sends.
+struct join_request {
+  std::string name;
+  std::string address;
+  std::string architecture;
+  std::string secret;  ///< of the token; empty if the certificate has claimed it before
+  bool operator==(const join_request&) const = default;
+};
+/// How to reach a member before the state is here.
+struct known_peer {
+  member_id id;
+  std::string name;
+  std::string address;
+  std::string fingerprint;
+  bool operator==(const known_peer&) const = default;
+};
+/// What it gets: all it needs to start as a member.
+struct join_accepted {
+  member_id member;
+  std::string cluster_uuid;
+  std::uint64_t epoch_counter = 0;
+  std::uint64_t epoch_random = 0;
+  std::string certificate;
+  std::string key;
+  std::vector<known_peer> peers;
+  bool operator==(const join_accepted&) const = default;
+};
+blob encode(const join_request& j);
+result<join_request> decode_join_request(std::string_view bytes);
+blob encode(const join_accepted& j);
+result<join_accepted> decode_join_accepted(std::string_view bytes);
+
 }  // namespace muster::codec

@@ -23,7 +23,7 @@ constexpr std::uint64_t seen_requests_kept = 4096;      ///< per member; below: 
 constexpr std::uint64_t events_kept = 1024;
 constexpr std::size_t members_max = 256;
 constexpr std::size_t commits_waiting_max = 256;     ///< errc::busy
-constexpr std::size_t reads_waiting_max = 64;        ///< errc::busy
+constexpr std::size_t reads_waiting_max = 256;       ///< errc::busy
 constexpr std::size_t operations_waiting_max = 128;  ///< errc::busy
 
 // Times.

@@ -82,3 +82,21 @@ struct LinkMessage {
     operationEvent @12 :Text; # JSON of an Incus event, to be shown on this member too
   }
 }
+
+# What a joining server sends and gets, over HTTPS.
+struct JoinRequest {
+  name @0 :Text;
+  address @1 :Text;
+  architecture @2 :Text;
+  secret @3 :Text;            # of the token; empty if the certificate has claimed it before
+}
+struct Peer { id @0 :UInt64; name @1 :Text; address @2 :Text; fingerprint @3 :Text; }
+struct JoinAccepted {
+  member @0 :UInt64;
+  clusterUuid @1 :Text;
+  epochCounter @2 :UInt64;
+  epochRandom @3 :UInt64;
+  certificate @4 :Text;       # cluster.crt
+  key @5 :Text;               # cluster.key
+  peers @6 :List(Peer);
+}

@@ -11,7 +11,7 @@ namespace muster::node {
 namespace {
 
 /// Names, hex and host:port need no escapes; anything else is refused when the token is decoded.
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -30,13 +30,13 @@ std::string text_at(const simdjson::dom::object& object, const char* key) {
 
 std::string encode(const join_token& t) {
   std::string json = "{";
-  json += t.client_name.empty() ? "\"server_name\":" + quoted(t.server_name)
-                                : "\"client_name\":" + quoted(t.client_name);
-  json += ",\"fingerprint\":" + quoted(t.fingerprint) + ",\"addresses\":[";
+  json += t.client_name.empty() ? "\"server_name\":" + json_text(t.server_name)
+                                : "\"client_name\":" + json_text(t.client_name);
+  json += ",\"fingerprint\":" + json_text(t.fingerprint) + ",\"addresses\":[";
   for (std::size_t i = 0; i < t.addresses.size(); ++i)
-    json += (i ? "," : "") + quoted(t.addresses[i]);
-  json += "],\"secret\":" + quoted(t.secret);
-  json += ",\"expires_at\":" + quoted(t.expires_at.empty() ? "0001-01-01T00:00:00Z" : t.expires_at);
+    json += (i ? "," : "") + json_text(t.addresses[i]);
+  json += "],\"secret\":" + json_text(t.secret);
+  json += ",\"expires_at\":" + json_text(t.expires_at.empty() ? "0001-01-01T00:00:00Z" : t.expires_at);
   return base64(json + "}");
 }
 

@@ -1,0 +1,193 @@
+#include "actors/node/node.hpp"
+
+#include "actors/node/secrets.hpp"
+#include "schemas/limits.hpp"
+
+#include <sys/utsname.h>
+
+#include <thread>
+
+namespace muster::node {
+
+namespace {
+
+std::string machine() {
+  utsname u{};
+  ::uname(&u);
+  return u.machine;
+}
+
+constexpr auto join_time_max = std::chrono::seconds(30);
+
+}  // namespace
+
+// --- the cluster's side ---------------------------------------------------------------------------
+
+result<codec::join_accepted> node::accept_join(const codec::join_request& asked,
+                                               const std::string& certificate,
+                                               const std::string& fingerprint,
+                                               const std::string& address) {
+  if (!is_clustered()) return fail(errc::bad_request, "This server is not clustered");
+  if (fingerprint.empty()) return fail(errc::forbidden, "not authorized");
+  join_member b;
+  if (!asked.secret.empty()) {
+    b.secret_hash = sha256_hex(asked.secret);
+  } else {  // the client has presented the token before, for this certificate
+    auto state = read(true);
+    if (!state) return state.error();
+    for (const auto& t : state->state->all<token>())
+      if (t.kind == token_kind::join && t.claimed_by == fingerprint) b.secret_hash = t.secret_hash;
+    for (const auto& m : state->state->all<member>())
+      if (m.fingerprint == fingerprint) b.secret_hash = m.join_secret_hash;
+    if (b.secret_hash.empty()) return fail(errc::forbidden, "not authorized");
+  }
+  b.value.name = asked.name;
+  b.value.address = asked.address;
+  b.value.architecture = asked.architecture;
+  b.value.certificate = certificate;
+  b.value.fingerprint = fingerprint;
+  auto joined = write(b, {fingerprint, "tls", address}, "join " + asked.name,
+                      clock::now() + limits::write_deadline);
+  if (!joined) return joined.error();
+  auto r = now();
+  if (!r) return r.error();
+  codec::join_accepted accepted;
+  accepted.member = {joined->id.value};
+  accepted.cluster_uuid = (*r)->who().cluster_uuid;
+  accepted.epoch_counter = (*r)->who().epoch_counter;
+  accepted.epoch_random = (*r)->who().epoch_random;
+  const auto shown = shown_pair();
+  accepted.certificate = shown.certificate;
+  accepted.key = shown.key;
+  for (const auto& m : (*r)->view()->all<member>())
+    if (m.id() != accepted.member)
+      accepted.peers.push_back({m.id(), m.name, m.address, m.fingerprint});
+  return accepted;
+}
+
+status node::enable(const std::string& name, const requestor& who, const std::string& trace) {
+  if (is_clustered()) return fail(errc::bad_request, "This server is already clustered");
+  if (with_.address.empty())
+    return fail(errc::refused, "No cluster.https_address config is set on this member");
+  auto pair = tls::load_or_make(with_.data_dir, "cluster", name);
+  if (!pair) return pair.error();
+  auto done = write(enable_cluster{name, with_.address, pair->certificate}, who, trace,
+                    clock::now() + limits::write_deadline);
+  if (!done) return done.error();
+  return load_certificates();
+}
+
+// --- the joiner's side ----------------------------------------------------------------------------
+
+status node::join(const join_intent& intent) {
+  const std::lock_guard one_at_a_time(join_lock_);
+  if (is_clustered()) return fail(errc::bad_request, "This server is already clustered");
+  auto token = decode_join_token(intent.token);
+  if (!token) return token.error();
+  if (token->server_name != intent.name)
+    return fail(errc::bad_request, "The join token was made for a member named \"" +
+                                       token->server_name + "\", not \"" + intent.name + "\"");
+  if (intent.address.empty())
+    return fail(errc::bad_request, "No server address provided for this member");
+  if (auto stored = store_intent(with_.data_dir, intent); !stored) return stored;
+  auto asked = ask_to_join(intent, *token);
+  if (!asked) {
+    // Unknown: it may have been committed; the next start asks again and finds out.
+    if (asked.error().code != errc::unknown_outcome) forget_intent(with_.data_dir);
+    return asked;
+  }
+  auto accepted = load_accepted(with_.data_dir);
+  MUSTER_ENSURE(accepted.has_value(), "what was accepted was stored");
+  return take_over(*accepted);
+}
+
+/// Any member of the cluster will do; the first that answers decides.
+status node::ask_to_join(const join_intent& intent, const join_token& token) {
+  codec::join_request request{intent.name, intent.address, machine(), token.secret};
+  failure last = fail(errc::unavailable, "no member of the cluster could be reached");
+  for (const auto& address : token.addresses) {
+    const auto deadline = clock::now() + limits::dial_deadline + limits::write_deadline;
+    tls::dial_options with;
+    with.host_port = address;
+    with.pinned_fingerprint = token.fingerprint;
+    with.own = &own_;
+    with.deadline = clock::now() + limits::dial_deadline;
+    auto stream = tls::dial(with);
+    if (!stream) {
+      last = stream.error();
+      if (last.code == errc::forbidden)
+        last.detail = "Certificate fingerprint mismatch between join token and cluster member";
+      continue;
+    }
+    tls::http_request ask;
+    ask.method = "POST";
+    ask.target = "/internal/cluster/join";
+    ask.headers["Content-Type"] = "application/octet-stream";
+    ask.body = std::string(codec::encode(request).bytes());
+    auto answer = tls::ask(**stream, ask, {deadline, 1u << 20, {}});
+    if (!answer) return answer.error();
+    if (answer->status == 504)
+      return fail(errc::unknown_outcome, "the cluster does not know yet whether the join happened");
+    if (answer->status == 503) {
+      last = fail(errc::unavailable, "the cluster cannot take a member now: " + answer->body);
+      continue;
+    }
+    if (answer->status != 200)
+      return fail(errc::refused, "Failed to join cluster: " + answer->body);
+    auto accepted = codec::decode_join_accepted(answer->body);
+    if (!accepted) return accepted.error();
+    return store_accepted(with_.data_dir, *accepted);
+  }
+  return last;
+}
+
+status node::take_over(const codec::join_accepted& accepted) {
+  std::shared_ptr<runtime> old;
+  {
+    const std::unique_lock guard(lock_);
+    old = std::move(runtime_);
+  }
+  if (old) old->stop();
+  old.reset();
+  if (auto adopted = adopt_accepted(with_.data_dir, accepted); !adopted) return adopted;
+  if (auto loaded = load_certificates(); !loaded) return loaded;
+  if (auto run = run_member(); !run) return run;
+  const auto deadline = clock::now() + join_time_max;
+  while (clock::now() < deadline) {
+    auto r = now();
+    if (!r) return r.error();
+    if ((*r)->view()->row<member>({}, {accepted.member.value})) {
+      finish_join_if_applied();
+      return ok();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return fail(errc::timed_out,
+              "the join is committed, but this server has not heard of it from the leader yet; it "
+              "goes on by itself");
+}
+
+void node::finish_join_if_applied() {
+  auto r = now();
+  if (!r || !load_accepted(with_.data_dir)) return;
+  if ((*r)->view()->row<member>({}, {(*r)->who().member.value})) forget_join(with_.data_dir);
+}
+
+/// A crash came between asking and hearing the answer: ask again until the cluster says yes or no.
+void node::resume_join(const join_intent& intent) {
+  std::thread([this, intent] {
+    while (!stopping_) {
+      auto joined = join(intent);
+      if (joined || joined.error().code == errc::refused || joined.error().code == errc::bad_request ||
+          is_clustered()) {
+        with_.log(joined ? "the join was finished" : "the join ended: " + joined.error().detail);
+        return;
+      }
+      (void)store_intent(with_.data_dir, intent).ok();
+      for (int i = 0; i < 20 && !stopping_; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }).detach();
+}
+
+}  // namespace muster::node

@@ -1,0 +1,272 @@
+#include "actors/node/node.hpp"
+
+#include "actors/node/secrets.hpp"
+#include "schemas/limits.hpp"
+#include "schemas/metrics.hpp"
+#include "storage/snapshot_files.hpp"
+
+#include <sys/utsname.h>
+
+namespace muster::node {
+
+namespace {
+
+std::string machine() {
+  utsname u{};
+  ::uname(&u);
+  return u.machine;
+}
+
+requestor system_requestor() { return {"", "", ""}; }
+
+}  // namespace
+
+node::node(caf::actor_system& system, node_settings with)
+    : system_(system), with_(std::move(with)), contexts_(std::make_shared<tls::server_contexts>()),
+      operations_([this](const operation& o) { with_.show_operation(o); }) {}
+
+node::~node() { stop(); }
+
+status node::load_certificates() {
+  auto own = tls::load_or_make(with_.data_dir, "server", with_.name);
+  if (!own) return own.error();
+  own_ = *std::move(own);
+  auto cluster = tls::load(with_.data_dir, "cluster");
+  if (!cluster && cluster.error().code != errc::not_found) return cluster.error();
+  {
+    const std::unique_lock guard(lock_);
+    shown_ = cluster ? *std::move(cluster) : own_;
+  }
+  return contexts_->set(shown_pair(), own_);
+}
+
+tls::pem_pair node::shown_pair() const {
+  const std::shared_lock guard(lock_);
+  return shown_;
+}
+
+status node::start(bool bootstrap) {
+  if (auto accepted = load_accepted(with_.data_dir))
+    if (auto adopted = adopt_accepted(with_.data_dir, *accepted); !adopted) return adopted;
+  auto found = find_identity(with_.data_dir);
+  if (!found) return found.error();
+  if (!*found)
+    if (auto begun = begin_new(bootstrap); !begun) return begun;
+  if (auto loaded = load_certificates(); !loaded) return loaded;
+  if (auto run = run_member(); !run) return run;
+  if (auto done = ensure_bootstrapped(bootstrap); !done) return done;
+  finish_join_if_applied();
+  if (auto intent = load_intent(with_.data_dir); intent && !load_accepted(with_.data_dir))
+    resume_join(*intent);
+  return ok();
+}
+
+status node::begin_new(bool bootstrap) {
+  if (bootstrap) {
+    if (with_.address.empty())
+      return fail(errc::bad_request, "a cluster needs an address: give --address HOST:PORT");
+    if (auto made = tls::store(with_.data_dir, "cluster", tls::make_certificate(with_.name)); !made)
+      return made;
+  }
+  storage::identity who;
+  who.cluster_uuid = make_uuid({1});
+  who.member = {1};
+  who.epoch_random = random_number();
+  return create_member(with_.data_dir, who, true);
+}
+
+status node::run_member() {
+  auto who = begin_incarnation(with_.data_dir);
+  if (!who) return who.error();
+  runtime_settings r;
+  r.data_dir = with_.data_dir;
+  r.who = *who;
+  r.env = with_.env;
+  r.first_peers = load_peers(with_.data_dir);
+  r.links = link_settings();
+  r.download_snapshot = [this](const link::peer& leader) { return download_snapshot(leader); };
+  r.show_events = with_.show_events;
+  r.show_changes = [this](const row_changes& changes) { when_changed(changes); };
+  r.show_operation_event = [this](member_id, const codec::operation_event& e) {
+    with_.show_remote_operation(e.json);
+  };
+  r.stop_member = with_.stop_member;
+  r.version = muster_version;
+  auto started = runtime::start(system_, std::move(r));
+  if (!started) return started.error();
+  {
+    const std::unique_lock guard(lock_);
+    runtime_ = *std::move(started);
+  }
+  refresh_trust();
+  return ok();
+}
+
+/// The first command of a log. Repeated after a crash it is refused and changes nothing.
+status node::ensure_bootstrapped(bool enabled) {
+  const auto voters = (*now())->board().raft.members.voters;
+  if (voters != std::vector<member_id>{{1}} || (*now())->who().member != member_id{1} ||
+      local_view()->only<cluster>())
+    return ok();  // the state is there, or comes from others
+  bootstrap b;
+  b.uuid = (*now())->who().cluster_uuid;
+  b.epoch_random = (*now())->who().epoch_random;
+  b.first.name = with_.name;
+  b.first.address = with_.address;
+  b.first.certificate = own_.certificate;
+  b.first.fingerprint = *tls::fingerprint_of(own_.certificate);
+  b.first.architecture = machine();
+  b.enabled = enabled;
+  if (enabled) b.cluster_certificate = shown_pair().certificate;
+  auto done = write(std::move(b), system_requestor(), "start", clock::now() + limits::write_deadline);
+  if (!done && done.error().code != errc::conflict) return done.error();
+  return ok();
+}
+
+void node::stop() {
+  if (stopping_.exchange(true)) return;
+  operations_.stop(clock::now() + limits::shutdown_deadline);
+  std::shared_ptr<runtime> last;
+  {
+    const std::unique_lock guard(lock_);
+    last = std::move(runtime_);
+  }
+  if (last) last->stop();
+}
+
+// --- the cluster, for requests ------------------------------------------------------------------
+
+result<std::shared_ptr<runtime>> node::now() const {
+  const std::shared_lock guard(lock_);
+  if (runtime_) return runtime_;
+  return fail(errc::unavailable, stopping_ ? "Incus is shutting down" : "Daemon is starting up");
+}
+
+std::unique_ptr<state_view> node::local_view() const { return (*now())->view(); }
+
+result<outcome> node::write(command_body body, const requestor& who, const std::string& trace,
+                            clock::time_point deadline) {
+  auto r = now();
+  if (!r) return r.error();
+  return (*r)->write(std::move(body), who, trace, deadline);
+}
+
+result<node::reading> node::read(bool strict) {
+  auto r = now();
+  if (!r) return r.error();
+  const auto readable = (*r)->wait_readable(clock::now() + limits::read_deadline);
+  if (readable) return reading{(*r)->view(), std::nullopt};
+  if (strict || readable.error().code == errc::busy) return readable.error();
+  counts().reads_stale.fetch_add(1, std::memory_order_relaxed);
+  const auto silence = std::chrono::duration_cast<std::chrono::seconds>((*r)->quorum_silence());
+  return reading{(*r)->view(), static_cast<std::uint64_t>(std::max<long>(silence.count(), 1))};
+}
+
+member_id node::self() const {
+  auto r = now();
+  return r ? (*r)->who().member : member_id{};
+}
+
+std::string node::name() const {
+  auto r = now();
+  if (r)
+    if (const auto m = (*r)->view()->row<member>({}, {(*r)->who().member.value})) return m->name;
+  return with_.name;
+}
+
+bool node::is_clustered() const {
+  auto r = now();
+  if (!r) return false;
+  const auto c = (*r)->view()->only<cluster>();
+  return c && c->enabled;
+}
+
+void node::tell_others(const std::string& operation_json) {
+  if (auto r = now()) (*r)->peers().send_to_all(codec::operation_event{operation_json});
+}
+
+// --- trust --------------------------------------------------------------------------------------
+
+void node::refresh_trust() {
+  auto r = now();
+  if (!r) return;
+  const auto view = (*r)->view();
+  std::map<std::string, member_id> first;
+  if (!view->row<member>({}, {(*r)->who().member.value}))
+    for (const auto& p : load_peers(with_.data_dir)) first[p.fingerprint] = p.id;
+  for (const auto& print : trust_.refresh(*view, first)) with_.cut_off(print);
+}
+
+void node::when_changed(const row_changes& changes) {
+  const auto touches = [&](table t) {
+    const auto at = changes.rows.lower_bound({t, {}, {}});
+    return at != changes.rows.end() && at->first.where == t;
+  };
+  if (touches(table::member) || touches(table::certificate)) refresh_trust();
+  if (touches(table::member)) finish_join_if_applied();
+  with_.show_changes(changes);
+}
+
+// --- links --------------------------------------------------------------------------------------
+
+result<std::shared_ptr<tls::stream>> node::dial_member(const std::string& address,
+                                                       const std::string& fingerprint,
+                                                       clock::time_point deadline) const {
+  tls::dial_options with;
+  with.host_port = address;
+  with.server_name = tls::member_name;
+  with.pinned_fingerprint = fingerprint;
+  with.own = &own_;
+  with.deadline = deadline;
+  return tls::dial(with);
+}
+
+link::links_settings node::link_settings() const {
+  link::links_settings links;
+  links.dial = [this](const link::peer& to) -> result<std::shared_ptr<tls::stream>> {
+    const auto deadline = clock::now() + limits::dial_deadline;
+    auto stream = dial_member(to.address, to.fingerprint, deadline);
+    if (!stream) return stream;
+    tls::http_request ask;
+    ask.target = "/internal/link";
+    if (auto up = tls::upgrade(**stream, ask, "muster-link", deadline); !up) return up.error();
+    return stream;
+  };
+  links.knock = [this](const link::peer& to) {
+    const auto deadline = clock::now() + limits::dial_deadline;
+    auto stream = dial_member(to.address, to.fingerprint, deadline);
+    if (!stream) return;
+    tls::http_request ask;
+    ask.method = "POST";
+    ask.target = "/internal/knock";
+    (void)tls::ask(**stream, ask, {deadline, 4096, {}}).ok();
+  };
+  return links;
+}
+
+status node::accept_link(const std::string& fingerprint, std::shared_ptr<tls::stream> stream) {
+  const auto who = find_trusted(fingerprint);
+  if (!who || !who->member) return fail(errc::forbidden, "not a member of this cluster");
+  auto r = now();
+  if (!r) return r.error();
+  return (*r)->peers().accept(who->member, std::move(stream));
+}
+
+status node::download_snapshot(const link::peer& leader) const {
+  const auto deadline = clock::now() + std::chrono::minutes(10);
+  auto stream = dial_member(leader.address, leader.fingerprint, clock::now() + limits::dial_deadline);
+  if (!stream) return stream.error();
+  auto receiver = storage::snapshot_receiver::open(storage::incoming_directory(with_.data_dir));
+  if (!receiver) return receiver.error();
+  tls::http_request ask;
+  ask.target = "/internal/snapshot";
+  tls::http_options how;
+  how.deadline = deadline;
+  how.take = [&](std::string_view part) { return (*receiver)->take(part); };
+  auto answer = tls::ask(**stream, ask, how);
+  if (!answer) return answer.error();
+  if (answer->status != 200) return fail(errc::unavailable, "the leader gave no snapshot");
+  return (*receiver)->finish();
+}
+
+}  // namespace muster::node

@@ -1,0 +1,115 @@
+#pragma once
+#include "actors/link/https_client.hpp"
+#include "actors/link/tls_stream.hpp"
+#include "actors/node/join_token.hpp"
+#include "actors/node/member_files.hpp"
+#include "actors/node/operations.hpp"
+#include "actors/node/runtime.hpp"
+#include "actors/node/trust.hpp"
+
+#include <shared_mutex>
+
+namespace muster::node {
+
+inline constexpr const char* version = "6.0.4";         ///< of the API that is spoken
+inline constexpr const char* muster_version = "0.1.0";
+
+struct node_settings {
+  std::string data_dir;
+  std::string name;     ///< for a new member; else what the state says
+  std::string address;  ///< host:port of HTTPS; empty: unix socket only
+  rocksdb::Env* env = nullptr;
+  raft::stop_member stop_member;
+  std::function<void(const std::string&)> log;
+  // Hooks of the HTTP front; set before start.
+  std::function<void(const std::vector<event>&)> show_events;
+  std::function<void(const operation&)> show_operation;
+  std::function<void(const std::string& json)> show_remote_operation;
+  std::function<void(const row_changes&)> show_changes;
+  std::function<void(const std::string& fingerprint)> cut_off;
+};
+
+/// This server: what it is called, whom it trusts, the member that runs in it at present. Its member
+/// changes once, when a standalone server joins a cluster. Thread-safe.
+class node {
+ public:
+  node(caf::actor_system& system, node_settings with);
+  ~node();
+
+  /// Resumes what the directory holds, finishes a join that a crash has cut short, else begins anew as a
+  /// standalone server, or as a cluster of one.
+  status start(bool bootstrap);
+  void stop();
+
+  // --- the cluster, for requests ---
+  result<outcome> write(command_body body, const requestor& who, const std::string& trace,
+                        clock::time_point deadline);
+  struct reading {
+    std::unique_ptr<state_view> state;
+    std::optional<std::uint64_t> stale_seconds;  ///< set: the local replica answered without a quorum
+  };
+  /// @param strict refuse instead of answering stale.
+  result<reading> read(bool strict);
+  /// @errors errc::unavailable while no member runs (a join is under way).
+  result<std::shared_ptr<runtime>> now() const;
+  [[nodiscard]] std::unique_ptr<state_view> local_view() const;
+
+  // --- who this is ---
+  [[nodiscard]] member_id self() const;
+  [[nodiscard]] std::string name() const;
+  [[nodiscard]] bool is_clustered() const;
+  [[nodiscard]] const std::string& data_dir() const { return with_.data_dir; }
+  [[nodiscard]] std::string address() const { return with_.address; }
+  [[nodiscard]] tls::pem_pair own_pair() const { return own_; }
+  /// What clients are shown: cluster.crt, or server.crt of a standalone server.
+  [[nodiscard]] tls::pem_pair shown_pair() const;
+  [[nodiscard]] std::shared_ptr<tls::server_contexts> contexts() const { return contexts_; }
+  [[nodiscard]] std::optional<trusted> find_trusted(const std::string& fingerprint) const {
+    return trust_.find(fingerprint);
+  }
+  operations& ops() { return operations_; }
+  void tell_others(const std::string& operation_json);
+
+  // --- becoming a cluster ---
+  status enable(const std::string& name, const requestor& who, const std::string& trace);
+  /// Joins the cluster of the token; blocks until this server has applied its own membership.
+  status join(const join_intent& intent);
+  /// The other side: what a joiner may have. @param fingerprint of the joiner's certificate.
+  result<codec::join_accepted> accept_join(const codec::join_request& asked,
+                                           const std::string& certificate,
+                                           const std::string& fingerprint, const std::string& address);
+  /// A stream of another member has come in by an upgrade. @errors errc::forbidden
+  status accept_link(const std::string& fingerprint, std::shared_ptr<tls::stream> stream);
+  /// TLS to another member, authenticated both ways.
+  result<std::shared_ptr<tls::stream>> dial_member(const std::string& address,
+                                                   const std::string& fingerprint,
+                                                   clock::time_point deadline) const;
+
+ private:
+  status load_certificates();
+  status begin_new(bool bootstrap);
+  status run_member();
+  status ensure_bootstrapped(bool enabled);
+  void refresh_trust();
+  void when_changed(const row_changes& changes);
+  void finish_join_if_applied();
+  void resume_join(const join_intent& intent);
+  status ask_to_join(const join_intent& intent, const join_token& token);
+  status take_over(const codec::join_accepted& accepted);
+  [[nodiscard]] link::links_settings link_settings() const;
+  status download_snapshot(const link::peer& leader) const;
+
+  caf::actor_system& system_;
+  node_settings with_;
+  tls::pem_pair own_;
+  tls::pem_pair shown_;
+  std::shared_ptr<tls::server_contexts> contexts_;
+  trust trust_;
+  operations operations_;
+  mutable std::shared_mutex lock_;
+  std::shared_ptr<runtime> runtime_;
+  std::atomic<bool> stopping_{false};
+  std::mutex join_lock_;
+};
+
+}  // namespace muster::node

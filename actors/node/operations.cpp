@@ -1,0 +1,138 @@
+#include "actors/node/operations.hpp"
+
+#include "schemas/limits.hpp"
+
+#include <thread>
+
+namespace muster::node {
+
+namespace {
+
+constexpr std::chrono::minutes kept_after_end{5};
+constexpr std::size_t kept_max = 2000;
+
+std::uint64_t wall_ms() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
+}  // namespace
+
+operations::~operations() { stop(clock::now() + std::chrono::seconds(5)); }
+
+void operations::change(const std::string& uuid, const std::function<void(operation&)>& f) {
+  operation shown;
+  {
+    const std::lock_guard guard(lock_);
+    auto at = all_.find(uuid);
+    if (at == all_.end() || at->second.shown.has_ended()) return;
+    f(at->second.shown);
+    at->second.shown.updated_ms = wall_ms();
+    if (at->second.shown.has_ended()) at->second.ended = clock::now();
+    shown = at->second.shown;
+    changed_.notify_all();
+  }
+  on_change_(shown);
+}
+
+void operations::forget_old() {
+  const auto now = clock::now();
+  std::erase_if(all_, [&](const auto& item) {
+    return item.second.shown.has_ended() &&
+           (now - item.second.ended > kept_after_end || all_.size() > kept_max);
+  });
+}
+
+result<operation> operations::start(operation what, std::function<status(handle&)> work,
+                                    std::function<void()> on_cancel) {
+  what.created_ms = what.updated_ms = wall_ms();
+  {
+    const std::lock_guard guard(lock_);
+    if (stopping_) return fail(errc::unavailable, "Incus is shutting down");
+    if (running_ >= limits::operations_waiting_max)
+      return fail(errc::busy, "too many operations are running on this member; try again");
+    forget_old();
+    ++running_;
+    all_[what.uuid] = {what, std::move(on_cancel), {}};
+  }
+  on_change_(what);
+  std::thread([this, uuid = what.uuid, work = std::move(work)] {
+    handle self(*this, uuid);
+    const auto done = work(self);
+    change(uuid, [&](operation& o) {
+      if (done) {
+        o.now = op_status::success;
+      } else {
+        o.now = o.now == op_status::cancelling ? op_status::cancelled : op_status::failure;
+        o.error = done.error().detail;
+      }
+      o.may_cancel = false;
+    });
+    const std::lock_guard guard(lock_);
+    --running_;
+    changed_.notify_all();
+  }).detach();
+  return what;
+}
+
+void operations::handle::set_metadata(std::string json) {
+  all_.change(uuid_, [&](operation& o) { o.metadata_json = std::move(json); });
+}
+
+bool operations::handle::is_cancelled() const {
+  const auto now = all_.get(uuid_);
+  return !now || now->now == op_status::cancelling;
+}
+
+std::optional<operation> operations::get(const std::string& uuid) const {
+  const std::lock_guard guard(lock_);
+  const auto at = all_.find(uuid);
+  if (at == all_.end()) return std::nullopt;
+  return at->second.shown;
+}
+
+std::vector<operation> operations::list() const {
+  const std::lock_guard guard(lock_);
+  std::vector<operation> list;
+  for (const auto& [uuid, o] : all_) list.push_back(o.shown);
+  return list;
+}
+
+std::optional<operation> operations::wait(const std::string& uuid,
+                                          clock::time_point deadline) const {
+  std::unique_lock guard(lock_);
+  if (!all_.contains(uuid)) return std::nullopt;
+  changed_.wait_until(guard, deadline, [&] {
+    const auto at = all_.find(uuid);
+    return at == all_.end() || at->second.shown.has_ended();
+  });
+  const auto at = all_.find(uuid);
+  if (at == all_.end()) return std::nullopt;
+  return at->second.shown;
+}
+
+status operations::cancel(const std::string& uuid) {
+  std::function<void()> stop_work;
+  {
+    const std::lock_guard guard(lock_);
+    const auto at = all_.find(uuid);
+    if (at == all_.end()) return fail(errc::not_found, "Operation not found");
+    if (at->second.shown.has_ended())
+      return fail(errc::bad_request, "Only running operations can be cancelled");
+    if (!at->second.shown.may_cancel)
+      return fail(errc::bad_request, "This operation can't be cancelled");
+    stop_work = at->second.on_cancel;
+  }
+  change(uuid, [](operation& o) { o.now = op_status::cancelling; });
+  if (stop_work) stop_work();
+  return ok();
+}
+
+void operations::stop(clock::time_point deadline) {
+  std::unique_lock guard(lock_);
+  stopping_ = true;
+  changed_.wait_until(guard, deadline, [&] { return running_ == 0; });
+}
+
+}  // namespace muster::node

@@ -1,0 +1,244 @@
+#include "actors/node/runtime.hpp"
+
+#include "actors/node/secrets.hpp"
+#include "actors/raft/log_writer.hpp"
+#include "schemas/limits.hpp"
+#include "schemas/metrics.hpp"
+#include "storage/raft_store.hpp"
+#include "storage/snapshot_files.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <thread>
+
+namespace muster::node {
+
+result<std::shared_ptr<runtime>> runtime::start(caf::actor_system& system, runtime_settings with) {
+  std::shared_ptr<runtime> r(new runtime(std::move(with)));
+  r->system_ = &system;
+  if (auto opened = r->open_stores(); !opened) return opened.error();
+  r->spawn_actors(system);
+  r->refresh_peers();
+  return r;
+}
+
+runtime::~runtime() { stop(); }
+
+std::shared_ptr<storage::state_store> runtime::open_state() {
+  auto store = storage::state_store::open(storage::state_directory(with_.data_dir), with_.env);
+  if (store) return *std::move(store);
+  with_.stop_member(store.error());
+  return nullptr;
+}
+
+status runtime::open_stores() {
+  if (auto finished = storage::finish_install(with_.data_dir); !finished) return finished.error();
+  auto log = storage::raft_store::open(with_.data_dir + "/raft", with_.env);
+  if (!log) return log.error();
+  log_ = *std::move(log);
+  auto state = storage::state_store::open(storage::state_directory(with_.data_dir), with_.env);
+  if (!state) return state.error();
+  holder_ = std::make_shared<state::state_holder>(*std::move(state));
+
+  auto contents = log_->take_contents();
+  auto at = holder_->get()->meta();
+  const auto log_end = contents.start.index + contents.entries.size();
+  if (at.index < contents.start.index)
+    return fail(errc::corrupt,
+                "the state is older than the beginning of the log: this member's disk was changed "
+                "from outside; remove its data directory and let it join again with a new token");
+  if (at.index > log_end) {  // a snapshot was installed and the log not yet begun anew
+    if (auto reset = log_->reset(at); !reset) return reset;
+    contents.start = at;
+    contents.entries.clear();
+  }
+  start_.hard = contents.hard;
+  start_.snapshot = contents.start;
+  start_.entries = std::move(contents.entries);
+  start_.applied = at.index;
+  return ok();
+}
+
+codec::hello runtime::make_hello() const {
+  codec::hello h;
+  h.cluster_uuid = with_.who.cluster_uuid;
+  h.epoch_counter = with_.who.epoch_counter;
+  h.epoch_random = with_.who.epoch_random;
+  h.member = with_.who.member;
+  h.started = with_.who.started;
+  h.term = board_->get().raft.term;
+  h.version = with_.version;
+  return h;
+}
+
+void runtime::spawn_actors(caf::actor_system& system) {
+  waiters_ = std::make_shared<raft::write_waiters>(limits::commits_waiting_max);
+  board_ = std::make_shared<raft::raft_board>();
+
+  auto link_settings = with_.links;
+  link_settings.hello = [this] { return make_hello(); };
+  link_settings.on_message = [this](member_id from, std::shared_ptr<const codec::link_body> body) {
+    if (const auto* e = std::get_if<codec::operation_event>(body.get()))
+      return with_.show_operation_event(from, *e);
+    caf::anon_send(raft_, raft::from_link{from, std::move(body)});
+  };
+  link_settings.on_session = [this](member_id peer, bool is_up) {
+    caf::anon_send(raft_, raft::session_changed{peer, is_up});
+  };
+  links_ = std::make_unique<link::links>(system, std::move(link_settings));
+
+  writer_ = system.spawn<caf::detached>(raft::log_writer, log_, with_.stop_member);
+  state::applier_settings apply;
+  apply.self = with_.who.member;
+  apply.started = with_.who.started;
+  apply.data_dir = with_.data_dir;
+  apply.holder = holder_;
+  apply.waiters = waiters_;
+  apply.show_events = with_.show_events;
+  apply.show_changes = [this](const row_changes& changes) {
+    const auto members = changes.rows.lower_bound({table::member, {}, {}});
+    if (members != changes.rows.end() && members->first.where == table::member) refresh_peers();
+    with_.show_changes(changes);
+  };
+  apply.reopen = [this] { return open_state(); };
+  apply.stop = with_.stop_member;
+  applier_ = system.spawn<caf::detached>(state::applier, std::move(apply));
+
+  raft::driver_settings drive;
+  drive.core.self = with_.who.member;
+  drive.core.seed = random_number();
+  drive.start = std::move(start_);
+  drive.tick_period = with_.tick_period;
+  drive.waiters = waiters_;
+  drive.board = board_;
+  drive.writer = writer_;
+  drive.applier = applier_;
+  drive.send = [this](member_id to, codec::link_body body) {
+    return links_->send(to, std::move(body));
+  };
+  drive.fetch_snapshot = [this](member_id leader, const raft::snapshot_meta&) { fetch(leader); };
+  drive.members = [this] {
+    std::vector<member_id> ids;
+    for (const auto& m : view()->all<member>()) ids.push_back(m.id());
+    return ids;
+  };
+  drive.targets = [] { return roles::targets{}; };
+  drive.name_of = [this](member_id id) {
+    const auto p = find_peer(id);
+    return p ? p->name : "member " + std::to_string(id.value);
+  };
+  raft_ = system.spawn(raft::raft_actor, std::move(drive));
+}
+
+std::optional<link::peer> runtime::find_peer(member_id id) const {
+  if (const auto m = view()->row<member>({}, {id.value}))
+    return link::peer{m->id(), m->name, m->address, m->fingerprint};
+  for (const auto& p : with_.first_peers)
+    if (p.id == id) return p;
+  return std::nullopt;
+}
+
+void runtime::refresh_peers() {
+  std::vector<link::peer> peers;
+  const auto members = view()->all<member>();
+  for (const auto& m : members)
+    if (m.id() != with_.who.member && !m.address.empty())
+      peers.push_back({m.id(), m.name, m.address, m.fingerprint});
+  const bool knows_self = std::any_of(members.begin(), members.end(), [&](const member& m) {
+    return m.id() == with_.who.member;
+  });
+  if (!knows_self) {  // a joiner that has not applied its own membership yet
+    for (const auto& p : with_.first_peers)
+      if (std::none_of(peers.begin(), peers.end(), [&](const auto& q) { return q.id == p.id; }))
+        peers.push_back(p);
+  }
+  links_->set_peers(peers);
+}
+
+void runtime::fetch(member_id leader) {
+  std::thread([this, leader, raft = raft_, applier = applier_, download = with_.download_snapshot,
+               from = find_peer(leader)] {
+    if (from && download(*from))
+      caf::send_as(raft, applier, raft::install_state{});
+    else
+      caf::anon_send(raft, raft::fetch_failed{});
+  }).detach();
+}
+
+result<outcome> runtime::write(command_body body, const requestor& who, const std::string& trace,
+                               clock::time_point deadline) {
+  counts().writes_submitted.fetch_add(1, std::memory_order_relaxed);
+  auto opened = waiters_->open();
+  if (!opened) return opened.error();
+  auto& [sequence, answer] = *opened;
+  command c{{with_.who.member, with_.who.started, sequence}, who, trace, std::move(body)};
+  auto words = codec::encode(c);
+  if (words.size_bytes() > limits::command_bytes_max) {
+    waiters_->leave(sequence);
+    return fail(errc::too_large, "the object is too large");
+  }
+  auto write = std::make_shared<raft::pending_write>();
+  write->id = c.id;
+  write->command = std::move(words);
+  write->deadline = deadline;
+  caf::anon_send(raft_, raft::begin_write{std::move(write)});
+  if (answer.wait_until(deadline) != std::future_status::ready) {
+    const bool was_sent = waiters_->was_sent(sequence);
+    waiters_->leave(sequence);
+    if (!was_sent) {
+      counts().writes_refused.fetch_add(1, std::memory_order_relaxed);
+      return fail(errc::no_quorum, "no leader was found in time; nothing was changed, try again");
+    }
+    counts().writes_unknown.fetch_add(1, std::memory_order_relaxed);
+    return fail(errc::unknown_outcome,
+                "no answer in time: the write may or may not have happened; look before you "
+                "repeat it (request " + trace + ")");
+  }
+  auto done = answer.get();
+  if (!done) return done.error();
+  if (!done->done) return done->why;
+  return *std::move(done);
+}
+
+status runtime::wait_readable(clock::time_point deadline) {
+  if (reads_waiting_.fetch_add(1) >= limits::reads_waiting_max) {
+    reads_waiting_.fetch_sub(1);
+    return fail(errc::busy, "too many reads are waiting on this member; try again");
+  }
+  auto read = std::make_shared<raft::pending_read>();
+  read->deadline = deadline;
+  auto answer = read->answer.get_future();
+  caf::anon_send(raft_, raft::begin_read{read});
+  const bool came = answer.wait_until(deadline) == std::future_status::ready;
+  reads_waiting_.fetch_sub(1);
+  if (!came) return fail(errc::no_quorum, "the leader does not answer");
+  auto index = answer.get();
+  if (!index) return index.error();
+  counts().reads_indexed.fetch_add(1, std::memory_order_relaxed);
+  return ok();
+}
+
+std::chrono::milliseconds runtime::quorum_silence() const {
+  return board_->get().raft.ticks_since_quorum * with_.tick_period;
+}
+
+void runtime::stop() {
+  if (stopped_.exchange(true)) return;
+  waiters_->refuse_all(fail(errc::unknown_outcome, "Incus is shutting down; the write may or may not happen"));
+  links_->stop();
+  caf::scoped_actor self{*system_};
+  for (const auto& actor : {caf::actor_cast<caf::actor>(raft_), caf::actor_cast<caf::actor>(applier_),
+                            caf::actor_cast<caf::actor>(writer_)}) {
+    self->send_exit(actor, caf::exit_reason::user_shutdown);
+    self->wait_for(actor);
+  }
+  raft_ = nullptr;
+  applier_ = nullptr;
+  writer_ = nullptr;
+  if (auto flushed = holder_->get()->flush(); !flushed) with_.stop_member(flushed.error());
+}
+
+}  // namespace muster::node

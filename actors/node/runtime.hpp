@@ -1,0 +1,87 @@
+#pragma once
+#include "actors/link/links.hpp"
+#include "actors/raft/raft_actor.hpp"
+#include "actors/state/applier.hpp"
+#include "actors/state/state_holder.hpp"
+#include "schemas/commands.hpp"
+#include "storage/identity.hpp"
+
+#include <caf/fwd.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+namespace rocksdb {
+class Env;
+}
+
+namespace muster::node {
+
+using clock = std::chrono::steady_clock;
+
+struct runtime_settings {
+  std::string data_dir;
+  storage::identity who;
+  rocksdb::Env* env = nullptr;  ///< null: the real disk
+  std::chrono::milliseconds tick_period{60};
+  /// Members to reach before the state names any.
+  std::vector<link::peer> first_peers;
+  link::links_settings links;   ///< hello, on_message and on_session are filled in by the runtime
+  /// Downloads the leader's snapshot into the incoming directory; blocks.
+  std::function<status(const link::peer& leader)> download_snapshot;
+  std::function<void(const std::vector<event>&)> show_events;
+  std::function<void(const row_changes&)> show_changes;
+  std::function<void(member_id, const codec::operation_event&)> show_operation_event;
+  raft::stop_member stop_member;
+  std::string version;
+};
+
+/// One member from the start of its actors to their end: stores, log writer, applier, raft, links.
+/// Thread-safe.
+class runtime {
+ public:
+  static result<std::shared_ptr<runtime>> start(caf::actor_system& system, runtime_settings with);
+  ~runtime();
+
+  /// Sends a command through the log and waits for what it did here.
+  /// @errors of the command itself; errc::no_quorum (not done), errc::unknown_outcome (may be done).
+  result<outcome> write(command_body body, const requestor& who, const std::string& trace,
+                        clock::time_point deadline);
+  /// Waits until this member has applied all that was committed when it was asked.
+  status wait_readable(clock::time_point deadline);
+  [[nodiscard]] std::unique_ptr<state_view> view() const { return holder_->view(); }
+  [[nodiscard]] raft::board_view board() const { return board_->get(); }
+  [[nodiscard]] const storage::identity& who() const { return with_.who; }
+  [[nodiscard]] std::chrono::milliseconds quorum_silence() const;
+  [[nodiscard]] link::links& peers() { return *links_; }
+  /// Hard-linked copy of the state for a follower.
+  status checkpoint(const std::string& directory) const { return holder_->get()->checkpoint(directory); }
+  void stop();
+
+ private:
+  explicit runtime(runtime_settings with) : with_(std::move(with)) {}
+  status open_stores();
+  void spawn_actors(caf::actor_system& system);
+  void refresh_peers();
+  void fetch(member_id leader);
+  [[nodiscard]] std::optional<link::peer> find_peer(member_id id) const;
+  [[nodiscard]] std::shared_ptr<storage::state_store> open_state();
+  codec::hello make_hello() const;
+
+  runtime_settings with_;
+  caf::actor_system* system_ = nullptr;
+  std::shared_ptr<storage::raft_store> log_;
+  std::shared_ptr<state::state_holder> holder_;
+  std::shared_ptr<raft::write_waiters> waiters_;
+  std::shared_ptr<raft::raft_board> board_;
+  raft::start_state start_;
+  raft::log_writer_handle writer_;
+  raft::applier_handle applier_;
+  raft::raft_handle raft_;
+  std::unique_ptr<link::links> links_;
+  std::atomic<std::size_t> reads_waiting_{0};
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace muster::node

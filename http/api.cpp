@@ -1,0 +1,188 @@
+#include "http/api.hpp"
+
+#include "actors/link/https_client.hpp"
+#include "actors/node/secrets.hpp"
+#include "schemas/limits.hpp"
+
+namespace muster::http {
+
+api::api(node::node& n, event_streams& events) : node_(n), events_(events) {
+  add_server_routes();
+  add_cluster_routes();
+  add_member_routes();
+  add_certificate_routes();
+  add_operation_routes();
+  add_profile_routes();
+  add_project_routes();
+  add_storage_routes();
+  add_internal_routes();
+}
+
+bool api::is_upload(const std::string& method, const std::string& path) {
+  return method == "POST" && path == "/1.0/images";
+}
+
+// --- who may what ---------------------------------------------------------------------------------
+
+access api::access_of(const request& r) const {
+  if (r.peer.is_unix) return access::full;
+  if (r.peer.fingerprint.empty()) return access::none;
+  const auto who = node_.find_trusted(r.peer.fingerprint);
+  if (!who) return access::none;
+  if (who->member) return access::member;
+  return who->client->restricted ? access::restricted : access::full;
+}
+
+requestor api::requestor_of(const request& r) {
+  if (r.peer.is_unix) return {r.peer.uid == 0 ? "root" : std::to_string(r.peer.uid), "unix", "@"};
+  const auto forwarded = r.header("x-incus-forwarded-username");
+  if (!forwarded.empty())
+    return {forwarded, r.header("x-incus-forwarded-protocol"), r.header("x-incus-forwarded-address")};
+  return {r.peer.fingerprint, "tls", r.peer.address};
+}
+
+namespace {
+
+bool is_open_to_all(const request& r) {
+  const auto& s = r.segments;
+  if (s.empty()) return true;
+  if (s[0] != "1.0") return s[0] != "internal";
+  if (s.size() == 1) return r.method == "GET";
+  if (s[1] == "certificates") return s.size() == 2 && r.method == "POST";
+  // Waiting and WebSockets of an operation are guarded by its secret.
+  return s[1] == "operations" && s.size() == 4 && !r.parameter("secret").empty();
+}
+
+constexpr const char* forwarded_mark = "incus-cluster-client";
+
+}  // namespace
+
+bool api::may(const request& r, access a) const {
+  if (a == access::full || a == access::member || is_open_to_all(r)) {
+    const bool is_internal = !r.segments.empty() && r.segments[0] == "internal";
+    if (!is_internal || r.peer.is_unix || a == access::member) return true;
+    return r.segments.size() == 3 && r.segments[2] == "join";  // guarded by its token
+  }
+  if (!r.segments.empty() && r.segments[0] == "internal")
+    return r.segments.size() == 3 && r.segments[1] == "cluster" && r.segments[2] == "join";
+  if (a == access::restricted) return r.method == "GET";
+  return false;
+}
+
+response api::handle(request& r) {
+  r.trace = node::random_hex(8);
+  const auto a = access_of(r);
+  if (!may(r, a)) {
+    const auto known = routes_.dispatch([&] {
+      auto probe = r;
+      probe.method = "PROBE";
+      return probe;
+    }());
+    return known.status == 404 ? error(404, "not found") : error(403, "not authorized");
+  }
+  auto answer = dispatch(r);
+  answer.headers["X-Muster-Request"] = r.trace;
+  return answer;
+}
+
+response api::dispatch(request& r) {
+  if (auto forwarded = forwarded_to_target(r)) return *std::move(forwarded);
+  return routes_.dispatch(r);
+}
+
+/// `?target=` on routes that mean one member's own data. Elsewhere it is looked at by the route, or
+/// accepted and ignored: the stock client sends it with everything.
+std::optional<response> api::forwarded_to_target(const request& r) {
+  const auto target = r.parameter("target");
+  if (target.empty() || r.segments.size() > 2 || target.starts_with("@")) return std::nullopt;
+  const bool is_own = r.segments.size() == 1 || (r.segments.size() == 2 && r.segments[1] == "resources");
+  if (!is_own || r.segments[0] != "1.0") return std::nullopt;
+  auto state = node_.read(false);
+  if (!state) return error(state.error());
+  const auto m = state->state->by_name<member>({}, target);
+  if (!m) return error(404, "Cluster member not found");
+  if (m->id() == node_.self()) return std::nullopt;
+  return forward(r, *m);
+}
+
+response api::forward(const request& r, const member& to) {
+  if (r.header("user-agent") == forwarded_mark && access_of(r) == access::member)
+    return error(500, "the request was passed on twice: members disagree about where it belongs");
+  const auto deadline = clock::now() + limits::forward_deadline;
+  auto stream = node_.dial_member(to.address, to.fingerprint, clock::now() + limits::dial_deadline);
+  if (!stream) return error(503, "Cluster member \"" + to.name + "\" is offline");
+  tls::http_request ask;
+  ask.method = r.method;
+  ask.target = r.target;
+  ask.body = r.body;
+  const auto who = requestor_of(r);
+  ask.headers = {{"User-Agent", forwarded_mark},
+                 {"X-Incus-forwarded-username", who.username},
+                 {"X-Incus-forwarded-protocol", who.protocol},
+                 {"X-Incus-forwarded-address", who.address}};
+  for (const char* name : {"content-type", "if-match"})
+    if (const auto value = r.header(name); !value.empty()) ask.headers[name] = value;
+  auto answer = tls::ask(**stream, ask, {deadline, 16u << 20, {}});
+  if (!answer) return error(answer.error());
+  response out;
+  out.status = answer->status;
+  out.body = std::move(answer->body);
+  for (const char* name : {"location", "etag"})
+    if (const auto at = answer->headers.find(name); at != answer->headers.end())
+      out.headers[name[0] == 'l' ? "Location" : "ETag"] = at->second;
+  if (const auto type = answer->headers.find("content-type"); type != answer->headers.end())
+    out.content_type = type->second;
+  return out;
+}
+
+// --- reading and writing --------------------------------------------------------------------------
+
+handler api::reading(state_handler h) {
+  return [this, h = std::move(h)](const request& r, const captures& c) -> response {
+    auto state = node_.read(r.parameter("consistency") == "strict");
+    if (!state) return error(state.error());
+    auto answer = h(r, c, *state->state);
+    if (state->stale_seconds)
+      answer.headers["X-Muster-Stale"] = std::to_string(*state->stale_seconds);
+    return answer;
+  };
+}
+
+project_id api::project_of(const state_view& s, const request& r, const char* feature) {
+  auto name = r.parameter("project");
+  if (name.empty()) name = "default";
+  auto p = s.by_name<project>({}, name);
+  if (!p) return {};
+  const auto on = p->config.find(std::string("features.") + feature);
+  if (feature[0] != '\0' && (on == p->config.end() || on->second != "true"))
+    p = s.by_name<project>({}, "default");
+  return p ? project_id{p->head.id.value} : project_id{};
+}
+
+result<outcome> api::submit(const request& r, command_body body) {
+  return node_.write(std::move(body), requestor_of(r), r.trace, r.arrived + limits::write_deadline);
+}
+
+response api::submitted(const request& r, command_body body) {
+  auto done = submit(r, std::move(body));
+  return done ? empty_sync() : error(done.error());
+}
+
+node::operation api::new_operation(std::string description, std::string project) {
+  node::operation o;
+  o.uuid = node::make_uuid(node_.self());
+  o.description = std::move(description);
+  o.project = std::move(project);
+  o.location = node_.is_clustered() ? node_.name() : "none";
+  return o;
+}
+
+response api::start_operation(node::operation what,
+                              std::function<status(node::operations::handle&)> work,
+                              std::function<void()> on_cancel) {
+  auto started = node_.ops().start(std::move(what), std::move(work), std::move(on_cancel));
+  if (!started) return error(started.error());
+  return async(started->uuid, render::operation(*started));
+}
+
+}  // namespace muster::http

@@ -1,0 +1,87 @@
+#pragma once
+#include "actors/node/node.hpp"
+#include "http/envelope.hpp"
+#include "http/event_streams.hpp"
+#include "http/front.hpp"
+#include "http/json_reader.hpp"
+#include "http/json_writer.hpp"
+#include "http/router.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace muster::http {
+
+/// What a caller may do.
+enum class access : unsigned char { none, restricted, full, member };
+
+/// The /1.0 API: one method a route, one file a resource (resource_*.cpp). Thread-safe after start.
+class api {
+ public:
+  api(node::node& n, event_streams& events);
+
+  response handle(request& r);
+  upgrade_answer on_upgrade(const std::string& protocol, request& r);
+  static bool is_upload(const std::string& method, const std::string& path);
+
+  // Shared by the resource files.
+  using state_handler = std::function<response(const request&, const captures&, const state_view&)>;
+  /// A read: after a read index, or the local replica marked stale.
+  handler reading(state_handler h);
+  [[nodiscard]] access access_of(const request& r) const;
+  static requestor requestor_of(const request& r);
+  /// The project of `?project=`; none if it does not exist. Objects of features a project does not have
+  /// lie in the default one.
+  static project_id project_of(const state_view& s, const request& r, const char* feature);
+  result<outcome> submit(const request& r, command_body body);
+  /// Empty sync answer or the error.
+  response submitted(const request& r, command_body body);
+  /// A task of this member, with the usual answer.
+  response start_operation(node::operation what, std::function<status(node::operations::handle&)> work,
+                           std::function<void()> on_cancel = {});
+  /// Passes the request on to a member and its answer back.
+  response forward(const request& r, const member& to);
+  /// A new operation of this member.
+  node::operation new_operation(std::string description, std::string project = {});
+  node::node& server() { return node_; }
+
+ private:
+  void add_server_routes();
+  void add_cluster_routes();
+  void add_member_routes();
+  void add_certificate_routes();
+  void add_operation_routes();
+  void add_profile_routes();
+  void add_project_routes();
+  void add_storage_routes();
+  void add_internal_routes();
+
+  response dispatch(request& r);
+  [[nodiscard]] bool may(const request& r, access a) const;
+  std::optional<response> forwarded_to_target(const request& r);
+
+  node::node& node_;
+  event_streams& events_;
+  router routes_;
+};
+
+/// Objects as Incus shows them.
+namespace render {
+std::string operation(const node::operation& o);
+std::string token_operation(const token& t, const std::string& secret);
+std::string event(const muster::event& e, const std::string& location);
+std::string operation_event(const node::operation& o, const std::string& location);
+std::string time(std::uint64_t ms);
+/// Zero time for 0.
+std::string time_or_zero(std::uint64_t ms);
+}  // namespace render
+
+/// JSON list of `items`; those the filter of the request refuses are left out.
+result<std::string> filtered_list(const request& r, const std::vector<std::string>& items);
+/// Recursion 0: a list of URLs; else the objects, filtered.
+response list_answer(const request& r, const std::vector<std::string>& urls,
+                     const std::vector<std::string>& objects);
+/// `?recursion=` as a number.
+int recursion_of(const request& r);
+
+}  // namespace muster::http

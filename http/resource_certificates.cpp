@@ -1,0 +1,181 @@
+#include "http/api.hpp"
+
+#include "actors/node/secrets.hpp"
+
+namespace muster::http {
+
+namespace {
+
+std::string render_certificate(const certificate& c) {
+  json_writer w;
+  w.begin_object().field("name", c.name).field("type", c.type).field("restricted", c.restricted);
+  w.field("projects", c.projects).field("certificate", c.pem).field("description", c.description);
+  w.field("fingerprint", c.fingerprint);
+  return w.end_object().take();
+}
+
+std::string writable(const certificate& c) {
+  json_writer w;
+  w.begin_object().field("name", c.name).field("type", c.type).field("restricted", c.restricted);
+  w.field("projects", c.projects).field("certificate", c.pem).field("description", c.description);
+  return w.end_object().take();
+}
+
+certificate of_member(const member& m) {
+  certificate c;
+  c.fingerprint = m.fingerprint;
+  c.type = "server";
+  c.name = m.name;
+  c.pem = m.certificate;
+  return c;
+}
+
+/// Trusted clients, and in a cluster the members' own certificates as type server.
+std::vector<certificate> all_certificates(const state_view& s) {
+  std::vector<certificate> all;
+  if (s.only<cluster>().value_or(cluster{}).enabled)
+    for (const auto& m : s.all<member>()) all.push_back(of_member(m));
+  for (auto& c : s.all<certificate>()) all.push_back(std::move(c));
+  return all;
+}
+
+/// By fingerprint or a prefix of it that is not ambiguous.
+result<certificate> find_certificate(const state_view& s, const std::string& print) {
+  std::optional<certificate> found;
+  for (auto& c : all_certificates(s)) {
+    if (!c.fingerprint.starts_with(print)) continue;
+    if (found) return fail(errc::bad_request, "More than one certificate matches");
+    found = std::move(c);
+  }
+  if (!found || print.empty()) return fail(errc::not_found, "Certificate not found");
+  return *std::move(found);
+}
+
+response make_trust_token(api& a, const request& r, const json_object& body) {
+  auto& n = a.server();
+  if (n.address().empty())
+    return error(400, "Can't issue token when server isn't listening on network");
+  const auto secret = node::random_hex(32);
+  const auto shown = n.shown_pair();
+  token t;
+  t.kind = token_kind::trust;
+  t.uuid = node::make_uuid(n.self());
+  t.name = body.text("name");
+  t.restricted = body.flag("restricted");
+  t.projects = body.list("projects").value_or(std::vector<std::string>{});
+  if (auto good = body.good(); !good) return error(good.error());
+  t.secret_hash = node::sha256_hex(secret);
+  t.sealed_secret = node::seal(secret, shown.key);
+  t.fingerprint = *tls::fingerprint_of(shown.certificate);
+  t.addresses = {n.address()};
+  t.location = n.is_clustered() ? n.name() : "none";
+  auto done = a.submit(r, create_object{t});
+  if (!done) return error(done.error());
+  t.head.created_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::system_clock::now().time_since_epoch()).count());
+  return async(t.uuid, render::token_operation(t, secret));
+}
+
+/// An untrusted client presents a trust token, or a server that is to join its join token.
+response redeem(api& a, const request& r, const json_object& body) {
+  const auto text = body.text("trust_token");
+  auto pem = body.text("certificate");
+  if (text.empty()) return error(403, "not authorized");
+  auto decoded = node::decode_join_token(text);
+  if (!decoded) return error(403, "not authorized");
+  if (pem.empty()) pem = r.peer.certificate;
+  if (pem.empty()) return error(400, "No client certificate provided");
+  auto clean = tls::pem_from_any(pem);
+  if (!clean) return error(clean.error());
+  certificate c;
+  c.pem = *clean;
+  c.fingerprint = *tls::fingerprint_of(*clean);
+  const auto hash = node::sha256_hex(decoded->secret);
+  if (!decoded->server_name.empty()) {
+    auto done = a.submit(r, claim_token{hash, c.fingerprint});
+    return done ? created("/1.0/certificates/" + c.fingerprint) : error(done.error());
+  }
+  auto done = a.submit(r, redeem_token{hash, c});
+  return done ? created("/1.0/certificates/" + c.fingerprint) : error(done.error());
+}
+
+response add_certificate(api& a, const request& r) {
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  const auto who = a.access_of(r);
+  const bool trusted = who == access::full || who == access::member;
+  if (!trusted) return redeem(a, r, *body);
+  if (body->flag("token")) return make_trust_token(a, r, *body);
+  certificate c;
+  c.name = body->text("name");
+  c.type = body->text("type", "client");
+  c.restricted = body->flag("restricted");
+  c.projects = body->list("projects").value_or(std::vector<std::string>{});
+  c.description = body->text("description");
+  auto pem = body->text("certificate");
+  if (auto good = body->good(); !good) return error(good.error());
+  if (pem.empty() && !r.peer.is_unix) pem = r.peer.certificate;
+  auto clean = tls::pem_from_any(pem);
+  if (!clean) return error(clean.error());
+  if (c.type != "client" && c.type != "metrics")
+    return error(400, "Unknown certificate type \"" + c.type + "\"");
+  c.pem = *clean;
+  c.fingerprint = *tls::fingerprint_of(*clean);
+  if (c.name.empty()) c.name = c.fingerprint.substr(0, 12);
+  auto done = a.submit(r, create_object{c});
+  return done ? created("/1.0/certificates/" + c.fingerprint) : error(done.error());
+}
+
+response change_certificate(api& a, const request& r, const std::string& print) {
+  auto state = a.server().read(true);
+  if (!state) return error(state.error());
+  auto c = find_certificate(*state->state, print);
+  if (!c) return error(c.error());
+  if (!c->head.id) return error(400, "The certificate of a member is changed with the member");
+  if (auto match = check_etag(r, writable(*c)); !match) return error(match.error());
+  if (r.method == "DELETE") return a.submitted(r, erase_object{key_of(*c), {}});
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  const bool is_put = r.method == "PUT";
+  const auto expected = r.header("if-match").empty() ? log_index{} : c->head.modified;
+  c->name = body->text("name", is_put ? "" : c->name);
+  c->description = body->text("description", is_put ? "" : c->description);
+  c->restricted = body->flag("restricted", is_put ? false : c->restricted);
+  if (auto projects = body->list("projects"); projects || is_put)
+    c->projects = projects.value_or(std::vector<std::string>{});
+  if (auto good = body->good(); !good) return error(good.error());
+  return a.submitted(r, replace_object{*c, expected});
+}
+
+}  // namespace
+
+void api::add_certificate_routes() {
+  routes_.add("GET", "/1.0/certificates",
+              reading([](const request& r, const captures&, const state_view& s) {
+                std::vector<std::string> urls;
+                std::vector<std::string> objects;
+                for (const auto& c : all_certificates(s)) {
+                  urls.push_back("/1.0/certificates/" + c.fingerprint);
+                  objects.push_back(render_certificate(c));
+                }
+                return list_answer(r, urls, objects);
+              }));
+  routes_.add("POST", "/1.0/certificates",
+              [this](const request& r, const captures&) { return add_certificate(*this, r); });
+  routes_.add("GET", "/1.0/certificates/{fingerprint}",
+              reading([](const request&, const captures& c, const state_view& s) {
+                auto found = find_certificate(s, c.at("fingerprint"));
+                if (!found) return error(found.error());
+                auto answer = sync(render_certificate(*found));
+                answer.headers["ETag"] = etag_of(writable(*found));
+                return answer;
+              }));
+  for (const char* method : {"PUT", "PATCH", "DELETE"})
+    routes_.add(method, "/1.0/certificates/{fingerprint}",
+                [this](const request& r, const captures& c) {
+                  return change_certificate(*this, r, c.at("fingerprint"));
+                });
+}
+
+}  // namespace muster::http

@@ -1,0 +1,109 @@
+#include "http/api.hpp"
+
+#include "actors/node/secrets.hpp"
+
+namespace muster::http {
+
+namespace {
+
+std::string cluster_json(const std::string& name, bool enabled) {
+  json_writer w;
+  w.begin_object().field("server_name", name).field("enabled", enabled);
+  w.key("member_config").begin_array().end_array();
+  return w.end_object().take();
+}
+
+response show_cluster(api& a, const state_view& s) {
+  const auto c = s.only<cluster>();
+  const bool enabled = c && c->enabled;
+  const auto json = cluster_json(enabled ? a.server().name() : "", enabled);
+  auto answer = sync(json);
+  answer.headers["ETag"] = etag_of(json);
+  return answer;
+}
+
+response join(api& a, const json_object& body) {
+  auto& n = a.server();
+  node::join_intent intent;
+  intent.name = body.text("server_name");
+  intent.token = body.text("cluster_token");
+  intent.address = body.text("server_address");
+  const auto certificate = body.text("cluster_certificate");
+  const auto address = body.text("cluster_address");
+  if (certificate.empty() && intent.token.empty())
+    return error(400, "No target cluster member certificate provided");
+  if (n.is_clustered()) return error(400, "This server is already clustered");
+  if (intent.address.empty()) return error(400, "No server address provided for this member");
+  if (n.address().empty())
+    return error(400, "This server listens on no address: start it with --address " + intent.address);
+  intent.address = n.address();
+  if (intent.token.empty()) {  // the client has presented the token before
+    auto print = tls::fingerprint_of(certificate);
+    if (!print) return error(print.error());
+    node::join_token t;
+    t.server_name = intent.name;
+    t.fingerprint = *print;
+    t.addresses = {address};
+    t.secret = "claimed";
+    intent.token = node::encode(t);
+  }
+  return a.start_operation(a.new_operation("Joining cluster"),
+                           [&n, intent](node::operations::handle&) { return n.join(intent); });
+}
+
+response enable(api& a, const request& r, const std::string& name) {
+  auto& n = a.server();
+  if (n.is_clustered()) return error(400, "This server is already clustered");
+  auto o = a.new_operation("Creating bootstrap node");
+  o.resources["cluster"] = {};
+  return a.start_operation(
+      std::move(o), [&n, name, who = api::requestor_of(r), trace = r.trace](node::operations::handle& h) {
+        auto done = n.enable(name, who, trace);
+        if (!done) return done;
+        json_writer w;
+        w.begin_object().field("certificate", n.shown_pair().certificate);
+        h.set_metadata(w.end_object().take());
+        return done;
+      });
+}
+
+response change_cluster(api& a, const request& r) {
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  const bool enabled = body->flag("enabled");
+  const auto name = body->text("server_name");
+  const auto target = body->text("cluster_address");
+  const auto token = body->text("cluster_token");
+  if (auto good = body->good(); !good) return error(good.error());
+  if (!enabled && !name.empty())
+    return error(400, "ServerName must be empty when disabling clustering");
+  if (!enabled) return error(501, "leaving a cluster is not implemented yet");
+  if (name.empty()) return error(400, "ServerName is required when enabling clustering");
+  if (name.starts_with("@")) return error(400, "ServerName must not start with @");
+  if (!target.empty() || !token.empty()) return join(a, *body);
+  return enable(a, r, name);
+}
+
+}  // namespace
+
+void api::add_cluster_routes() {
+  routes_.add("GET", "/1.0/cluster",
+              reading([this](const request&, const captures&, const state_view& s) {
+                return show_cluster(*this, s);
+              }));
+  routes_.add("PUT", "/1.0/cluster",
+              [this](const request& r, const captures&) { return change_cluster(*this, r); });
+  routes_.add("GET", "/1.0/cluster/groups",
+              reading([](const request& r, const captures&, const state_view& s) {
+                std::vector<std::string> names;
+                for (const auto& m : s.all<member>()) names.push_back(m.name);
+                json_writer w;
+                w.begin_object().field("name", "default").field("description", "Default cluster group");
+                w.field("members", names);
+                w.key("config").begin_object().end_object();
+                w.end_object();
+                return list_answer(r, {"/1.0/cluster/groups/default"}, {w.take()});
+              }));
+}
+
+}  // namespace muster::http

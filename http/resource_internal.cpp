@@ -1,0 +1,161 @@
+#include "http/api.hpp"
+
+#include "schemas/limits.hpp"
+#include "storage/snapshot_files.hpp"
+
+#include <atomic>
+
+/// What members, and the muster command on the unix socket, ask of each other.
+namespace muster::http {
+
+namespace {
+
+response accept_join(api& a, const request& r) {
+  auto asked = codec::decode_join_request(r.body);
+  if (!asked) return error(400, "the join request is damaged");
+  auto accepted = a.server().accept_join(*asked, r.peer.certificate, r.peer.fingerprint, r.peer.address);
+  if (!accepted) return error(accepted.error());
+  response out;
+  out.content_type = "application/octet-stream";
+  out.body = std::string(codec::encode(*accepted).bytes());
+  return out;
+}
+
+response send_snapshot(api& a) {
+  auto r = a.server().now();
+  if (!r) return error(r.error());
+  static std::atomic<unsigned> number{0};
+  const auto directory = a.server().data_dir() + "/snapshot." + std::to_string(number++);
+  if (auto made = (*r)->checkpoint(directory); !made) return error(made.error());
+  auto sender = storage::snapshot_sender::open(directory);
+  if (!sender) return error(sender.error());
+  std::shared_ptr<storage::snapshot_sender> shared(*std::move(sender));
+  response out;
+  out.content_type = "application/octet-stream";
+  out.parts = [shared] { return shared->next(1u << 18); };
+  out.parts_bytes = shared->size_bytes();
+  return out;
+}
+
+const char* name_of(raft::role r) {
+  switch (r) {
+    case raft::role::follower: return "follower";
+    case raft::role::pre_candidate:
+    case raft::role::candidate: return "candidate";
+    case raft::role::leader: return "leader";
+  }
+  return "follower";
+}
+
+std::string kind_of(const raft::configuration& members, member_id id) {
+  const auto in = [&](const std::vector<member_id>& set) {
+    return std::find(set.begin(), set.end(), id) != set.end();
+  };
+  if (in(members.voters)) return "voter";
+  if (in(members.standbys)) return "stand-by";
+  return in(members.spares) ? "spare" : "joining";
+}
+
+response show_status(api& a) {
+  auto r = a.server().now();
+  if (!r) return error(r.error());
+  const auto view = (*r)->view();
+  const auto board = (*r)->board();
+  const auto& raft = board.raft;
+  const auto name = [&](member_id id) {
+    const auto m = view->row<member>({}, {id.value});
+    return m ? m->name : std::string{};
+  };
+  json_writer w;
+  w.begin_object().field("name", a.server().name()).field("version", node::muster_version);
+  w.field("role", name_of(raft.now)).field("term", raft.term.value);
+  w.field("leader", name(raft.leader)).field("commit", raft.commit.value);
+  w.field("applied", board.applied.value).field("first", raft.first.value);
+  w.field("quorum_silence_ms", static_cast<std::uint64_t>((*r)->quorum_silence().count()));
+  w.field("voters", static_cast<std::uint64_t>(raft.members.voters.size()));
+  w.key("members").begin_array();
+  for (const auto& m : view->all<member>()) {
+    w.begin_object().field("name", m.name).field("address", m.address);
+    w.field("kind", kind_of(raft.members, m.id()));
+    const bool up = m.id() == (*r)->who().member || board.sessions.contains(m.id());
+    w.field("reachable", up);
+    for (const auto& p : raft.progress)
+      if (p.peer == m.id())
+        w.field("lag", raft.last.value - std::min(raft.last.value, p.match.value));
+    w.end_object();
+  }
+  return sync(w.end_array().end_object().take());
+}
+
+response own_operations(api& a) {
+  json_writer w;
+  w.begin_object();
+  for (const auto& o : a.server().ops().list()) w.field(o.uuid, render::operation(o));
+  response out;
+  out.body = w.end_object().take();
+  return out;
+}
+
+}  // namespace
+
+void api::add_internal_routes() {
+  routes_.add("GET", "/internal/ready", [](const request&, const captures&) { return empty_sync(); });
+  routes_.add("GET", "/internal/status", [this](const request&, const captures&) { return show_status(*this); });
+  routes_.add("GET", "/internal/operations",
+              [this](const request&, const captures&) { return own_operations(*this); });
+  routes_.add("GET", "/internal/snapshot",
+              [this](const request&, const captures&) { return send_snapshot(*this); });
+  routes_.add("POST", "/internal/cluster/join",
+              [this](const request& r, const captures&) { return accept_join(*this, r); });
+  routes_.add("POST", "/internal/knock", [this](const request& r, const captures&) {
+    const auto who = node_.find_trusted(r.peer.fingerprint);
+    auto now = node_.now();
+    if (who && who->member && now) (*now)->peers().dial_now(who->member);
+    return empty_sync();
+  });
+}
+
+upgrade_answer api::on_upgrade(const std::string& protocol, request& r) {
+  upgrade_answer answer;
+  const auto a = access_of(r);
+  if (protocol == "muster-link") {
+    if (a != access::member || r.path != "/internal/link") {
+      answer.refusal = error(403, "not authorized");
+      return answer;
+    }
+    answer.take_stream = [this, print = r.peer.fingerprint](std::shared_ptr<tls::stream> s) {
+      (void)node_.accept_link(print, std::move(s)).ok();
+    };
+    return answer;
+  }
+  if (protocol != "websocket" || r.path != "/1.0/events") {
+    answer.refusal = error(404, "not found");
+    return answer;
+  }
+  if (a != access::full && a != access::member) {
+    answer.refusal = error(403, "not authorized");
+    return answer;
+  }
+  event_streams::wish wish;
+  wish.project = r.parameter("project").empty() ? "default" : r.parameter("project");
+  wish.all_projects = r.parameter("all-projects") == "true";
+  if (wish.all_projects && r.query.contains("project"))
+    answer.refusal = error(400, "Cannot specify a project when requesting all projects");
+  else if (!node_.local_view()->find(table::project, {}, wish.project))
+    answer.refusal = error(404, "Project not found");
+  std::string types = r.parameter("type");
+  if (types.empty()) types = "logging,operation,lifecycle";
+  for (std::size_t at = 0; at <= types.size();) {
+    const auto end = std::min(types.find(',', at), types.size());
+    const auto type = types.substr(at, end - at);
+    if (type != "logging" && type != "operation" && type != "lifecycle" && type != "network-acl")
+      answer.refusal = error(400, "\"" + type + "\" isn't a supported event type");
+    wish.types.insert(type);
+    at = end + 1;
+  }
+  if (answer.refusal) return answer;
+  answer.take_websocket = [this, wish](std::shared_ptr<websocket> s) { events_.add(s, wish); };
+  return answer;
+}
+
+}  // namespace muster::http

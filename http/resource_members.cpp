@@ -1,0 +1,220 @@
+#include "http/api.hpp"
+
+#include "actors/node/secrets.hpp"
+#include "schemas/limits.hpp"
+
+#include <algorithm>
+
+namespace muster::http {
+
+namespace {
+
+constexpr std::uint64_t default_expiry_ms = 3ULL * 3600 * 1000;
+constexpr std::int64_t offline_threshold_s = 20;
+
+std::uint64_t wall_ms() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
+struct member_status {
+  std::string status = "Online";
+  std::string message = "Fully operational";
+};
+
+/// How long nothing was heard decides; a member whose session is up is online.
+member_status status_of(api& a, const state_view& s, const member& m) {
+  switch (m.state) {
+    case member_state::evacuated: return {"Evacuated", "Unavailable due to maintenance"};
+    case member_state::evacuating: return {"Evacuating", "Unavailable due to maintenance"};
+    case member_state::restoring: return {"Restoring", "Unavailable due to maintenance"};
+    case member_state::created: break;
+  }
+  if (m.id() == a.server().self()) return {};
+  auto r = a.server().now();
+  if (!r) return {};
+  auto threshold = offline_threshold_s;
+  const auto config = s.only<server_config>().value_or(server_config{}).config;
+  if (const auto set = config.find("cluster.offline_threshold"); set != config.end())
+    threshold = std::stol(set->second);
+  for (const auto& h : (*r)->peers().health()) {
+    if (h.id != m.id() || h.is_up) continue;
+    const auto silent =
+        std::chrono::duration_cast<std::chrono::seconds>(clock::now() - h.last_heard).count();
+    if (silent <= threshold) return {};
+    const auto since = wall_ms() - static_cast<std::uint64_t>(silent) * 1000;
+    auto when = node::rfc3339(since).substr(0, 19);
+    when[10] = ' ';
+    const bool never = h.last_heard.time_since_epoch().count() == 0;
+    return {"Offline", never ? "No heartbeat since this member started"
+                             : "No heartbeat for " + std::to_string(silent) + "s (" + when +
+                                   " +0000 UTC)"};
+  }
+  return {};
+}
+
+bool holds(const std::vector<member_id>& ids, member_id id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+std::string writable(const member& m, const std::vector<std::string>& roles) {
+  json_writer w;
+  w.begin_object().field("roles", roles).field("failure_domain", m.failure_domain);
+  w.field("description", m.description).field("config", m.config).field("groups", m.groups);
+  return w.end_object().take();
+}
+
+std::vector<std::string> roles_of(api& a, const member& m) {
+  auto roles = m.roles;
+  auto r = a.server().now();
+  if (!r) return roles;
+  const auto raft = (*r)->board().raft;
+  if (raft.leader == m.id()) roles.emplace_back("database-leader");
+  if (holds(raft.members.voters, m.id())) roles.emplace_back("database");
+  if (holds(raft.members.standbys, m.id())) roles.emplace_back("database-standby");
+  return roles;
+}
+
+std::string render_member(api& a, const state_view& s, const member& m) {
+  const auto roles = roles_of(a, m);
+  const bool database = std::any_of(roles.begin(), roles.end(),
+                                    [](const auto& r) { return r.starts_with("database"); });
+  const auto [now, message] = status_of(a, s, m);
+  json_writer w;
+  w.begin_object().field("roles", roles).field("failure_domain", m.failure_domain);
+  w.field("description", m.description).field("config", m.config).field("groups", m.groups);
+  w.field("server_name", m.name).field("url", "https://" + m.address).field("database", database);
+  w.field("status", now).field("message", message).field("architecture", m.architecture);
+  return w.end_object().take();
+}
+
+response list_members(api& a, const request& r, const state_view& s) {
+  if (!s.only<cluster>().value_or(cluster{}).enabled) return error(500, "Server is not clustered");
+  std::vector<std::string> urls;
+  std::vector<std::string> objects;
+  for (const auto& m : s.all<member>()) {
+    urls.push_back("/1.0/cluster/members/" + m.name);
+    objects.push_back(render_member(a, s, m));
+  }
+  return list_answer(r, urls, objects);
+}
+
+response show_member(api& a, const state_view& s, const std::string& name) {
+  const auto m = s.by_name<member>({}, name);
+  if (!m) return error(404, "Cluster member not found");
+  auto answer = sync(render_member(a, s, *m));
+  answer.headers["ETag"] = etag_of(writable(*m, roles_of(a, *m)));
+  return answer;
+}
+
+response change_member(api& a, const request& r, const std::string& name) {
+  auto state = a.server().read(true);
+  if (!state) return error(state.error());
+  auto m = state->state->by_name<member>({}, name);
+  if (!m) return error(404, "Cluster member not found");
+  if (auto match = check_etag(r, writable(*m, roles_of(a, *m))); !match) return error(match.error());
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  const bool is_put = r.method == "PUT";
+  m->description = body->text("description", is_put ? "" : m->description);
+  m->failure_domain = body->text("failure_domain", is_put ? "default" : m->failure_domain);
+  if (auto config = body->map("config")) {
+    for (const auto& [key, value] : *config)
+      if (!key.starts_with("user.") && key != "scheduler.instance")
+        return error(500, "Invalid cluster configuration key \"" + key + "\"");
+    if (is_put) m->config.clear();
+    for (const auto& [key, value] : *config) {
+      if (value.empty())
+        m->config.erase(key);
+      else
+        m->config[key] = value;
+    }
+  }
+  if (auto groups = body->list("groups")) {
+    if (groups->empty()) return error(400, "Cluster members need to belong to at least one group");
+    m->groups = *groups;
+  }
+  if (auto good = body->good(); !good) return error(good.error());
+  return a.submitted(r, replace_object{*m, r.header("if-match").empty() ? log_index{} : m->head.modified});
+}
+
+/// "3H": a number and a unit of S M H d w.
+std::uint64_t expiry_ms(const state_view& s) {
+  const auto config = s.only<server_config>().value_or(server_config{}).config;
+  const auto set = config.find("cluster.join_token_expiry");
+  if (set == config.end() || set->second.size() < 2) return default_expiry_ms;
+  std::uint64_t n = 0;
+  for (const char c : set->second)
+    if (c >= '0' && c <= '9') n = n * 10 + static_cast<std::uint64_t>(c - '0');
+  switch (set->second.back()) {
+    case 'S': return n * 1000;
+    case 'M': return n * 60'000;
+    case 'H': return n * 3'600'000;
+    case 'd': return n * 86'400'000;
+    case 'w': return n * 604'800'000;
+    default: return default_expiry_ms;
+  }
+}
+
+response make_token(api& a, const request& r) {
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  auto& n = a.server();
+  auto state = n.read(true);
+  if (!state) return error(state.error());
+  const auto& s = *state->state;
+  if (!n.is_clustered()) return error(400, "This server is not clustered");
+  token t;
+  t.kind = token_kind::join;
+  t.name = body->text("server_name");
+  if (auto good = body->good(); !good) return error(good.error());
+  if (s.find(table::member, {}, t.name))
+    return error(500, "The cluster already has a member with name: " + t.name);
+  const auto secret = node::random_hex(32);
+  const auto shown = n.shown_pair();
+  t.uuid = node::make_uuid(n.self());
+  t.secret_hash = node::sha256_hex(secret);
+  t.sealed_secret = node::seal(secret, shown.key);
+  t.fingerprint = *tls::fingerprint_of(shown.certificate);
+  t.expires_ms = wall_ms() + expiry_ms(s);
+  t.location = n.name();
+  for (const auto& m : s.all<member>())
+    if (status_of(a, s, m).status == "Online") t.addresses.push_back(m.address);
+  auto done = a.submit(r, create_object{t});
+  if (!done) return error(done.error());
+  t.head.created_ms = wall_ms();
+  return async(t.uuid, render::token_operation(t, secret));
+}
+
+}  // namespace
+
+void api::add_member_routes() {
+  routes_.add("GET", "/1.0/cluster/members",
+              reading([this](const request& r, const captures&, const state_view& s) {
+                return list_members(*this, r, s);
+              }));
+  routes_.add("POST", "/1.0/cluster/members",
+              [this](const request& r, const captures&) { return make_token(*this, r); });
+  routes_.add("GET", "/1.0/cluster/members/{name}",
+              reading([this](const request&, const captures& c, const state_view& s) {
+                return show_member(*this, s, c.at("name"));
+              }));
+  for (const char* method : {"PUT", "PATCH"})
+    routes_.add(method, "/1.0/cluster/members/{name}", [this](const request& r, const captures& c) {
+      return change_member(*this, r, c.at("name"));
+    });
+  routes_.add("POST", "/1.0/cluster/members/{name}", [this](const request& r, const captures& c) {
+    auto body = json_object::parse(r.body);
+    if (!body) return error(body.error());
+    auto state = node_.read(true);
+    if (!state) return error(state.error());
+    const auto m = state->state->by_name<member>({}, c.at("name"));
+    if (!m) return error(404, "Cluster member not found");
+    const auto name = body->text("server_name");
+    if (name.empty()) return error(400, "No name provided");
+    return submitted(r, rename_object{key_of(*m), name});
+  });
+}
+
+}  // namespace muster::http

@@ -1,0 +1,139 @@
+#include "http/api.hpp"
+#include "http/config_keys.hpp"
+
+#include <algorithm>
+
+namespace muster::http {
+
+namespace {
+
+std::string project_name(const state_view& s, project_id id) {
+  const auto p = s.row<project>({}, {id.value});
+  return p ? p->name : "default";
+}
+
+std::string in_project(const std::string& path, const std::string& name) {
+  return name == "default" ? path : path + "?project=" + name;
+}
+
+std::vector<std::string> used_by(const state_view& s, const profile& p) {
+  std::vector<std::string> urls;
+  const auto name = project_name(s, p.head.project);
+  for (const auto& i : s.all<instance>(p.head.project))
+    if (std::find(i.profiles.begin(), i.profiles.end(), p.name) != i.profiles.end())
+      urls.push_back(in_project("/1.0/instances/" + i.name, name));
+  return urls;
+}
+
+std::string render_profile(const state_view& s, const profile& p) {
+  json_writer w;
+  w.begin_object().field("config", p.config).field("description", p.description);
+  w.field("devices", p.devices).field("name", p.name).field("used_by", used_by(s, p));
+  w.field("project", project_name(s, p.head.project));
+  return w.end_object().take();
+}
+
+std::string writable(const profile& p) {
+  json_writer w;
+  w.begin_object().field("config", p.config).field("description", p.description);
+  w.field("devices", p.devices);
+  return w.end_object().take();
+}
+
+status check(const profile& p) {
+  for (const auto& [key, value] : p.config)
+    if (auto good = check_instance_config(key, value); !good) return good;
+  for (const auto& [name, device] : p.devices) {
+    const auto type = device.find("type");
+    if (type == device.end())
+      return fail(errc::bad_request, "Device \"" + name + "\" has no type");
+  }
+  return ok();
+}
+
+response create_profile(api& a, const request& r) {
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  profile p;
+  p.name = body->text("name");
+  p.description = body->text("description");
+  p.config = body->map("config").value_or(string_map{});
+  p.devices = body->devices("devices").value_or(device_map{});
+  if (auto good = body->good(); !good) return error(good.error());
+  if (p.name.empty()) return error(400, "No name provided");
+  if (p.name.find('/') != std::string::npos) return error(400, "Profile names may not contain slashes");
+  if (p.name == "." || p.name == "..") return error(400, "Invalid profile name \"" + p.name + "\"");
+  if (auto good = check(p); !good) return error(good.error());
+  p.head.project = api::project_of(*a.server().local_view(), r, "profiles");
+  if (!p.head.project) return error(404, "Project not found");
+  auto done = a.submit(r, create_object{p});
+  return done ? created("/1.0/profiles/" + p.name) : error(done.error());
+}
+
+response change_profile(api& a, const request& r, const std::string& name) {
+  auto state = a.server().read(true);
+  if (!state) return error(state.error());
+  const auto& s = *state->state;
+  auto p = s.by_name<profile>(api::project_of(s, r, "profiles"), name);
+  if (!p) return error(404, "Profile not found");
+  if (auto match = check_etag(r, writable(*p)); !match) return error(match.error());
+  if (r.method == "DELETE") return a.submitted(r, erase_object{key_of(*p), {}});
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  if (r.method == "POST") {
+    const auto next = body->text("name");
+    if (next.empty()) return error(400, "No name provided");
+    auto done = a.submit(r, rename_object{key_of(*p), next});
+    return done ? created("/1.0/profiles/" + next) : error(done.error());
+  }
+  const auto expected = r.header("if-match").empty() ? log_index{} : p->head.modified;
+  auto config = body->map("config").value_or(string_map{});
+  auto devices = body->devices("devices").value_or(device_map{});
+  if (r.method == "PUT") {
+    p->description = body->text("description");
+    p->config = std::move(config);
+    p->devices = std::move(devices);
+  } else {
+    p->description = body->text("description", p->description);
+    for (auto& [key, value] : config) p->config[key] = value;
+    for (auto& [key, device] : devices) p->devices[key] = device;
+  }
+  std::erase_if(p->config, [](const auto& item) { return item.second.empty(); });
+  if (auto good = body->good(); !good) return error(good.error());
+  if (auto good = check(*p); !good) return error(good.error());
+  return a.submitted(r, replace_object{*p, expected});
+}
+
+}  // namespace
+
+void api::add_profile_routes() {
+  routes_.add("GET", "/1.0/profiles",
+              reading([](const request& r, const captures&, const state_view& s) {
+                std::vector<std::string> urls;
+                std::vector<std::string> objects;
+                std::optional<project_id> where = api::project_of(s, r, "profiles");
+                if (r.parameter("all-projects") == "true") where.reset();
+                if (!where || *where)
+                  for (const auto& p : s.all<profile>(where)) {
+                    urls.push_back(in_project("/1.0/profiles/" + p.name, project_name(s, p.head.project)));
+                    objects.push_back(render_profile(s, p));
+                  }
+                return list_answer(r, urls, objects);
+              }));
+  routes_.add("POST", "/1.0/profiles",
+              [this](const request& r, const captures&) { return create_profile(*this, r); });
+  routes_.add("GET", "/1.0/profiles/{name}",
+              reading([](const request& r, const captures& c, const state_view& s) {
+                const auto p = s.by_name<profile>(api::project_of(s, r, "profiles"), c.at("name"));
+                if (!p) return error(404, "Profile not found");
+                auto answer = sync(render_profile(s, *p));
+                answer.headers["ETag"] = etag_of(writable(*p));
+                return answer;
+              }));
+  for (const char* method : {"PUT", "PATCH", "POST", "DELETE"})
+    routes_.add(method, "/1.0/profiles/{name}", [this](const request& r, const captures& c) {
+      return change_profile(*this, r, c.at("name"));
+    });
+}
+
+}  // namespace muster::http

@@ -1,0 +1,154 @@
+#include "http/api.hpp"
+#include "http/config_keys.hpp"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+namespace muster::http {
+
+namespace {
+
+/// Only what works.
+const std::vector<std::string>& extensions() {
+  static const std::vector<std::string> all{
+      "etag", "patch", "clustering", "clustering_join", "clustering_join_token",
+      "cluster_join_token_expiry", "clustering_description", "clustering_failure_domains",
+      "clustering_config", "clustering_architecture", "event_location", "operation_location",
+      "projects", "projects_networks", "certificate_update", "certificate_description",
+      "certificate_token", "certificate_project", "explicit_trust_token", "event_lifecycle",
+      "event_lifecycle_requestor", "event_lifecycle_requestor_address", "image_create_aliases",
+      "image_locations", "instance_get_full", "instances", "storage", "network", "profile_usedby",
+      "entity_description", "api_filtering", "container_full", "instance_all_projects",
+      "event_lifecycle_name_and_project", "event_project", "resources_v2", "network_type",
+      "operation_description", "operation_wait", "container_exec_recording", "container_exec_user_group_cwd",
+      "container_exec_signal_handling", "instance_create_start", "instance_state_started_at"};
+  return all;
+}
+
+std::string os_field(const char* field) {
+  auto content = storage::read_file("/etc/os-release");
+  if (!content) return "";
+  const auto at = content->find(std::string(field) + "=");
+  if (at == std::string::npos) return "";
+  auto value = content->substr(at + std::string(field).size() + 1);
+  value = value.substr(0, value.find('\n'));
+  if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
+  return value;
+}
+
+string_map shown_config(const state_view& s, const std::string& address) {
+  auto config = s.only<server_config>().value_or(server_config{}).config;
+  const auto c = s.only<cluster>();
+  if (!address.empty()) {
+    config["core.https_address"] = address;
+    if (c && c->enabled) config["cluster.https_address"] = address;
+  }
+  return config;
+}
+
+std::string writable(const string_map& config) {
+  json_writer w;
+  w.begin_object().field("config", config);
+  return w.end_object().take();
+}
+
+void write_environment(json_writer& w, node::node& n, const state_view& s) {
+  utsname u{};
+  ::uname(&u);
+  const auto shown = n.shown_pair();
+  const auto print = tls::fingerprint_of(shown.certificate);
+  const auto c = s.only<cluster>();
+  w.key("environment").begin_object();
+  w.key("addresses").begin_array();
+  if (!n.address().empty()) w.value(n.address());
+  w.end_array();
+  w.key("architectures").begin_array().value(u.machine).end_array();
+  w.field("certificate", shown.certificate).field("certificate_fingerprint", print ? *print : "");
+  w.field("driver", "lxc").field("driver_version", "5.0.2").field("firewall", "");
+  w.field("kernel", u.sysname).field("kernel_architecture", u.machine);
+  w.key("kernel_features").begin_object().end_object();
+  w.field("kernel_version", u.release);
+  w.key("lxc_features").begin_object().end_object();
+  w.field("os_name", os_field("NAME")).field("os_version", os_field("VERSION_ID"));
+  w.field("project", "default").field("server", "incus");
+  w.field("server_clustered", c && c->enabled).field("server_event_mode", "full-mesh");
+  w.field("server_name", n.name()).field("server_pid", static_cast<std::int64_t>(::getpid()));
+  w.field("server_version", node::version);
+  w.field("storage", "dir").field("storage_version", "1");
+  w.key("storage_supported_drivers").begin_array().begin_object();
+  w.field("Name", "dir").field("Version", "1").field("Remote", false).end_object().end_array();
+  w.end_object();
+}
+
+response show_server(api& a, const request& r, const state_view& s) {
+  auto& n = a.server();
+  const bool trusted = a.access_of(r) != access::none && !r.query.contains("public");
+  json_writer w;
+  w.begin_object();
+  const auto config = shown_config(s, n.address());
+  if (trusted)
+    w.field("config", config);
+  else
+    w.key("config").begin_object().end_object();
+  w.field("api_extensions", extensions()).field("api_status", "stable").field("api_version", "1.0");
+  w.field("auth", trusted ? "trusted" : "untrusted").field("public", false);
+  w.key("auth_methods").begin_array().value("tls").end_array();
+  const auto who = api::requestor_of(r);
+  if (trusted) {
+    w.field("auth_user_name", who.username).field("auth_user_method", who.protocol);
+    write_environment(w, n, s);
+  }
+  w.end_object();
+  auto answer = sync(w.take());
+  if (trusted) answer.headers["ETag"] = etag_of(writable(config));
+  return answer;
+}
+
+/// PUT gives all keys but keeps user.* that it does not name, as Incus 6.0 does; PATCH gives some.
+response change_config(api& a, const request& r) {
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  const auto sent = body->map("config");
+  if (auto good = body->good(); !good) return error(good.error());
+  auto state = a.server().read(true);
+  if (!state) return error(state.error());
+  const auto& s = *state->state;
+  const auto now = shown_config(s, a.server().address());
+  if (auto match = check_etag(r, writable(now)); !match) return error(match.error());
+  const auto stored = s.only<server_config>().value_or(server_config{});
+  set_config change;
+  if (!r.header("if-match").empty()) change.expected = stored.head.modified;
+  for (const auto& [key, value] : sent.value_or(string_map{})) {
+    if (is_local_key(key)) {
+      const auto at = now.find(key);
+      if (value == (at == now.end() ? "" : at->second)) continue;
+      return error(400, "Changing " + key + " is currently not supported: it is given by --address");
+    }
+    if (auto good = check_config(key, value); !good) return error(good.error());
+    const auto at = stored.config.find(key);
+    if (value != (at == stored.config.end() ? "" : at->second)) change.changes[key] = value;
+  }
+  if (r.method == "PUT")
+    for (const auto& [key, value] : stored.config)
+      if (!key.starts_with("user.") && !sent.value_or(string_map{}).contains(key))
+        change.changes[key] = "";
+  if (change.changes.empty()) return empty_sync();
+  return a.submitted(r, std::move(change));
+}
+
+}  // namespace
+
+void api::add_server_routes() {
+  routes_.add("GET", "/", [](const request&, const captures&) { return sync("[\"/1.0\"]"); });
+  routes_.add("GET", "/1.0", [this](const request& r, const captures& c) {
+    if (access_of(r) == access::none) return show_server(*this, r, *node_.local_view());
+    return reading([this](const request& q, const captures&, const state_view& s) {
+      return show_server(*this, q, s);
+    })(r, c);
+  });
+  for (const char* method : {"PUT", "PATCH"})
+    routes_.add(method, "/1.0",
+                [this](const request& r, const captures&) { return change_config(*this, r); });
+}
+
+}  // namespace muster::http

@@ -6,7 +6,8 @@
 
 namespace muster::http {
 
-api::api(node::node& n, event_streams& events) : node_(n), events_(events) {
+api::api(node::node& n, event_streams& events, link::probe_host& probe)
+    : node_(n), events_(events), probe_(probe) {
   add_server_routes();
   add_cluster_routes();
   add_member_routes();

@@ -1,4 +1,5 @@
 #pragma once
+#include "actors/link/probe.hpp"
 #include "actors/node/node.hpp"
 #include "http/envelope.hpp"
 #include "http/event_streams.hpp"
@@ -18,7 +19,7 @@ enum class access : unsigned char { none, restricted, full, member };
 /// The /1.0 API: one method a route, one file a resource (resource_*.cpp). Thread-safe after start.
 class api {
  public:
-  api(node::node& n, event_streams& events);
+  api(node::node& n, event_streams& events, link::probe_host& probe);
 
   response handle(request& r);
   upgrade_answer on_upgrade(const std::string& protocol, request& r);
@@ -62,6 +63,7 @@ class api {
 
   node::node& node_;
   event_streams& events_;
+  link::probe_host& probe_;
   router routes_;
 };
 

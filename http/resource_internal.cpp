@@ -37,16 +37,6 @@ response send_snapshot(api& a) {
   return out;
 }
 
-const char* name_of(raft::role r) {
-  switch (r) {
-    case raft::role::follower: return "follower";
-    case raft::role::pre_candidate:
-    case raft::role::candidate: return "candidate";
-    case raft::role::leader: return "leader";
-  }
-  return "follower";
-}
-
 std::string kind_of(const raft::configuration& members, member_id id) {
   const auto in = [&](const std::vector<member_id>& set) {
     return std::find(set.begin(), set.end(), id) != set.end();
@@ -68,7 +58,7 @@ response show_status(api& a) {
   };
   json_writer w;
   w.begin_object().field("name", a.server().name()).field("version", node::muster_version);
-  w.field("role", name_of(raft.now)).field("term", raft.term.value);
+  w.field("role", raft::name_of(raft.now)).field("term", raft.term.value);
   w.field("leader", name(raft.leader)).field("commit", raft.commit.value);
   w.field("applied", board.applied.value).field("first", raft.first.value);
   w.field("quorum_silence_ms", static_cast<std::uint64_t>((*r)->quorum_silence().count()));
@@ -126,6 +116,13 @@ upgrade_answer api::on_upgrade(const std::string& protocol, request& r) {
     answer.take_stream = [this, print = r.peer.fingerprint](std::shared_ptr<tls::stream> s) {
       (void)node_.accept_link(print, std::move(s)).ok();
     };
+    return answer;
+  }
+  if (protocol == "muster-probe") {
+    if ((a == access::full && !r.peer.is_unix) || a == access::member)
+      answer.take_stream = [this](std::shared_ptr<tls::stream> s) { probe_.serve(std::move(s)); };
+    else
+      answer.refusal = error(403, "not authorized");
     return answer;
   }
   if (protocol != "websocket" || r.path != "/1.0/events") {

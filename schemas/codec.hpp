@@ -99,4 +99,20 @@ result<join_request> decode_join_request(std::string_view bytes);
 blob encode(const join_accepted& j);
 result<join_accepted> decode_join_accepted(std::string_view bytes);
 
+/// What a probe is told of a member.
+struct probe_report {
+  std::string name;
+  std::string version;
+  std::string role;
+  raft_term term;
+  std::string leader;
+  log_index commit;
+  log_index applied;
+  std::vector<std::string> members;  ///< those it has a session with, and itself
+  std::uint64_t uptime_ms = 0;
+  bool operator==(const probe_report&) const = default;
+};
+blob encode(const probe_report& p);
+result<probe_report> decode_probe_report(const blob& bytes);
+
 }  // namespace muster::codec

@@ -355,6 +355,7 @@ void put_row(const event& r, wire::Row::Builder row) {
   to.setProject(text(r.project));
   put(r.context, to.initContext(count(r.context)));
   put(r.who, to.initWho());
+  to.setBy(r.by.value);
 }
 event get_row(wire::Event::Reader from) {
   event r;
@@ -364,6 +365,7 @@ event get_row(wire::Event::Reader from) {
   r.project = text(from.getProject());
   r.context = get(from.getContext());
   r.who = get(from.getWho());
+  r.by = {from.getBy()};
   return r;
 }
 

@@ -100,3 +100,16 @@ struct JoinAccepted {
   key @5 :Text;               # cluster.key
   peers @6 :List(Peer);
 }
+
+# What `muster probe` is told.
+struct ProbeReport {
+  name @0 :Text;
+  version @1 :Text;
+  role @2 :Text;
+  term @3 :UInt64;
+  leader @4 :Text;
+  commit @5 :UInt64;
+  applied @6 :UInt64;
+  members @7 :List(Text);
+  uptimeMs @8 :UInt64;
+}

@@ -112,6 +112,7 @@ struct Event {
   project @3 :Text;
   context @4 :List(Pair);
   who @5 :Requestor;
+  by @6 :UInt64;
 }
 
 struct Row {

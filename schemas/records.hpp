@@ -281,6 +281,7 @@ struct event {
   std::string project;   ///< name; empty if the object knows no project
   string_map context;
   requestor who;
+  member_id by;          ///< member that was asked; none if the cluster did it by itself
   bool operator==(const event&) const = default;
 };
 

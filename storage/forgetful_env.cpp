@@ -78,7 +78,7 @@ class forgetful_files final : public rocksdb::FileSystemWrapper {
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> make_forgetful_env() {
+std::shared_ptr<rocksdb::Env> make_forgetful_env() {
   return rocksdb::NewCompositeEnv(
       std::make_shared<forgetful_files>(rocksdb::FileSystem::Default()));
 }

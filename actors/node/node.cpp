@@ -3,6 +3,7 @@
 #include "actors/node/secrets.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
+#include "storage/map_view.hpp"
 #include "storage/snapshot_files.hpp"
 
 #include <sys/utsname.h>
@@ -98,16 +99,15 @@ status node::run_member() {
     const std::unique_lock guard(lock_);
     runtime_ = *std::move(started);
   }
+  if (with_.address.empty())
+    if (const auto m = local_view()->row<member>({}, {who->member.value})) with_.address = m->address;
   refresh_trust();
   return ok();
 }
 
 /// The first command of a log. Repeated after a crash it is refused and changes nothing.
 status node::ensure_bootstrapped(bool enabled) {
-  const auto voters = (*now())->board().raft.members.voters;
-  if (voters != std::vector<member_id>{{1}} || (*now())->who().member != member_id{1} ||
-      local_view()->only<cluster>())
-    return ok();  // the state is there, or comes from others
+  if (!(*now())->began_new()) return ok();  // the state is there, or comes from others
   bootstrap b;
   b.uuid = (*now())->who().cluster_uuid;
   b.epoch_random = (*now())->who().epoch_random;
@@ -142,7 +142,10 @@ result<std::shared_ptr<runtime>> node::now() const {
   return fail(errc::unavailable, stopping_ ? "Incus is shutting down" : "Daemon is starting up");
 }
 
-std::unique_ptr<state_view> node::local_view() const { return (*now())->view(); }
+std::unique_ptr<state_view> node::local_view() const {
+  if (auto r = now()) return (*r)->view();
+  return std::make_unique<storage::map_view>();
+}
 
 result<outcome> node::write(command_body body, const requestor& who, const std::string& trace,
                             clock::time_point deadline) {
@@ -183,6 +186,44 @@ bool node::is_clustered() const {
 
 void node::tell_others(const std::string& operation_json) {
   if (auto r = now()) (*r)->peers().send_to_all(codec::operation_event{operation_json});
+}
+
+codec::probe_report node::report() const {
+  codec::probe_report p;
+  auto r = now();
+  p.name = name();
+  p.version = muster_version;
+  p.uptime_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - started_).count());
+  if (!r) return p;
+  const auto view = (*r)->view();
+  const auto board = (*r)->board();
+  const auto name_of = [&](member_id id) {
+    const auto m = view->row<member>({}, {id.value});
+    return m ? m->name : std::string{};
+  };
+  p.role = raft::name_of(board.raft.now);
+  p.term = board.raft.term;
+  p.leader = name_of(board.raft.leader);
+  p.commit = board.raft.commit;
+  p.applied = board.applied;
+  p.members.push_back(p.name);
+  for (const auto& [id, is_up] : board.sessions)
+    if (is_up) p.members.push_back(name_of(id));
+  return p;
+}
+
+void node::keep_house() {
+  auto r = now();
+  if (!r || (*r)->board().raft.now != raft::role::leader) return;
+  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto all = (*r)->view()->all<token>();
+  const bool due = std::any_of(all.begin(), all.end(), [&](const token& t) {
+    return t.expires_ms != 0 && t.expires_ms < static_cast<std::uint64_t>(wall);
+  });
+  if (due)
+    (void)write(expire_tokens{}, system_requestor(), "expiry", clock::now() + limits::write_deadline).ok();
 }
 
 // --- trust --------------------------------------------------------------------------------------

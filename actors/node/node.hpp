@@ -52,6 +52,7 @@ class node {
   result<reading> read(bool strict);
   /// @errors errc::unavailable while no member runs (a join is under way).
   result<std::shared_ptr<runtime>> now() const;
+  /// The local replica; nothing while no member runs.
   [[nodiscard]] std::unique_ptr<state_view> local_view() const;
 
   // --- who this is ---
@@ -69,6 +70,9 @@ class node {
   }
   operations& ops() { return operations_; }
   void tell_others(const std::string& operation_json);
+  [[nodiscard]] codec::probe_report report() const;
+  /// What is due each minute: the leader drops tokens whose time has passed.
+  void keep_house();
 
   // --- becoming a cluster ---
   status enable(const std::string& name, const requestor& who, const std::string& trace);
@@ -108,6 +112,7 @@ class node {
   operations operations_;
   mutable std::shared_mutex lock_;
   std::shared_ptr<runtime> runtime_;
+  const clock::time_point started_ = clock::now();
   std::atomic<bool> stopping_{false};
   std::mutex join_lock_;
 };

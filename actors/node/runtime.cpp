@@ -55,6 +55,8 @@ status runtime::open_stores() {
     contents.start = at;
     contents.entries.clear();
   }
+  began_new_ = contents.start.index == log_index{} && contents.entries.size() == 1 &&
+               contents.entries[0].kind == raft::entry_kind::configuration;
   start_.hard = contents.hard;
   start_.snapshot = contents.start;
   start_.entries = std::move(contents.entries);

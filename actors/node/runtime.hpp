@@ -52,6 +52,8 @@ class runtime {
   status wait_readable(clock::time_point deadline);
   [[nodiscard]] std::unique_ptr<state_view> view() const { return holder_->view(); }
   [[nodiscard]] raft::board_view board() const { return board_->get(); }
+  /// The log held nothing at start but the configuration a new server begins with.
+  [[nodiscard]] bool began_new() const { return began_new_; }
   [[nodiscard]] const storage::identity& who() const { return with_.who; }
   [[nodiscard]] std::chrono::milliseconds quorum_silence() const;
   [[nodiscard]] link::links& peers() { return *links_; }
@@ -76,6 +78,7 @@ class runtime {
   std::shared_ptr<raft::write_waiters> waiters_;
   std::shared_ptr<raft::raft_board> board_;
   raft::start_state start_;
+  bool began_new_ = false;
   raft::log_writer_handle writer_;
   raft::applier_handle applier_;
   raft::raft_handle raft_;

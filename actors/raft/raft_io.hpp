@@ -52,6 +52,9 @@ using input = std::variant<tick, received, propose, change_members, read, transf
 
 // --- outputs ---
 enum class role : std::uint8_t { follower, pre_candidate, candidate, leader };
+constexpr const char* name_of(role r) {
+  return r == role::leader ? "leader" : r == role::follower ? "follower" : "candidate";
+}
 
 struct proposed { std::uint64_t tag = 0; log_index index; raft_term term; };
 struct proposal_refused { std::uint64_t tag = 0; failure why; };

@@ -41,6 +41,7 @@ outcome refused(failure why) { return {false, std::move(why), {}, {}}; }
 
 outcome apply(transaction& tx, const command& c) {
   const auto& id = c.id;
+  tx.asked_of(id.member);
   if (!id.member) return std::visit([&](const auto& b) { return handle(tx, c.who, b); }, c.body);
 
   proposer window = tx.row<proposer>({}, {id.member.value}).value_or(proposer{});

@@ -94,6 +94,7 @@ member_id transaction::next_member() {
 void transaction::emit(event e) {
   auto row = numbers();
   e.head.id = {row.next_event++};
+  e.by = asked_;
   if (e.head.id.value > limits::events_kept)
     erase({table::event, {}, {e.head.id.value - limits::events_kept}});
   put(row);

@@ -12,6 +12,8 @@ class transaction final : public state_view {
 
   /// Turns to the next entry. Rows put from here on carry its index and stamp.
   void begin(log_index at, std::uint64_t stamp_ms);
+  /// The member that was asked for what follows; lifecycle events name it.
+  void asked_of(member_id asked) { asked_ = asked; }
   [[nodiscard]] std::uint64_t stamp_ms() const { return stamp_ms_; }
 
   std::optional<object> get(const row_key& key) const override;
@@ -39,6 +41,7 @@ class transaction final : public state_view {
   const state_view& base_;
   log_index applied_;
   std::uint64_t stamp_ms_ = 0;
+  member_id asked_;
   row_changes changes_;
   std::vector<event> events_;
 };

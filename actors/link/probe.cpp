@@ -1,0 +1,86 @@
+#include "actors/link/probe.hpp"
+
+#include "actors/link/basp_inject.hpp"
+#include "actors/link/caf_system.hpp"
+#include "actors/link/flat.hpp"
+#include "actors/link/pump.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <future>
+
+namespace muster::link {
+
+namespace {
+
+constexpr std::size_t probes_max = 64;
+
+caf::behavior probe_actor(caf::event_based_actor* self,
+                          std::function<codec::probe_report()> report) {
+  self->set_default_handler([](caf::scheduled_actor*, const caf::message_view&) {
+    return caf::result<caf::message>{caf::sec::unexpected_message};
+  });
+  return {[report](caf::get_atom) { return flat{codec::encode(report())}; }};
+}
+
+/// Connects and asks; answers the promise once.
+void probe_client(caf::event_based_actor* self, int fd, std::chrono::milliseconds deadline,
+                  std::shared_ptr<std::promise<result<codec::probe_report>>> answer) {
+  basp_connect(self, fd, deadline, [self, deadline, answer](const caf::actor& remote) {
+    if (!remote) {
+      answer->set_value(fail(errc::unavailable, "the member offers no probe"));
+      return self->quit();
+    }
+    self->request(remote, deadline, caf::get_atom_v)
+        .then(
+            [self, answer](const flat& report) {
+              answer->set_value(codec::decode_probe_report(report.words));
+              self->quit();
+            },
+            [self, answer](const caf::error&) {
+              answer->set_value(fail(errc::timed_out, "the probe did not answer in time"));
+              self->quit();
+            });
+  });
+}
+
+}  // namespace
+
+struct probe_host::impl {
+  caf_config config{1};
+  caf::actor_system system{config};
+  pump streams;
+  caf::actor actor;
+};
+
+probe_host::probe_host(std::function<codec::probe_report()> report) : impl_(std::make_unique<impl>()) {
+  impl_->actor = impl_->system.spawn(probe_actor, std::move(report));
+}
+
+probe_host::~probe_host() { caf::anon_send_exit(impl_->actor, caf::exit_reason::user_shutdown); }
+
+void probe_host::serve(std::shared_ptr<tls::stream> stream) {
+  if (impl_->streams.open_streams() >= probes_max) return;
+  if (auto adopted = impl_->streams.adopt(std::move(stream), [] {}))
+    basp_serve(impl_->system, adopted->fd, impl_->actor);
+}
+
+result<codec::probe_report> ask_probe(std::shared_ptr<tls::stream> stream,
+                                      std::chrono::milliseconds deadline) {
+  caf_config config{1};
+  caf::actor_system system{config};
+  pump streams;
+  auto adopted = streams.adopt(std::move(stream), [] {});
+  if (!adopted) return adopted.error();
+  auto answer = std::make_shared<std::promise<result<codec::probe_report>>>();
+  auto future = answer->get_future();
+  system.spawn(probe_client, adopted->fd, deadline, answer);
+  if (future.wait_for(deadline) != std::future_status::ready)
+    return fail(errc::timed_out, "the probe did not answer in time");
+  return future.get();
+}
+
+}  // namespace muster::link

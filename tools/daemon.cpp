@@ -1,0 +1,105 @@
+#include "tools/daemon.hpp"
+
+#include "storage/forgetful_env.hpp"
+#include "tools/log.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace muster::tools {
+
+namespace {
+
+[[noreturn]] void stop_member(const failure& why) {
+  log_error("this member stops: " + why.detail);
+  ::_exit(1);
+}
+
+/// For tests: a disk that forgets at a crash what was not synced.
+rocksdb::Env* env_from_environment() {
+  const char* wanted = std::getenv("MUSTER_TEST_STORAGE");
+  if (!wanted || std::string(wanted) != "forgetful") return nullptr;
+  static const auto forgetful = storage::make_forgetful_env();
+  return forgetful.get();
+}
+
+}  // namespace
+
+daemon::daemon(daemon_settings with)
+    : with_(std::move(with)), config_(std::max(2U, std::thread::hardware_concurrency())),
+      system_(config_) {}
+
+node::node_settings daemon::hooks() {
+  node::node_settings n;
+  n.data_dir = with_.data_dir;
+  n.name = with_.name;
+  n.address = with_.address;
+  n.env = env_from_environment();
+  n.stop_member = stop_member;
+  n.log = log_info;
+  n.show_events = [this](const std::vector<event>& all) { show_events(all); };
+  n.show_operation = [this](const node::operation& o) { show_operation(o); };
+  n.show_remote_operation = [this](const std::string& json) {
+    events_.publish("operation", http::json_at(json, "project").value_or(""), json);
+  };
+  n.show_changes = [](const row_changes&) {};
+  n.cut_off = [this](const std::string& print) { front_->close_connections_of(print); };
+  return n;
+}
+
+void daemon::show_operation(const node::operation& o) {
+  const auto json = http::render::operation_event(o, o.location);
+  events_.publish("operation", o.project, json);
+  node_->tell_others(json);
+}
+
+void daemon::show_events(const std::vector<event>& all) {
+  if (events_.listeners() == 0) return;
+  const auto view = node_->local_view();
+  for (const auto& e : all) {
+    const auto by = view->row<member>({}, {e.by.value});
+    events_.publish("lifecycle", e.project, http::render::event(e, by ? by->name : "none"));
+  }
+}
+
+status daemon::start() {
+  if (::mkdir(with_.data_dir.c_str(), 0711) != 0 && errno != EEXIST)
+    return fail(errc::bad_request, "cannot make " + with_.data_dir + ": " + std::strerror(errno));
+  node_ = std::make_unique<node::node>(system_, hooks());
+  probe_ = std::make_unique<link::probe_host>([this] { return node_->report(); });
+  api_ = std::make_unique<http::api>(*node_, events_, *probe_);
+  http::front_settings f;
+  f.handle = [this](http::request& r) { return api_->handle(r); };
+  f.on_upgrade = [this](const std::string& protocol, http::request& r) {
+    return api_->on_upgrade(protocol, r);
+  };
+  f.is_upload = http::api::is_upload;
+  front_ = std::make_unique<http::front>(std::move(f));
+
+  if (auto started = node_->start(with_.bootstrap); !started) return started;
+  if (!node_->address().empty())
+    if (auto port = front_->listen_tls(node_->address(), node_->contexts()); !port) return port.error();
+  if (auto listening = front_->listen_unix(with_.data_dir + "/unix.socket"); !listening)
+    return listening;
+  if (auto stored = storage::write_file_durably(with_.data_dir + "/incus.pid",
+                                                std::to_string(::getpid()) + "\n", 0644);
+      !stored)
+    return stored;
+  if (!with_.join_token.empty() && !node_->is_clustered()) {
+    if (auto joined = node_->join({with_.join_token, with_.name, with_.address}); !joined) return joined;
+  }
+  log_info("member " + node_->name() + " serves " +
+           (node_->address().empty() ? with_.data_dir + "/unix.socket" : node_->address()));
+  return ok();
+}
+
+void daemon::stop() {
+  if (front_) front_->stop();
+  if (node_) node_->stop();
+  ::unlink((with_.data_dir + "/incus.pid").c_str());
+  ::unlink((with_.data_dir + "/unix.socket").c_str());
+}
+
+}  // namespace muster::tools

@@ -1,0 +1,41 @@
+#pragma once
+#include "actors/link/caf_system.hpp"
+#include "actors/link/probe.hpp"
+#include "http/api.hpp"
+
+#include <caf/actor_system.hpp>
+
+namespace muster::tools {
+
+struct daemon_settings {
+  std::string data_dir;
+  std::string name;
+  std::string address;  ///< host:port; empty: unix socket only
+  bool bootstrap = false;
+  std::string join_token;
+};
+
+/// One server with everything wired together: the member, its API, its listeners, its probe.
+class daemon {
+ public:
+  explicit daemon(daemon_settings with);
+  status start();
+  void keep_house() { node_->keep_house(); }
+  void stop();
+
+ private:
+  node::node_settings hooks();
+  void show_operation(const node::operation& o);
+  void show_events(const std::vector<event>& all);
+
+  daemon_settings with_;
+  link::caf_config config_;
+  caf::actor_system system_;
+  http::event_streams events_;
+  std::unique_ptr<node::node> node_;
+  std::unique_ptr<link::probe_host> probe_;
+  std::unique_ptr<http::api> api_;
+  std::unique_ptr<http::front> front_;
+};
+
+}  // namespace muster::tools

@@ -1,0 +1,11 @@
+#pragma once
+#include <string>
+
+namespace muster::tools {
+
+/// @param format text or json. @param level of spdlog: debug, info, warn, error.
+void set_up_log(const std::string& format, const std::string& level);
+void log_info(const std::string& text);
+void log_error(const std::string& text);
+
+}  // namespace muster::tools

@@ -1,0 +1,182 @@
+#include "actors/link/https_client.hpp"
+#include "actors/link/probe.hpp"
+#include "actors/link/tls_identity.hpp"
+#include "actors/node/join_token.hpp"
+#include "http/json_reader.hpp"
+#include "http/json_writer.hpp"
+#include "storage/identity.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <iostream>
+#include <unistd.h>
+
+/// What `incus` has no word for.
+namespace muster::tools {
+
+namespace {
+
+using clock = tls::clock;
+
+constexpr auto answer_within = std::chrono::seconds(15);
+
+struct options {
+  std::string data_dir;
+  std::string name;
+  bool replace = false;
+  std::string address;
+  std::string certificate;
+  std::string key;
+};
+
+result<std::string> ask_member(const options& with, const std::string& method,
+                               const std::string& target, const std::string& body) {
+  const auto deadline = clock::now() + answer_within;
+  auto stream = tls::dial_unix(with.data_dir + "/unix.socket", deadline);
+  if (!stream) return fail(errc::unavailable, "no member serves " + with.data_dir + "/unix.socket");
+  tls::http_request ask;
+  ask.method = method;
+  ask.target = target;
+  ask.body = body;
+  if (!body.empty()) ask.headers["Content-Type"] = "application/json";
+  auto answer = tls::ask(**stream, ask, {deadline, 16u << 20, {}});
+  if (!answer) return answer.error();
+  if (answer->status >= 400)
+    return fail(errc::refused, http::json_at(answer->body, "error").value_or("error " + std::to_string(answer->status)));
+  return http::json_at(answer->body, "metadata").value_or("");
+}
+
+status token(const options& with) {
+  http::json_writer w;
+  w.begin_object().field("server_name", with.name).field("cluster_token", "");
+  if (with.replace) w.field("replace", true);
+  w.end_object();
+  auto operation = ask_member(with, "POST", "/1.0/cluster/members", w.take());
+  if (!operation) return operation.error();
+  auto made = http::json_object::parse(http::json_at(*operation, "metadata").value_or("{}"));
+  if (!made) return made.error();
+  node::join_token t;
+  t.server_name = made->text("serverName");
+  t.fingerprint = made->text("fingerprint");
+  t.addresses = made->list("addresses").value_or(std::vector<std::string>{});
+  t.secret = made->text("secret");
+  t.expires_at = made->text("expiresAt");
+  std::cout << node::encode(t) << "\n";
+  return ok();
+}
+
+std::string fault_sentence(std::int64_t voters, std::int64_t reachable) {
+  if (voters <= 1) return "none may fail: every write is durable on one server only";
+  const auto quorum = voters / 2 + 1;
+  if (reachable < quorum)
+    return "no quorum: " + std::to_string(reachable) + " of " + std::to_string(voters) + " voters reachable, " +
+           std::to_string(quorum) + " needed";
+  return std::to_string(reachable - quorum) + " more may fail";
+}
+
+status show_status(const options& with) {
+  auto json = ask_member(with, "GET", "/internal/status", "");
+  if (!json) return json.error();
+  auto s = http::json_object::parse(*json);
+  if (!s) return s.error();
+  std::printf("member     %s (%s)\nleader     %s\nterm       %s\ncommit     %s\napplied    %s\n",
+              s->text("name").c_str(), s->text("role").c_str(),
+              s->text("leader").empty() ? "none" : s->text("leader").c_str(),
+              http::json_at(*json, "term").value_or("?").c_str(),
+              http::json_at(*json, "commit").value_or("?").c_str(),
+              http::json_at(*json, "applied").value_or("?").c_str());
+  std::int64_t voters = 0;
+  std::int64_t reachable = 0;
+  std::string table;
+  for (const auto& m : s->objects("members").value_or(std::vector<http::json_object>{})) {
+    const bool up = m.flag("reachable");
+    const bool is_voter = m.text("kind") == "voter";
+    voters += is_voter ? 1 : 0;
+    reachable += is_voter && up ? 1 : 0;
+    char line[512];
+    std::snprintf(line, sizeof line, "  %-20s %-24s %-9s %-12s lag %s\n", m.text("name").c_str(),
+                  m.text("address").c_str(), m.text("kind").c_str(), up ? "reachable" : "unreachable",
+                  m.has("lag") ? std::to_string(m.number("lag")).c_str() : "-");
+    table += line;
+  }
+  std::printf("quorum     %lld of %lld voters; %s\nmembers\n%s", static_cast<long long>(voters / 2 + 1),
+              static_cast<long long>(voters), fault_sentence(voters, reachable).c_str(), table.c_str());
+  return ok();
+}
+
+result<tls::pem_pair> probe_identity(const options& with) {
+  if (with.certificate.empty()) return tls::load(with.data_dir, "server");
+  auto certificate = storage::read_file(with.certificate);
+  if (!certificate) return certificate.error();
+  auto key = storage::read_file(with.key);
+  if (!key) return key.error();
+  return tls::pem_pair{*certificate, *key};
+}
+
+status probe(const options& with) {
+  const auto deadline = clock::now() + std::chrono::milliseconds(2800);
+  auto own = probe_identity(with);
+  if (!own) return own.error();
+  tls::dial_options to;
+  to.host_port = with.address;
+  to.own = &*own;
+  to.deadline = deadline;
+  auto stream = tls::dial(to);
+  if (!stream) return stream.error();
+  tls::http_request ask;
+  ask.target = "/internal/probe";
+  if (auto up = tls::upgrade(**stream, ask, "muster-probe", deadline); !up) return up.error();
+  auto report = link::ask_probe(*stream, std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()));
+  if (!report) return report.error();
+  std::string members;
+  for (const auto& m : report->members) members += (members.empty() ? "" : ", ") + m;
+  std::printf("name       %s\nversion    %s\nrole       %s\nterm       %llu\nleader     %s\ncommit     %llu\n"
+              "applied    %llu\nmembers    %s\nuptime     %.1f s\n",
+              report->name.c_str(), report->version.c_str(), report->role.c_str(),
+              static_cast<unsigned long long>(report->term.value),
+              report->leader.empty() ? "none" : report->leader.c_str(),
+              static_cast<unsigned long long>(report->commit.value),
+              static_cast<unsigned long long>(report->applied.value), members.c_str(),
+              static_cast<double>(report->uptime_ms) / 1000);
+  return ok();
+}
+
+}  // namespace
+
+int main_of(int argc, char** argv) {
+  CLI::App app{"muster: what the incus client has no word for"};
+  options with;
+  app.require_subcommand(1);
+  const auto data_dir = [&](CLI::App* to) {
+    return to->add_option("--data-dir", with.data_dir)->envname("INCUS_DIR");
+  };
+  auto* make_token = app.add_subcommand("token", "print a join token for a new member");
+  make_token->add_option("NAME", with.name)->required();
+  make_token->add_flag("--replace", with.replace, "the member of that name has lost its disk");
+  data_dir(make_token)->required();
+  auto* status_of = app.add_subcommand("status", "leader, term, commit, lag, quorum, how many may fail");
+  data_dir(status_of)->required();
+  auto* probing = app.add_subcommand("probe", "ask a member as a CAF remote actor");
+  probing->add_option("HOST:PORT", with.address)->required();
+  data_dir(probing);
+  auto* certificate = probing->add_option("--cert", with.certificate);
+  probing->add_option("--key", with.key)->needs(certificate);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e);
+  }
+  const auto done = *make_token ? token(with) : *status_of ? show_status(with) : probe(with);
+  if (done) return 0;
+  std::cerr << "muster: " << done.error().detail << "\n";
+  return 1;
+}
+
+}  // namespace muster::tools
+
+int main(int argc, char** argv) {
+  const int code = muster::tools::main_of(argc, argv);
+  std::fflush(stdout);
+  ::_exit(code);  // a probe that hangs must not keep the program
+}

@@ -60,6 +60,9 @@ void apply_group(applier_state& state, const std::vector<entry>& entries,
   transaction tx(*base);
   auto g = apply_entries(tx, with, store->meta(), entries);
   if (auto written = store->write(tx.changes(), g.at); !written) return with.stop(written.error());
+  // A member that starts again must know whom to dial before the log is replayed to it.
+  if (g.members_changed)
+    if (auto flushed = store->flush(); !flushed) return with.stop(flushed.error());
   for (const auto& s : g.own) {
     with.waiters->settle(s.sequence, s.result);
     report.settled.push_back(s.sequence);

@@ -2,12 +2,15 @@
 
 #include "actors/link/https_client.hpp"
 #include "actors/node/secrets.hpp"
+#include "http/exec_session.hpp"
 #include "schemas/limits.hpp"
+
+#include <caf/send.hpp>
 
 namespace muster::http {
 
-api::api(node::node& n, event_streams& events, link::probe_host& probe)
-    : node_(n), events_(events), probe_(probe) {
+api::api(services with)
+    : with_(std::move(with)), node_(with_.server), execs_(std::make_unique<exec_sessions>()) {
   add_server_routes();
   add_cluster_routes();
   add_member_routes();
@@ -17,7 +20,13 @@ api::api(node::node& n, event_streams& events, link::probe_host& probe)
   add_project_routes();
   add_storage_routes();
   add_internal_routes();
+  add_image_routes();
+  add_instance_routes();
+  add_instance_state_routes();
+  add_exec_routes();
 }
+
+api::~api() = default;
 
 bool api::is_upload(const std::string& method, const std::string& path) {
   return method == "POST" && path == "/1.0/images";
@@ -167,6 +176,32 @@ result<outcome> api::submit(const request& r, command_body body) {
 response api::submitted(const request& r, command_body body) {
   auto done = submit(r, std::move(body));
   return done ? empty_sync() : error(done.error());
+}
+
+status api::order(const request& r, instances::order what) {
+  auto o = std::make_shared<instances::order>(std::move(what));
+  o->who = requestor_of(r);
+  o->trace = r.trace;
+  auto answer = o->answer.get_future();
+  caf::anon_send(with_.instances, instances::begin_order{o});
+  if (answer.wait_for(limits::order_time_max) != std::future_status::ready)
+    return fail(errc::unknown_outcome, "the work on the instance goes on; look again later");
+  return answer.get();
+}
+
+std::optional<response> api::passed_to_owner(const request& r, const state_view& s, const instance& row) {
+  if (row.owner == node_.self()) return std::nullopt;
+  const auto owner = s.row<member>({}, {row.owner.value});
+  if (!owner) return error(503, "the member that owns the instance is not known here yet");
+  return forward(r, *owner);
+}
+
+std::set<member_id> api::online() const {
+  std::set<member_id> all{node_.self()};
+  if (auto now = node_.now())
+    for (const auto& h : (*now)->peers().health())
+      if (h.is_up) all.insert(h.id);
+  return all;
 }
 
 node::operation api::new_operation(std::string description, std::string project) {

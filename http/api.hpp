@@ -1,17 +1,19 @@
 #pragma once
-#include "actors/link/probe.hpp"
-#include "actors/node/node.hpp"
 #include "http/envelope.hpp"
-#include "http/event_streams.hpp"
 #include "http/front.hpp"
 #include "http/json_reader.hpp"
 #include "http/json_writer.hpp"
 #include "http/router.hpp"
+#include "http/services.hpp"
+#include "actors/link/pump.hpp"
 
 #include <functional>
 #include <memory>
+#include <set>
 
 namespace muster::http {
+
+class exec_sessions;
 
 /// What a caller may do.
 enum class access : unsigned char { none, restricted, full, member };
@@ -19,7 +21,8 @@ enum class access : unsigned char { none, restricted, full, member };
 /// The /1.0 API: one method a route, one file a resource (resource_*.cpp). Thread-safe after start.
 class api {
  public:
-  api(node::node& n, event_streams& events, link::probe_host& probe);
+  explicit api(services with);
+  ~api();
 
   response handle(request& r);
   upgrade_answer on_upgrade(const std::string& protocol, request& r);
@@ -45,6 +48,16 @@ class api {
   /// A new operation of this member.
   node::operation new_operation(std::string description, std::string project = {});
   node::node& server() { return node_; }
+  const images::images_handle& images() { return with_.images; }
+  instances::lxc_driver& driver() { return *with_.driver; }
+  exec_sessions& execs() { return *execs_; }
+  /// Has this member's instances actor do something, and waits for it.
+  status order(const request& r, instances::order what);
+  /// The member to pass a request about this instance on to, or nothing if it lives here.
+  std::optional<response> passed_to_owner(const request& r, const state_view& s, const instance& row);
+  /// Members that can be reached now.
+  [[nodiscard]] std::set<member_id> online() const;
+  [[nodiscard]] std::optional<member> local_member(member_id id) const;
 
  private:
   void add_server_routes();
@@ -56,14 +69,22 @@ class api {
   void add_project_routes();
   void add_storage_routes();
   void add_internal_routes();
+  void add_image_routes();
+  void add_instance_routes();
+  void add_instance_state_routes();
+  void add_exec_routes();
 
   response dispatch(request& r);
   [[nodiscard]] bool may(const request& r, access a) const;
   std::optional<response> forwarded_to_target(const request& r);
 
+  upgrade_answer open_events(const request& r);
+  upgrade_answer open_operation(const request& r);
+
+  services with_;
   node::node& node_;
-  event_streams& events_;
-  link::probe_host& probe_;
+  std::unique_ptr<exec_sessions> execs_;
+  link::pump splices_;  ///< WebSockets of operations on other members
   router routes_;
 };
 

@@ -331,8 +331,10 @@ void front::impl::serve_upgrade(const connection_ptr& c) {
   if (answer.refusal) return write_and_drop(c, *answer.refusal);
   c->in.erase(0, c->head_bytes);
   if (answer.take_websocket) return become_websocket(c, answer, r);
+  const auto key = r.header("sec-websocket-key");
   const std::string hello = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: " + protocol +
-                            "\r\nConnection: Upgrade\r\n\r\n";
+                            "\r\nConnection: Upgrade\r\n" +
+                            (key.empty() ? "" : "Sec-WebSocket-Accept: " + websocket_accept(key) + "\r\n") + "\r\n";
   if (!c->stream->write_all(hello, clock::now() + bounds::handshake_time_max)) return drop(c);
   {
     const std::lock_guard guard(lock_);
@@ -375,7 +377,7 @@ void front::impl::become_websocket(const connection_ptr& c, const upgrade_answer
 void front::impl::on_socket_event(const connection_ptr& c, std::uint32_t events) {
   auto& socket = *c->socket;
   bool alive = !(events & (EPOLLERR | EPOLLHUP));
-  for (int i = 0; alive && i < 16; ++i) {
+  for (int i = 0; alive && i < 16 && !socket.is_paused(); ++i) {
     char part[16384];
     std::size_t n = 0;
     const auto got = c->stream->try_read(part, sizeof part, n);
@@ -385,7 +387,8 @@ void front::impl::on_socket_event(const connection_ptr& c, std::uint32_t events)
   }
   if (!socket.write_more() || !alive) return drop(c);
   const std::uint32_t write = socket.wants_write() ? EPOLLOUT : 0U;
-  watch(c->stream->fd(), EPOLLIN | write | EPOLLRDHUP | EPOLLONESHOT, EPOLL_CTL_MOD);
+  const std::uint32_t read = socket.is_paused() ? 0U : EPOLLIN | EPOLLRDHUP;
+  watch(c->stream->fd(), read | write | EPOLLONESHOT, EPOLL_CTL_MOD);
 }
 
 void front::impl::close_connections_of(const std::string& fingerprint) {

@@ -120,19 +120,25 @@ upgrade_answer api::on_upgrade(const std::string& protocol, request& r) {
   }
   if (protocol == "muster-probe") {
     if ((a == access::full && !r.peer.is_unix) || a == access::member)
-      answer.take_stream = [this](std::shared_ptr<tls::stream> s) { probe_.serve(std::move(s)); };
+      answer.take_stream = [this](std::shared_ptr<tls::stream> s) { with_.probe.serve(std::move(s)); };
     else
       answer.refusal = error(403, "not authorized");
     return answer;
   }
-  if (protocol != "websocket" || r.path != "/1.0/events") {
-    answer.refusal = error(404, "not found");
-    return answer;
-  }
-  if (a != access::full && a != access::member) {
+  if (protocol == "websocket" && r.path == "/1.0/events") {
+    if (a == access::full || a == access::member) return open_events(r);
     answer.refusal = error(403, "not authorized");
     return answer;
   }
+  if (protocol == "websocket" && r.segments.size() == 4 && r.segments[1] == "operations" &&
+      r.segments[3] == "websocket")
+    return open_operation(r);
+  answer.refusal = error(404, "not found");
+  return answer;
+}
+
+upgrade_answer api::open_events(const request& r) {
+  upgrade_answer answer;
   event_streams::wish wish;
   wish.project = r.parameter("project").empty() ? "default" : r.parameter("project");
   wish.all_projects = r.parameter("all-projects") == "true";
@@ -151,7 +157,7 @@ upgrade_answer api::on_upgrade(const std::string& protocol, request& r) {
     at = end + 1;
   }
   if (answer.refusal) return answer;
-  answer.take_websocket = [this, wish](std::shared_ptr<websocket> s) { events_.add(s, wish); };
+  answer.take_websocket = [this, wish](std::shared_ptr<websocket> s) { with_.events.add(s, wish); };
   return answer;
 }
 

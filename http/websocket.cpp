@@ -25,6 +25,15 @@ bool websocket::is_open() const {
   return !closing_ && !ended_;
 }
 
+std::size_t websocket::backlog_bytes() const {
+  const std::lock_guard guard(lock_);
+  return out_.size();
+}
+
+void websocket::pause(bool on) {
+  if (paused_.exchange(on) && !on) want_write_();
+}
+
 bool websocket::wants_write() const {
   const std::lock_guard guard(lock_);
   return !out_.empty();

@@ -1,6 +1,7 @@
 #pragma once
 #include "schemas/result.hpp"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -32,6 +33,11 @@ class websocket {
   /// Says goodbye with a code of RFC 6455 §7.4 and ends the connection once that is out.
   void close(unsigned code = 1000, std::string_view why = {});
   [[nodiscard]] bool is_open() const;
+  /// Bytes queued and not yet taken by the peer: senders of much wait while it is long.
+  [[nodiscard]] std::size_t backlog_bytes() const;
+  /// Stops or goes on reading: whoever takes messages slower than they come says so.
+  void pause(bool on);
+  [[nodiscard]] bool is_paused() const { return paused_; }
 
   // For the loop only. False: the connection is over.
   bool take(std::string_view bytes);
@@ -52,6 +58,7 @@ class websocket {
   std::string out_;
   bool closing_ = false;
   bool ended_ = false;
+  std::atomic<bool> paused_{false};
   std::string in_;       ///< bytes of frames not yet whole
   std::string message_;  ///< fragments so far
   ws_op message_op_ = ws_op::more;

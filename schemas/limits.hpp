@@ -37,5 +37,7 @@ constexpr auto forward_deadline = 30s;
 constexpr auto link_beat_period = 1s;
 constexpr auto link_silence_max = 5s;        ///< session is closed
 constexpr auto shutdown_deadline = 5s;
+constexpr auto order_time_max = 40min;       ///< work on one instance, an image transfer included
+constexpr auto exec_connect_deadline = 10s;  ///< for a client to open the WebSockets of its command
 
 }  // namespace muster::limits

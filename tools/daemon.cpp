@@ -1,7 +1,12 @@
 #include "tools/daemon.hpp"
 
+#include "schemas/limits.hpp"
 #include "storage/forgetful_env.hpp"
 #include "tools/log.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +49,7 @@ node::node_settings daemon::hooks() {
   n.show_remote_operation = [this](const std::string& json) {
     events_.publish("operation", http::json_at(json, "project").value_or(""), json);
   };
-  n.show_changes = [](const row_changes&) {};
+  n.show_changes = [this](const row_changes& changes) { show_changes(changes); };
   n.cut_off = [this](const std::string& print) { front_->close_connections_of(print); };
   return n;
 }
@@ -64,12 +69,49 @@ void daemon::show_events(const std::vector<event>& all) {
   }
 }
 
+/// Records of images that are gone take their files along.
+void daemon::show_changes(const row_changes& changes) {
+  images::drop_files drop;
+  const auto first = changes.names.lower_bound({table::image, {}, {}});
+  for (auto at = first; at != changes.names.end() && at->first.where == table::image; ++at)
+    if (!at->second) drop.fingerprints.push_back(at->first.name);
+  if (!drop.fingerprints.empty() && images_) caf::anon_send(images_, std::move(drop));
+}
+
+/// The actors that keep what lies on this server's disk as the records want it.
+void daemon::spawn_keepers() {
+  driver_ = std::make_shared<instances::lxc_driver>(with_.data_dir);
+  images::images_settings i;
+  i.server = node_.get();
+  i.data_dir = with_.data_dir;
+  i.remove_unpacked = [driver = driver_](const std::string& image) { driver->remove_unpacked(image); };
+  images_ = system_.spawn<caf::detached>(images::images_actor, std::move(i));
+  instances::instances_settings k;
+  k.data_dir = with_.data_dir;
+  k.driver = driver_;
+  k.self = [this] { return node_->self(); };
+  k.view = [this] { return node_->local_view(); };
+  k.readable = [this]() -> status {
+    auto r = node_->now();
+    return r ? (*r)->wait_readable(node::clock::now() + limits::read_deadline) : status(r.error());
+  };
+  k.write = [this](command_body body, const requestor& who, const std::string& trace) {
+    return node_->write(std::move(body), who, trace, node::clock::now() + limits::write_deadline);
+  };
+  k.fetch_image = [this](project_id where, const std::string& image) {
+    return images::fetch_image(images_, where, image);
+  };
+  k.log = log_info;
+  instances_ = system_.spawn<caf::detached>(instances::instances_actor, std::move(k));
+}
+
 status daemon::start() {
   if (::mkdir(with_.data_dir.c_str(), 0711) != 0 && errno != EEXIST)
     return fail(errc::bad_request, "cannot make " + with_.data_dir + ": " + std::strerror(errno));
   node_ = std::make_unique<node::node>(system_, hooks());
   probe_ = std::make_unique<link::probe_host>([this] { return node_->report(); });
-  api_ = std::make_unique<http::api>(*node_, events_, *probe_);
+  spawn_keepers();
+  api_ = std::make_unique<http::api>(http::services{*node_, events_, *probe_, instances_, images_, driver_});
   http::front_settings f;
   f.handle = [this](http::request& r) { return api_->handle(r); };
   f.on_upgrade = [this](const std::string& protocol, http::request& r) {
@@ -97,6 +139,8 @@ status daemon::start() {
 
 void daemon::stop() {
   if (front_) front_->stop();
+  caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);
   if (node_) node_->stop();
   ::unlink((with_.data_dir + "/incus.pid").c_str());
   ::unlink((with_.data_dir + "/unix.socket").c_str());

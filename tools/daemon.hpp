@@ -27,12 +27,17 @@ class daemon {
   node::node_settings hooks();
   void show_operation(const node::operation& o);
   void show_events(const std::vector<event>& all);
+  void show_changes(const row_changes& changes);
+  void spawn_keepers();
 
   daemon_settings with_;
   link::caf_config config_;
   caf::actor_system system_;
   http::event_streams events_;
   std::unique_ptr<node::node> node_;
+  std::shared_ptr<instances::lxc_driver> driver_;
+  instances::instances_handle instances_;
+  images::images_handle images_;
   std::unique_ptr<link::probe_host> probe_;
   std::unique_ptr<http::api> api_;
   std::unique_ptr<http::front> front_;

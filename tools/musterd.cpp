@@ -1,3 +1,4 @@
+#include "actors/instances/container_helper.hpp"
 #include "tools/daemon.hpp"
 #include "tools/log.hpp"
 
@@ -38,6 +39,8 @@ int run(muster::tools::daemon_settings with) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == muster::instances::helper_word)
+    return muster::instances::helper_main(argc - 2, argv + 2);
   CLI::App app{"musterd: one server of a cluster that runs containers"};
   muster::tools::daemon_settings with;
   std::string log_format = "text";

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -36,13 +35,17 @@ struct buffer {
   }
 };
 
+/// One end and what waits to be written to it.
+struct side {
+  std::shared_ptr<tls::stream> stream;
+  buffer waiting;
+  bool wants_write = false;
+  bool has_ended = false;  ///< nothing more comes from it
+};
+
 struct pair {
   std::uint64_t id = 0;
-  std::shared_ptr<tls::stream> stream;
-  int local = -1;
-  buffer inward;   ///< stream → local
-  buffer outward;  ///< local → stream
-  bool stream_wants_write = false;
+  side ends[2];
   std::function<void()> on_close;
 };
 
@@ -58,7 +61,7 @@ struct pump::impl {
   std::uint64_t next_id = 1;
   std::thread thread;
 
-  // Events carry id * 2, +1 for the local end; 0 is the wake-up.
+  // Events carry id * 2, +1 for the second end; 0 is the wake-up.
   void watch(int fd, std::uint64_t tag, std::uint32_t events, int operation) const {
     epoll_event e{};
     e.events = events;
@@ -67,71 +70,67 @@ struct pump::impl {
   }
 
   /// False: this end is finished.
-  static bool fill_from_stream(pair& p) {
-    while (p.inward.has_room()) {
-      char part[part_bytes];
+  static bool drain(side& to) {
+    to.wants_write = false;
+    while (!to.waiting.is_empty()) {
       std::size_t n = 0;
-      const auto got = p.stream->try_read(part, sizeof part, n);
+      const auto got = to.stream->try_write(to.waiting.bytes.data() + to.waiting.written,
+                                            to.waiting.bytes.size() - to.waiting.written, n);
       if (got == tls::io::closed) return false;
       if (got != tls::io::done) {
-        p.stream_wants_write = p.stream_wants_write || got == tls::io::wants_write;
+        to.wants_write = got == tls::io::wants_write;
         return true;
       }
-      p.inward.bytes.append(part, n);
-      if (!drain_to_local(p)) return false;
+      to.waiting.consumed(n);
     }
     return true;
   }
 
-  static bool drain_to_local(pair& p) {
-    while (!p.inward.is_empty()) {
-      const auto n = ::send(p.local, p.inward.bytes.data() + p.inward.written,
-                            p.inward.bytes.size() - p.inward.written, MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (n < 0) return errno == EAGAIN || errno == EINTR;
-      p.inward.consumed(static_cast<std::size_t>(n));
-    }
-    return true;
-  }
-
-  static bool fill_from_local(pair& p) {
-    while (p.outward.has_room()) {
+  static bool carry(side& from, side& to) {
+    while (to.waiting.has_room()) {
       char part[part_bytes];
-      const auto n = ::recv(p.local, part, sizeof part, MSG_DONTWAIT);
-      if (n == 0) return false;
-      if (n < 0) return errno == EAGAIN || errno == EINTR;
-      p.outward.bytes.append(part, static_cast<std::size_t>(n));
-      if (!drain_to_stream(p)) return false;
-    }
-    return true;
-  }
-
-  static bool drain_to_stream(pair& p) {
-    p.stream_wants_write = false;
-    while (!p.outward.is_empty()) {
       std::size_t n = 0;
-      const auto got = p.stream->try_write(p.outward.bytes.data() + p.outward.written,
-                                           p.outward.bytes.size() - p.outward.written, n);
+      const auto got = from.stream->try_read(part, sizeof part, n);
       if (got == tls::io::closed) return false;
       if (got != tls::io::done) {
-        p.stream_wants_write = got == tls::io::wants_write;
+        from.wants_write = from.wants_write || got == tls::io::wants_write;
         return true;
       }
-      p.outward.consumed(n);
+      to.waiting.bytes.append(part, n);
+      if (!drain(to)) return false;
     }
     return true;
   }
 
   /// Moves what can be moved; false: the pair is finished.
   bool serve(pair& p) const {
-    if (!drain_to_local(p) || !drain_to_stream(p) || !fill_from_stream(p) || !fill_from_local(p))
-      return false;
-    const std::uint32_t read_stream = p.inward.has_room() ? EPOLLIN : 0U;
-    const std::uint32_t read_local = p.outward.has_room() ? EPOLLIN : 0U;
-    watch(p.stream->fd(), p.id * 2, read_stream | (p.stream_wants_write ? EPOLLOUT : 0U),
-          EPOLL_CTL_MOD);
-    watch(p.local, p.id * 2 + 1, read_local | (p.inward.is_empty() ? 0U : EPOLLOUT),
-          EPOLL_CTL_MOD);
+    auto& [a, b] = p.ends;
+    if (!drain(a) || !drain(b)) return false;
+    a.has_ended = a.has_ended || !carry(a, b);
+    b.has_ended = b.has_ended || !carry(b, a);
+    // What the one has said last still reaches the other.
+    if ((a.has_ended && b.waiting.is_empty()) || (b.has_ended && a.waiting.is_empty())) return false;
+    for (std::uint64_t i = 0; i < 2; ++i) {
+      const auto& end = p.ends[i];
+      const bool may_read = !end.has_ended && p.ends[1 - i].waiting.has_room();
+      watch(end.stream->fd(), p.id * 2 + i,
+            (may_read ? EPOLLIN : 0U) | (end.wants_write ? EPOLLOUT : 0U), EPOLL_CTL_MOD);
+    }
     return true;
+  }
+
+  std::uint64_t add(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b,
+                    std::function<void()> on_close) {
+    auto p = std::make_shared<pair>();
+    p->ends[0].stream = std::move(a);
+    p->ends[1].stream = std::move(b);
+    p->on_close = std::move(on_close);
+    const std::lock_guard guard(lock);
+    p->id = next_id++;
+    pairs[p->id] = p;
+    watch(p->ends[0].stream->fd(), p->id * 2, EPOLLIN | EPOLLOUT, EPOLL_CTL_ADD);  // serves at once
+    watch(p->ends[1].stream->fd(), p->id * 2 + 1, EPOLLIN, EPOLL_CTL_ADD);
+    return p->id;
   }
 
   void finish(std::uint64_t id) {
@@ -142,10 +141,10 @@ struct pump::impl {
       if (node.empty()) return;
       p = std::move(node.mapped());
     }
-    ::epoll_ctl(epoll, EPOLL_CTL_DEL, p->stream->fd(), nullptr);
-    ::epoll_ctl(epoll, EPOLL_CTL_DEL, p->local, nullptr);
-    ::close(p->local);
-    p->stream->shutdown();
+    for (auto& end : p->ends) {
+      ::epoll_ctl(epoll, EPOLL_CTL_DEL, end.stream->fd(), nullptr);
+      end.stream->shutdown();
+    }
     p->on_close();
   }
 
@@ -191,10 +190,8 @@ pump::~pump() {
   impl_->stopping = true;
   impl_->wake_up();
   impl_->thread.join();
-  for (auto& [id, p] : impl_->pairs) {
-    ::close(p->local);
-    p->stream->shutdown();
-  }
+  for (auto& [id, p] : impl_->pairs)
+    for (auto& end : p->ends) end.stream->shutdown();
   ::close(impl_->epoll);
   ::close(impl_->wake);
 }
@@ -204,16 +201,12 @@ result<pump::adopted> pump::adopt(std::shared_ptr<tls::stream> stream,
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
     return fail(errc::unavailable, "no socket pair");
-  auto p = std::make_shared<pair>();
-  p->stream = std::move(stream);
-  p->local = ends[0];
-  p->on_close = std::move(on_close);
-  const std::lock_guard guard(impl_->lock);
-  p->id = impl_->next_id++;
-  impl_->pairs[p->id] = p;
-  impl_->watch(p->stream->fd(), p->id * 2, EPOLLIN | EPOLLOUT, EPOLL_CTL_ADD);  // serves at once
-  impl_->watch(p->local, p->id * 2 + 1, EPOLLIN, EPOLL_CTL_ADD);
-  return adopted{ends[1], p->id};
+  const auto id = impl_->add(std::move(stream), std::make_shared<tls::stream>(ends[0], nullptr), std::move(on_close));
+  return adopted{ends[1], id};
+}
+
+void pump::join(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b) {
+  impl_->add(std::move(a), std::move(b), [] {});
 }
 
 void pump::close(std::uint64_t id) {

@@ -10,7 +10,7 @@ class stream;
 
 namespace muster::link {
 
-/// ONE thread that carries bytes between authenticated streams and the sockets that BASP reads: all
+/// ONE thread that carries bytes between authenticated streams, or from one to a socket that BASP reads: all
 /// streams of a member, both ways, bounded buffers. Thread-safe.
 class pump {
  public:
@@ -25,6 +25,8 @@ class pump {
   };
   /// `on_close` is called once, on the pump's thread, when either end has closed; must not block.
   result<adopted> adopt(std::shared_ptr<tls::stream> stream, std::function<void()> on_close);
+  /// Carries bytes between two streams until either ends.
+  void join(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b);
   void close(std::uint64_t id);
   [[nodiscard]] std::size_t open_streams() const;
 

@@ -82,6 +82,8 @@ status node::enable(const std::string& name, const requestor& who, const std::st
 status node::join(const join_intent& intent) {
   const std::lock_guard one_at_a_time(join_lock_);
   if (is_clustered()) return fail(errc::bad_request, "This server is already clustered");
+  if (!local_view()->all<instance>().empty() || !local_view()->all<image>().empty())
+    return fail(errc::bad_request, "this server has instances or images of its own: a server that joins a cluster must be empty");
   auto token = decode_join_token(intent.token);
   if (!token) return token.error();
   if (token->server_name != intent.name)

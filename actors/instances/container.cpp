@@ -1,0 +1,46 @@
+#include "actors/instances/container.hpp"
+
+namespace muster::instances {
+
+namespace {
+constexpr std::string_view config_mark = "config:";
+}
+
+std::string container_name(object_id id) { return "i" + std::to_string(id.value); }
+
+std::string containers_directory(const std::string& data_dir) { return data_dir + "/containers"; }
+
+std::string container_directory(const std::string& data_dir, object_id id) {
+  return containers_directory(data_dir) + "/" + container_name(id);
+}
+
+std::string unpacked_directory(const std::string& data_dir, const std::string& image) {
+  return data_dir + "/storage-pools/default/images/" + image;
+}
+
+std::vector<std::string> to_arguments(const container& c) {
+  std::vector<std::string> all{"data_dir=" + c.data_dir, "id=" + std::to_string(c.id.value),
+                               "generation=" + std::to_string(c.generation),
+                               "host_name=" + c.host_name, "image=" + c.image};
+  for (const auto& [key, value] : c.config) all.push_back(std::string(config_mark) + key + "=" + value);
+  return all;
+}
+
+container from_arguments(const std::vector<std::string>& arguments) {
+  container c;
+  for (const auto& a : arguments) {
+    const auto equals = a.find('=');
+    if (equals == std::string::npos) continue;
+    const auto key = a.substr(0, equals);
+    const auto value = a.substr(equals + 1);
+    if (key == "data_dir") c.data_dir = value;
+    if (key == "id") c.id = {std::stoull(value)};
+    if (key == "generation") c.generation = std::stoull(value);
+    if (key == "host_name") c.host_name = value;
+    if (key == "image") c.image = value;
+    if (key.starts_with(config_mark)) c.config[key.substr(config_mark.size())] = value;
+  }
+  return c;
+}
+
+}  // namespace muster::instances

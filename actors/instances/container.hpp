@@ -1,0 +1,34 @@
+#pragma once
+#include "schemas/records.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+/// What the driver and its helper process say to each other, and where the files of a container lie.
+namespace muster::instances {
+
+struct container {
+  std::string data_dir;
+  object_id id;
+  std::uint64_t generation = 1;
+  std::string host_name;
+  std::string image;     ///< fingerprint
+  string_map config;     ///< with profiles laid under it
+};
+
+/// Name for liblxc and of the directory under DIR/containers.
+std::string container_name(object_id id);
+std::string containers_directory(const std::string& data_dir);
+std::string container_directory(const std::string& data_dir, object_id id);
+/// Unpacked image that containers are laid over.
+std::string unpacked_directory(const std::string& data_dir, const std::string& image);
+
+/// As arguments of the helper, and back.
+std::vector<std::string> to_arguments(const container& c);
+container from_arguments(const std::vector<std::string>& arguments);
+
+/// First argument that makes this binary a helper.
+constexpr const char* helper_word = "container-helper";
+
+}  // namespace muster::instances

@@ -1,0 +1,24 @@
+#pragma once
+#include "actors/instances/container.hpp"
+#include "schemas/result.hpp"
+
+#include <lxc/lxccontainer.h>
+
+#include <memory>
+
+namespace muster::instances {
+
+struct lxc_put {
+  void operator()(lxc_container* c) const { lxc_container_put(c); }
+};
+using lxc_ptr = std::unique_ptr<lxc_container, lxc_put>;
+
+/// Mounts the root file system and writes the configuration: privileged, idmapped, or of an ordinary
+/// user. @errors errc::refused with what is missing on this server.
+status configure(lxc_container* lxc, const container& c);
+/// The last ERROR line of the container's log.
+std::string last_lxc_error(const container& c);
+/// What a container that was killed leaves behind.
+void remove_cgroups(const container& c);
+
+}  // namespace muster::instances

@@ -1,0 +1,30 @@
+#include "actors/scheduler/scheduler_core.hpp"
+
+namespace muster::scheduler {
+
+namespace {
+
+std::string rejection(const candidate& c, const wish& what) {
+  if (!c.is_online) return "offline";
+  if (c.is_evacuated) return "evacuated";
+  if (!what.architecture.empty() && c.architecture != what.architecture) return "architecture";
+  return {};
+}
+
+}  // namespace
+
+placement place(const std::vector<candidate>& candidates, const wish& what) {
+  placement p;
+  const candidate* best = nullptr;
+  for (const auto& c : candidates) {
+    p.verdicts.push_back({c.id, c.name, rejection(c, what), c.instances});
+    if (!p.verdicts.back().rejected_by.empty()) continue;
+    const bool is_better = !best || c.instances < best->instances ||
+                           (c.instances == best->instances && c.id < best->id);
+    if (is_better) best = &c;
+  }
+  if (best) p.chosen = best->id;
+  return p;
+}
+
+}  // namespace muster::scheduler

@@ -1,0 +1,78 @@
+#pragma once
+#include "actors/instances/exec.hpp"
+#include "http/websocket.hpp"
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace muster::http {
+
+/// A command whose input and output go over WebSockets, as the stock client does it: "0", "1", "2" and
+/// "control", or with a terminal "0" for both ways and "control".
+class exec_session : public std::enable_shared_from_this<exec_session> {
+ public:
+  explicit exec_session(bool with_terminal);
+
+  /// Channel → the secret that opens it.
+  [[nodiscard]] const std::map<std::string, std::string>& secrets() const { return secrets_; }
+  [[nodiscard]] bool has_secret(const std::string& secret) const;
+  void attach(const std::string& secret, const std::shared_ptr<websocket>& socket);
+
+  /// Waits for the channels, runs the command, carries bytes until it has ended. Gives its exit code.
+  /// @errors errc::timed_out if the client does not connect.
+  result<int> run(const instances::lxc_driver& driver, const instances::container& c,
+                  const instances::exec_wish& what, unsigned columns, unsigned rows);
+
+ private:
+  [[nodiscard]] bool is_ready() const;
+  void take_input(ws_op op, std::string data);
+  void take_control(const std::string& json);
+  void wake() const;
+  bool carry(instances::exec_process& p);
+  bool write_input(instances::exec_process& p);
+  bool read_output(int& fd, const std::string& to);
+  bool finish_output(const std::string& to);
+  void close_all();
+  std::shared_ptr<websocket> socket_of(const std::string& channel_name);
+
+  const bool with_terminal_;
+  std::map<std::string, std::string> secrets_;
+  int wake_fd_;
+  mutable std::mutex lock_;
+  std::condition_variable changed_;
+  std::map<std::string, std::shared_ptr<websocket>> sockets_;
+  std::string input_;
+  bool input_ended_ = false;
+  bool is_hung_up_ = false;  ///< the client is gone
+  instances::exec_process* running_ = nullptr;
+
+ public:
+  ~exec_session();
+};
+
+/// The sessions of this member that wait for clients or run, by operation. Thread-safe.
+class exec_sessions {
+ public:
+  void add(const std::string& operation, std::shared_ptr<exec_session> session) {
+    const std::lock_guard guard(lock_);
+    all_[operation] = std::move(session);
+  }
+  void remove(const std::string& operation) {
+    const std::lock_guard guard(lock_);
+    all_.erase(operation);
+  }
+  [[nodiscard]] std::shared_ptr<exec_session> find(const std::string& operation) const {
+    const std::lock_guard guard(lock_);
+    const auto at = all_.find(operation);
+    return at == all_.end() ? nullptr : at->second;
+  }
+
+ private:
+  mutable std::mutex lock_;
+  std::map<std::string, std::shared_ptr<exec_session>> all_;
+};
+
+}  // namespace muster::http

@@ -1,0 +1,215 @@
+#include "http/exec_session.hpp"
+#include "http/instance_json.hpp"
+
+#include "actors/node/secrets.hpp"
+#include "schemas/limits.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace muster::http {
+
+namespace {
+
+constexpr std::size_t recorded_bytes_max = 16u << 20;
+
+struct exec_request {
+  instances::exec_wish what;
+  bool is_interactive = false;
+  bool with_websockets = false;
+  bool is_recorded = false;
+  unsigned columns = 0;
+  unsigned rows = 0;
+};
+
+result<exec_request> read_request(const json_object& body) {
+  exec_request e;
+  e.what.command = body.list("command").value_or(std::vector<std::string>{});
+  e.what.environment = body.map("environment").value_or(string_map{});
+  e.what.cwd = body.text("cwd");
+  e.what.uid = static_cast<unsigned>(body.number("user"));
+  e.what.gid = static_cast<unsigned>(body.number("group"));
+  e.is_interactive = body.flag("interactive");
+  e.with_websockets = body.flag("wait-for-websocket");
+  e.is_recorded = body.flag("record-output");
+  e.what.with_terminal = e.is_interactive && e.with_websockets;
+  e.columns = static_cast<unsigned>(body.number("width"));
+  e.rows = static_cast<unsigned>(body.number("height"));
+  if (auto good = body.good(); !good) return good.error();
+  if (e.what.command.empty()) return fail(errc::bad_request, "No command provided");
+  if (e.is_interactive && !e.with_websockets)
+    return fail(errc::bad_request, "an interactive command needs wait-for-websocket");
+  e.what.environment.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  e.what.environment.try_emplace("HOME", "/root");
+  e.what.environment.try_emplace("USER", "root");
+  e.what.environment.try_emplace("LANG", "C.UTF-8");
+  e.what.environment.try_emplace("container", "lxc");
+  return e;
+}
+
+std::string output_directory(api& a, const instance& i) {
+  return a.server().data_dir() + "/logs/" + instances::container_name(i.head.id) + "/exec-output";
+}
+
+std::string result_json(const instance& i, const std::vector<std::string>& files, int code) {
+  json_writer w;
+  w.begin_object();
+  if (!files.empty()) {
+    w.key("output").begin_object();
+    for (std::size_t n = 0; n < files.size(); ++n)
+      w.field(std::to_string(n + 1), "/1.0/instances/" + i.name + "/logs/exec-output/" + files[n]);
+    w.end_object();
+  }
+  return w.field("return", code).end_object().take();
+}
+
+/// Output goes to files, or nowhere.
+status run_recorded(api& a, const instance& i, const instances::container& c, const exec_request& e,
+                    node::operations::handle& h) {
+  std::vector<std::string> files;
+  int fds[2] = {-1, -1};
+  if (e.is_recorded) {
+    const auto directory = output_directory(a, i);
+    std::error_code failed;
+    std::filesystem::create_directories(directory, failed);
+    files = {"exec_" + h.uuid() + ".stdout", "exec_" + h.uuid() + ".stderr"};
+    for (int n = 0; n < 2; ++n)
+      fds[n] = ::open((directory + "/" + files[static_cast<std::size_t>(n)]).c_str(),
+                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  }
+  auto helper = a.driver().exec(c, e.what, {-1, fds[0], fds[1]});
+  for (const int fd : fds)
+    if (fd >= 0) ::close(fd);
+  if (!helper) return helper.error();
+  h.set_metadata(result_json(i, files, instances::wait_for_end(*helper)));
+  return ok();
+}
+
+std::string channels_json(const exec_session& session, const exec_request& e, std::optional<int> code) {
+  json_writer w;
+  w.begin_object().field("command", e.what.command).field("environment", e.what.environment);
+  w.key("fds").begin_object();
+  for (const auto& [name, secret] : session.secrets()) w.field(name, secret);
+  w.end_object().field("interactive", e.is_interactive);
+  if (code) w.field("return", *code);
+  return w.end_object().take();
+}
+
+response start_exec(api& a, const request& r, const std::string& name) {
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  auto asked = read_request(*body);
+  if (!asked) return error(asked.error());
+  auto state = a.server().read(false);
+  if (!state) return error(state.error());
+  const auto& s = *state->state;
+  const auto i = s.by_name<instance>(api::project_of(s, r, ""), name);
+  if (!i) return error(404, "Instance not found");
+  if (auto there = a.passed_to_owner(r, s, *i)) return *std::move(there);
+  if (i->status == instance_status::frozen) return error(400, "Instance is frozen");
+  if (a.driver().pid_of(i->head.id) == 0) return error(400, "Instance is not running");
+  const auto c = instances::container_of(s, *i, a.server().data_dir());
+  auto o = a.new_operation("Executing command", "default");
+  const auto url = instance_json::url(s, *i);
+  o.resources = {{"containers", {url}}, {"instances", {url}}};
+  if (!asked->with_websockets)
+    return a.start_operation(std::move(o), [&a, i = *i, c, e = *asked](node::operations::handle& h) {
+      return run_recorded(a, i, c, e, h);
+    });
+  auto session = std::make_shared<exec_session>(asked->is_interactive);
+  o.kind = node::op_class::websocket;
+  o.metadata_json = channels_json(*session, *asked, std::nullopt);
+  a.execs().add(o.uuid, session);
+  return a.start_operation(std::move(o), [&a, session, c, e = *asked](node::operations::handle& h) -> status {
+    auto code = session->run(a.driver(), c, e.what, e.columns, e.rows);
+    a.execs().remove(h.uuid());
+    if (!code) return code.error();
+    h.set_metadata(channels_json(*session, e, *code));
+    return ok();
+  });
+}
+
+// --- recorded output ----------------------------------------------------------------------------------
+
+response recorded_output(api& a, const request& r, const state_view& s, const captures& c) {
+  const auto i = s.by_name<instance>(api::project_of(s, r, ""), c.at("name"));
+  if (!i) return error(404, "Instance not found");
+  if (auto there = a.passed_to_owner(r, s, *i)) return *std::move(there);
+  const auto directory = output_directory(a, *i);
+  const auto file = c.find("file");
+  if (file == c.end()) {
+    json_writer w;
+    w.begin_array();
+    std::error_code ignored;
+    for (const auto& f : std::filesystem::directory_iterator(directory, ignored))
+      w.value("/1.0/instances/" + i->name + "/logs/exec-output/" + f.path().filename().string());
+    return sync(w.end_array().take());
+  }
+  const auto& name = file->second;
+  if (!name.starts_with("exec_") || name.find('/') != std::string::npos) return error(404, "not found");
+  if (r.method == "DELETE")
+    return ::unlink((directory + "/" + name).c_str()) == 0 ? empty_sync() : error(404, "not found");
+  auto content = storage::read_file(directory + "/" + name, recorded_bytes_max);
+  if (!content) return error(404, "not found");
+  response out;
+  out.content_type = "application/octet-stream";
+  out.body = *std::move(content);
+  return out;
+}
+
+}  // namespace
+
+/// The WebSocket of a command: here, or passed through to the member the operation lives on.
+upgrade_answer api::open_operation(const request& r) {
+  upgrade_answer answer;
+  const auto& uuid = r.segments[2];
+  const auto secret = r.parameter("secret");
+  if (auto session = execs_->find(uuid)) {
+    if (session->has_secret(secret))
+      answer.take_websocket = [session, secret](const std::shared_ptr<websocket>& socket) { session->attach(secret, socket); };
+    else
+      answer.refusal = error(403, "not authorized");
+    return answer;
+  }
+  const auto at = node::member_of_uuid(uuid);
+  const auto m = local_member(at);
+  if (!m || at == node_.self()) {
+    answer.refusal = error(404, "Operation not found");
+    return answer;
+  }
+  auto stream = node_.dial_member(m->address, m->fingerprint, clock::now() + limits::dial_deadline);
+  if (!stream) {
+    answer.refusal = error(503, "Cluster member \"" + m->name + "\" is offline");
+    return answer;
+  }
+  tls::http_request ask;
+  ask.target = r.target;
+  ask.headers = {{"Sec-WebSocket-Key", r.header("sec-websocket-key")}, {"Sec-WebSocket-Version", "13"}};
+  if (auto up = tls::upgrade(**stream, ask, "websocket", clock::now() + limits::dial_deadline); !up) {
+    answer.refusal = error(up.error());
+    return answer;
+  }
+  answer.take_stream = [this, there = *stream](std::shared_ptr<tls::stream> here) { splices_.join(std::move(here), there); };
+  return answer;
+}
+
+std::optional<member> api::local_member(member_id id) const {
+  return node_.local_view()->row<member>({}, {id.value});
+}
+
+void api::add_exec_routes() {
+  routes_.add("POST", "/1.0/instances/{name}/exec", [this](const request& r, const captures& c) {
+    return start_exec(*this, r, c.at("name"));
+  });
+  const auto output = reading([this](const request& r, const captures& c, const state_view& s) {
+    return recorded_output(*this, r, s, c);
+  });
+  routes_.add("GET", "/1.0/instances/{name}/logs/exec-output", output);
+  routes_.add("GET", "/1.0/instances/{name}/logs/exec-output/{file}", output);
+  routes_.add("DELETE", "/1.0/instances/{name}/logs/exec-output/{file}", output);
+}
+
+}  // namespace muster::http

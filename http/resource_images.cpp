@@ -1,0 +1,289 @@
+#include "http/api.hpp"
+
+#include "storage/image_files.hpp"
+
+namespace muster::http {
+
+namespace {
+
+std::optional<image> find_image(const state_view& s, project_id where, const std::string& prefix) {
+  if (auto exact = s.by_name<image>(where, prefix)) return exact;
+  std::optional<image> only;
+  int count = 0;
+  if (prefix.size() >= 6)
+    s.each(table::image, where, [&](const object& o) {
+      const auto& i = std::get<image>(o);
+      if (i.fingerprint.starts_with(prefix)) {
+        only = i;
+        ++count;
+      }
+      return true;
+    });
+  return count == 1 ? only : std::nullopt;
+}
+
+response no_image(const std::string& name) { return error(404, "Image \"" + name + "\" not found"); }
+
+std::string render_alias(const state_view& s, const image_alias& a) {
+  const auto target = s.row<image>(a.head.project, a.target);
+  json_writer w;
+  w.begin_object().field("description", a.description);
+  w.field("target", target ? target->fingerprint : "").field("name", a.name);
+  return w.field("type", target ? target->type : "container").end_object().take();
+}
+
+std::string render_image(const state_view& s, const image& i) {
+  const auto p = s.row<project>({}, {i.head.project.value});
+  json_writer w;
+  w.begin_object().field("auto_update", i.auto_update).field("properties", i.properties);
+  w.field("public", i.is_public).field("expires_at", render::time_or_zero(i.expires_ms));
+  w.field("profiles", i.profiles).key("aliases").begin_array();
+  for (const auto& a : s.all<image_alias>(i.head.project))
+    if (a.target == i.head.id)
+      w.begin_object().field("name", a.name).field("description", a.description).end_object();
+  w.end_array().field("architecture", i.architecture).field("cached", i.cached);
+  w.field("filename", i.filename).field("fingerprint", i.fingerprint).field("size", i.size_bytes);
+  w.field("type", i.type).field("created_at", render::time_or_zero(i.made_ms));
+  w.field("last_used_at", "0001-01-01T00:00:00Z").field("uploaded_at", render::time(i.head.created_ms));
+  return w.field("project", p ? p->name : "default").end_object().take();
+}
+
+std::string writable(const image& i) {
+  json_writer w;
+  w.begin_object().field("auto_update", i.auto_update).field("properties", i.properties);
+  w.field("public", i.is_public).field("expires_at", render::time_or_zero(i.expires_ms));
+  return w.field("profiles", i.profiles).end_object().take();
+}
+
+/// `a=b&c=d` of the X-Incus-properties header.
+string_map properties_of(const std::string& header) {
+  request parsed;
+  parsed.target = "/?" + header;
+  string_map all;
+  if (!header.empty() && parse_target(parsed))
+    for (auto& [key, value] : parsed.query) all[key] = value;
+  return all;
+}
+
+struct received {
+  std::shared_ptr<storage::image_upload> file;
+  std::string fingerprint;
+};
+
+status add_image(api& a, const request& r, const received& got, node::operations::handle& h) {
+  const auto wanted = r.header("x-incus-fingerprint");
+  if (!wanted.empty() && wanted != got.fingerprint)
+    return fail(errc::refused, "fingerprints don't match, got " + got.fingerprint + " expected " + wanted);
+  auto metadata = storage::inspect_image(got.file->path());
+  if (!metadata) return metadata.error();
+  image i;
+  i.head.project = api::project_of(*a.server().local_view(), r, "images");
+  i.fingerprint = got.fingerprint;
+  i.filename = r.header("x-incus-filename");
+  i.architecture = metadata->architecture;
+  i.size_bytes = got.file->size_bytes();
+  i.is_public = r.header("x-incus-public") == "true";
+  i.properties = metadata->properties;
+  for (auto& [key, value] : properties_of(r.header("x-incus-properties"))) i.properties[key] = value;
+  i.profiles = {"default"};
+  i.made_ms = metadata->made_ms;
+  i.locations = {a.server().self()};
+  if (a.server().local_view()->by_name<image>(i.head.project, i.fingerprint))
+    return fail(errc::refused, "Image with same fingerprint already exists");
+  if (auto kept = got.file->keep(); !kept) return kept;  // a row never names a file that is not there
+  auto done = a.submit(r, create_object{i});
+  if (!done) return done.error();
+  json_writer w;
+  w.begin_object().field("fingerprint", i.fingerprint).field("size", std::to_string(i.size_bytes));
+  h.set_metadata(w.end_object().take());
+  return ok();
+}
+
+response import_image(api& a, const request& r) {
+  if (!r.read_body) return error(400, "an image is expected in the body");
+  if (r.header("content-type").starts_with("application/json"))
+    return error(400, "only the upload of a unified tarball is supported");
+  if (!api::project_of(*a.server().local_view(), r, "images")) return error(404, "Project not found");
+  auto file = storage::image_upload::begin(a.server().data_dir());
+  if (!file) return error(file.error());
+  received got{*std::move(file), {}};
+  if (auto read = r.read_body([&](std::string_view part) { return got.file->take(part); }); !read)
+    return error(read.error());
+  auto fingerprint = got.file->finish();
+  if (!fingerprint) return error(fingerprint.error());
+  got.fingerprint = *fingerprint;
+  auto kept = r;
+  kept.read_body = nullptr;
+  return a.start_operation(a.new_operation("Downloading image"),
+                           [&a, kept, got](node::operations::handle& h) { return add_image(a, kept, got, h); });
+}
+
+response show_image(const request& r, const state_view& s, const std::string& name) {
+  const auto i = find_image(s, api::project_of(s, r, "images"), name);
+  if (!i) return no_image(name);
+  auto answer = sync(render_image(s, *i));
+  answer.headers["ETag"] = etag_of(writable(*i));
+  return answer;
+}
+
+response change_image(api& a, const request& r, const std::string& name) {
+  auto state = a.server().read(true);
+  if (!state) return error(state.error());
+  auto i = find_image(*state->state, api::project_of(*state->state, r, "images"), name);
+  if (!i) return no_image(name);
+  if (r.method == "DELETE") {
+    auto o = a.new_operation("Deleting image");
+    o.resources["images"] = {"/1.0/images/" + i->fingerprint};
+    return a.start_operation(std::move(o), [&a, r, key = key_of(*i)](node::operations::handle&) -> status {
+      auto done = a.submit(r, erase_object{key, {}});
+      return done ? ok() : status(done.error());
+    });
+  }
+  if (auto match = check_etag(r, writable(*i)); !match) return error(match.error());
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  const auto expected = r.header("if-match").empty() ? log_index{} : i->head.modified;
+  const auto sent = body->map("properties");
+  if (r.method == "PUT") i->properties = sent.value_or(string_map{});
+  for (const auto& [key, value] : sent.value_or(string_map{})) i->properties[key] = value;
+  i->is_public = body->flag("public", r.method == "PATCH" && i->is_public);
+  i->auto_update = body->flag("auto_update", r.method == "PATCH" && i->auto_update);
+  if (auto good = body->good(); !good) return error(good.error());
+  return a.submitted(r, replace_object{*i, expected});
+}
+
+/// The file, for clients and for members that lack it.
+response send_image(api& a, const std::string& fingerprint) {
+  if (fingerprint.find_first_not_of("0123456789abcdef") != std::string::npos) return no_image(fingerprint);
+  const auto path = storage::image_path(a.server().data_dir(), fingerprint);
+  auto file = std::shared_ptr<std::FILE>(std::fopen(path.c_str(), "rbe"), [](std::FILE* f) {
+    if (f) std::fclose(f);
+  });
+  if (!file) return error(404, "the image file is not on this member");
+  response out;
+  out.content_type = "application/octet-stream";
+  std::fseek(file.get(), 0, SEEK_END);
+  out.parts_bytes = static_cast<std::uint64_t>(std::ftell(file.get()));
+  std::rewind(file.get());
+  out.parts = [file]() -> result<std::string> {
+    std::string part(1u << 18, '\0');
+    part.resize(std::fread(part.data(), 1, part.size(), file.get()));
+    if (std::ferror(file.get())) return fail(errc::unavailable, "the image file cannot be read");
+    return part;
+  };
+  return out;
+}
+
+response export_image(api& a, const request& r, const state_view& s, const std::string& name) {
+  const auto i = find_image(s, api::project_of(s, r, "images"), name);
+  if (!i) return no_image(name);
+  if (auto here = images::fetch_image(a.images(), i->head.project, i->fingerprint); !here)
+    return error(here.error());
+  auto answer = send_image(a, i->fingerprint);
+  answer.headers["Content-Disposition"] = "inline;filename=" + (i->filename.empty() ? i->fingerprint : i->filename);
+  return answer;
+}
+
+// --- aliases ----------------------------------------------------------------------------------------
+
+response create_alias(api& a, const request& r) {
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  image_alias alias;
+  alias.name = body->text("name");
+  alias.description = body->text("description");
+  const auto target = body->text("target");
+  if (auto good = body->good(); !good) return error(good.error());
+  if (alias.name.empty() || target.empty()) return error(400, "name and target are required");
+  auto state = a.server().read(true);
+  if (!state) return error(state.error());
+  alias.head.project = api::project_of(*state->state, r, "images");
+  const auto i = find_image(*state->state, alias.head.project, target);
+  if (!i) return error(404, "Image not found");
+  alias.target = i->head.id;
+  auto done = a.submit(r, create_object{alias});
+  return done ? created("/1.0/images/aliases/" + alias.name) : error(done.error());
+}
+
+response change_alias(api& a, const request& r, const std::string& name) {
+  auto state = a.server().read(true);
+  if (!state) return error(state.error());
+  const auto& s = *state->state;
+  auto alias = s.by_name<image_alias>(api::project_of(s, r, "images"), name);
+  if (!alias) return error(404, "Image alias not found");
+  if (r.method == "DELETE") return a.submitted(r, erase_object{key_of(*alias), {}});
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  if (r.method == "POST") {
+    const auto next = body->text("name");
+    if (next.empty()) return error(400, "No name provided");
+    auto done = a.submit(r, rename_object{key_of(*alias), next});
+    return done ? created("/1.0/images/aliases/" + next) : error(done.error());
+  }
+  const auto target = body->text("target");
+  if (!target.empty()) {
+    const auto i = find_image(s, alias->head.project, target);
+    if (!i) return error(404, "Image not found");
+    alias->target = i->head.id;
+  } else if (r.method == "PUT") {
+    return error(400, "The target field is required");
+  }
+  alias->description = body->text("description", r.method == "PATCH" ? alias->description : "");
+  if (auto good = body->good(); !good) return error(good.error());
+  return a.submitted(r, replace_object{*alias, {}});
+}
+
+response list_aliases(const request& r, const state_view& s) {
+  std::vector<std::string> urls;
+  std::vector<std::string> objects;
+  for (const auto& alias : s.all<image_alias>(api::project_of(s, r, "images"))) {
+    urls.push_back("/1.0/images/aliases/" + alias.name);
+    objects.push_back(render_alias(s, alias));
+  }
+  return list_answer(r, urls, objects);
+}
+
+}  // namespace
+
+void api::add_image_routes() {
+  routes_.add("GET", "/1.0/images", reading([](const request& r, const captures&, const state_view& s) {
+                std::vector<std::string> urls;
+                std::vector<std::string> objects;
+                for (const auto& i : s.all<image>(project_of(s, r, "images"))) {
+                  urls.push_back("/1.0/images/" + i.fingerprint);
+                  objects.push_back(render_image(s, i));
+                }
+                return list_answer(r, urls, objects);
+              }));
+  routes_.add("POST", "/1.0/images", [this](const request& r, const captures&) { return import_image(*this, r); });
+  routes_.add("GET", "/1.0/images/aliases",
+              reading([](const request& r, const captures&, const state_view& s) { return list_aliases(r, s); }));
+  routes_.add("POST", "/1.0/images/aliases",
+              [this](const request& r, const captures&) { return create_alias(*this, r); });
+  routes_.add("GET", "/1.0/images/aliases/{name...}",
+              reading([](const request& r, const captures& c, const state_view& s) {
+                const auto alias = s.by_name<image_alias>(project_of(s, r, "images"), c.at("name"));
+                return alias ? sync(render_alias(s, *alias)) : error(404, "Image alias not found");
+              }));
+  for (const char* method : {"PUT", "PATCH", "POST", "DELETE"})
+    routes_.add(method, "/1.0/images/aliases/{name...}", [this](const request& r, const captures& c) {
+      return change_alias(*this, r, c.at("name"));
+    });
+  routes_.add("GET", "/1.0/images/{fingerprint}",
+              reading([](const request& r, const captures& c, const state_view& s) {
+                return show_image(r, s, c.at("fingerprint"));
+              }));
+  for (const char* method : {"PUT", "PATCH", "DELETE"})
+    routes_.add(method, "/1.0/images/{fingerprint}", [this](const request& r, const captures& c) {
+      return change_image(*this, r, c.at("fingerprint"));
+    });
+  routes_.add("GET", "/1.0/images/{fingerprint}/export",
+              reading([this](const request& r, const captures& c, const state_view& s) {
+                return export_image(*this, r, s, c.at("fingerprint"));
+              }));
+  routes_.add("GET", "/internal/images/{fingerprint}", [this](const request&, const captures& c) {
+    return send_image(*this, c.at("fingerprint"));
+  });
+}
+
+}  // namespace muster::http

@@ -1,0 +1,20 @@
+#pragma once
+#include "actors/images/images_actor.hpp"
+#include "actors/instances/instances_actor.hpp"
+#include "actors/link/probe.hpp"
+#include "actors/node/node.hpp"
+#include "http/event_streams.hpp"
+
+namespace muster::http {
+
+/// What the API asks. All outlive it.
+struct services {
+  node::node& server;
+  event_streams& events;
+  link::probe_host& probe;
+  instances::instances_handle instances;
+  images::images_handle images;
+  std::shared_ptr<instances::lxc_driver> driver;
+};
+
+}  // namespace muster::http

@@ -1,0 +1,114 @@
+#include "storage/image_files.hpp"
+
+#include "storage/identity.hpp"
+
+#include <openssl/evp.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace muster::storage {
+
+namespace {
+
+constexpr std::uint64_t image_bytes_max = 64ull << 30;
+
+std::string images_directory(const std::string& data_dir) { return data_dir + "/images"; }
+
+failure disk_failure(const std::string& path) {
+  return fail(errc::unavailable, "cannot write " + path + ": " + std::strerror(errno));
+}
+
+std::string hex_of(const unsigned char* bytes, std::size_t count) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string hex;
+  for (std::size_t i = 0; i < count; ++i) {
+    hex += digits[bytes[i] >> 4];
+    hex += digits[bytes[i] & 15];
+  }
+  return hex;
+}
+
+}  // namespace
+
+std::string image_path(const std::string& data_dir, const std::string& fingerprint) {
+  return images_directory(data_dir) + "/" + fingerprint;
+}
+
+bool has_image(const std::string& data_dir, const std::string& fingerprint) {
+  return !fingerprint.empty() && ::access(image_path(data_dir, fingerprint).c_str(), R_OK) == 0;
+}
+
+void remove_image(const std::string& data_dir, const std::string& fingerprint) {
+  ::unlink(image_path(data_dir, fingerprint).c_str());
+}
+
+void remove_unfinished_images(const std::string& data_dir) {
+  std::error_code ignored;
+  for (const auto& file : std::filesystem::directory_iterator(images_directory(data_dir), ignored))
+    if (file.path().filename().string().starts_with(".")) std::filesystem::remove(file.path(), ignored);
+}
+
+struct image_upload::digest {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  digest() { EVP_DigestInit_ex(context, EVP_sha256(), nullptr); }
+  ~digest() { EVP_MD_CTX_free(context); }
+  digest(const digest&) = delete;
+  digest& operator=(const digest&) = delete;
+};
+
+image_upload::image_upload(std::string data_dir, std::string path, int fd)
+    : data_dir_(std::move(data_dir)), path_(std::move(path)), fd_(fd),
+      digest_(std::make_unique<digest>()) {}
+
+image_upload::~image_upload() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+result<std::unique_ptr<image_upload>> image_upload::begin(const std::string& data_dir) {
+  static std::atomic<std::uint64_t> number{0};
+  const auto directory = images_directory(data_dir);
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return disk_failure(directory);
+  const auto path = directory + "/.upload." + std::to_string(number++);
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return disk_failure(path);
+  return std::unique_ptr<image_upload>(new image_upload(data_dir, path, fd));
+}
+
+status image_upload::take(std::string_view part) {
+  if (size_bytes_ + part.size() > image_bytes_max) return fail(errc::too_large, "the image is too large");
+  EVP_DigestUpdate(digest_->context, part.data(), part.size());
+  size_bytes_ += part.size();
+  while (!part.empty()) {
+    const auto n = ::write(fd_, part.data(), part.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return disk_failure(path_);
+    part.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return ok();
+}
+
+result<std::string> image_upload::finish() {
+  unsigned char bytes[EVP_MAX_MD_SIZE];
+  unsigned count = 0;
+  EVP_DigestFinal_ex(digest_->context, bytes, &count);
+  fingerprint_ = hex_of(bytes, count);
+  if (::fsync(fd_) != 0) return disk_failure(path_);
+  return fingerprint_;
+}
+
+status image_upload::keep() {
+  const auto place = image_path(data_dir_, fingerprint_);
+  if (::rename(path_.c_str(), place.c_str()) != 0) return disk_failure(place);
+  path_.clear();
+  return sync_directory(images_directory(data_dir_));
+}
+
+}  // namespace muster::storage

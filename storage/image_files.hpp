@@ -1,0 +1,64 @@
+#pragma once
+#include "schemas/result.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+/// Image files of one member: DIR/images/<fingerprint>. A file under its fingerprint is whole and was
+/// checked; everything else starts with a dot and may be removed at any start.
+namespace muster::storage {
+
+std::string image_path(const std::string& data_dir, const std::string& fingerprint);
+bool has_image(const std::string& data_dir, const std::string& fingerprint);
+void remove_image(const std::string& data_dir, const std::string& fingerprint);
+/// What a crash has left half received.
+void remove_unfinished_images(const std::string& data_dir);
+
+/// An image on its way in: bytes go to a hidden file while their SHA-256 is made.
+class image_upload {
+ public:
+  /// @errors errc::unavailable if the file cannot be made.
+  static result<std::unique_ptr<image_upload>> begin(const std::string& data_dir);
+  ~image_upload();
+  image_upload(const image_upload&) = delete;
+  image_upload& operator=(const image_upload&) = delete;
+
+  /// @errors errc::too_large, errc::unavailable when the disk is full.
+  status take(std::string_view part);
+  /// No more bytes: gives their fingerprint.
+  result<std::string> finish();
+  /// Durably in place under its fingerprint.
+  status keep();
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
+
+ private:
+  struct digest;
+  image_upload(std::string data_dir, std::string path, int fd);
+  std::string data_dir_;
+  std::string path_;
+  std::string fingerprint_;
+  int fd_;
+  std::uint64_t size_bytes_ = 0;
+  std::unique_ptr<digest> digest_;
+};
+
+/// What metadata.yaml of a unified tarball says.
+struct image_metadata {
+  std::string architecture;
+  std::uint64_t made_ms = 0;
+  std::map<std::string, std::string> properties;
+};
+/// Reads a unified tarball up to its metadata. @errors errc::refused with Incus's texts.
+result<image_metadata> inspect_image(const std::string& path);
+
+/// Unpacks a unified tarball into the current directory. For a process of its own: it changes nothing
+/// outside the current directory whatever the tarball holds (no "..", no absolute paths, nothing through
+/// symlinks). `as_root` false: owners and device nodes are left out.
+status unpack_image(const std::string& path, bool as_root);
+
+}  // namespace muster::storage

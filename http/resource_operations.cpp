@@ -123,7 +123,10 @@ response wait_operation(api& a, const request& r, const state_view& s, const std
   const auto until = clock::now() + (seconds < 0 ? std::chrono::seconds(wait_max)
                                                  : std::min<std::chrono::seconds>(std::chrono::seconds(seconds), wait_max));
   const auto o = a.server().ops().wait(uuid, until);
-  return o ? sync(render::operation(*o)) : error(404, "Operation not found");
+  if (!o) return error(404, "Operation not found");
+  // As Incus does: a failed operation is the error of the wait.
+  if (o->now == node::op_status::failure) return error({o->error_code, o->error});
+  return sync(render::operation(*o));
 }
 
 }  // namespace

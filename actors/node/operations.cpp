@@ -8,7 +8,8 @@ namespace muster::node {
 
 namespace {
 
-constexpr std::chrono::minutes kept_after_end{5};
+constexpr std::chrono::minutes kept_after_end{5};   // for whoever asks by id
+constexpr std::chrono::seconds listed_after_end{5};
 constexpr std::size_t kept_max = 2000;
 
 std::uint64_t wall_ms() {
@@ -66,6 +67,7 @@ result<operation> operations::start(operation what, std::function<status(handle&
       } else {
         o.now = o.now == op_status::cancelling ? op_status::cancelled : op_status::failure;
         o.error = done.error().detail;
+        o.error_code = done.error().code;
       }
       o.may_cancel = false;
     });
@@ -95,7 +97,9 @@ std::optional<operation> operations::get(const std::string& uuid) const {
 std::vector<operation> operations::list() const {
   const std::lock_guard guard(lock_);
   std::vector<operation> list;
-  for (const auto& [uuid, o] : all_) list.push_back(o.shown);
+  const auto now = clock::now();
+  for (const auto& [uuid, o] : all_)
+    if (!o.shown.has_ended() || now - o.ended < listed_after_end) list.push_back(o.shown);
   return list;
 }
 

@@ -32,6 +32,7 @@ struct operation {
   std::string metadata_json = "{}";
   bool may_cancel = false;
   std::string error;
+  errc error_code = errc::refused;
   [[nodiscard]] bool has_ended() const { return now >= op_status::success; }
 };
 

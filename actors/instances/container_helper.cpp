@@ -74,13 +74,14 @@ int start(const wish& w) {
   auto lxc = open_container(c);
   if (!lxc) return complain("liblxc gives no container");
   if (lxc->is_running(lxc.get())) return complain("The instance is already running");
+  ::unlink((directory + "/lxc.log").c_str());
   auto configured = configure(lxc.get(), c);
   if (!configured) return complain(configured.error().detail);
   lxc->want_daemonize(lxc.get(), true);
   lxc->want_close_all_fds(lxc.get(), true);
   if (lxc->start(lxc.get(), 0, nullptr)) return 0;
   unmount_rootfs(directory);
-  return complain("Failed to start the container: " + last_lxc_error(c));
+  return complain("Failed to start the container: " + first_lxc_error(c));
 }
 
 int stop(const wish& w) {

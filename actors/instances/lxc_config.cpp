@@ -95,6 +95,17 @@ void set_ids(items& to, unsigned base, unsigned count) {
   to.set("lxc.idmap", "g" + range);
 }
 
+/// The container's users are others here: they must be able to pass through every folder above.
+status check_passage(const std::string& directory) {
+  for (std::filesystem::path p = directory; p != p.root_path(); p = p.parent_path()) {
+    struct stat s{};
+    if (::stat(p.c_str(), &s) == 0 && !(s.st_mode & S_IXOTH))
+      return fail(errc::refused, "unprivileged containers cannot pass through " + p.string() +
+                                     ": allow it with chmod o+x " + p.string());
+  }
+  return ok();
+}
+
 /// As root: the overlay is mounted here, owners shifted unless the container is privileged.
 status set_rootfs_as_root(items& to, const container& c, const std::string& lower) {
   const auto directory = container_directory(c.data_dir, c.id);
@@ -103,6 +114,7 @@ status set_rootfs_as_root(items& to, const container& c, const std::string& lowe
   if (at == c.config.end() || at->second != "true") {
     auto granted = granted_range("root");
     if (!granted) return granted.error();
+    if (auto open = check_passage(directory); !open) return open;
     ids = *granted;
     set_ids(to, ids.base, ids.count);
   }
@@ -154,14 +166,15 @@ status configure(lxc_container* lxc, const container& c) {
   return ok();
 }
 
-std::string last_lxc_error(const container& c) {
+std::string first_lxc_error(const container& c) {
   std::ifstream log(container_directory(c.data_dir, c.id) + "/lxc.log");
   std::string line;
-  std::string last = "no reason was logged";
-  while (std::getline(log, line))
-    if (const auto at = line.find(" ERROR "); at != std::string::npos) last = line.substr(at + 7);
-  const auto text = last.find(" - ");
-  return text == std::string::npos ? last : last.substr(text + 3);
+  std::string first;
+  while (std::getline(log, line) && first.empty())
+    if (const auto at = line.find(" ERROR "); at != std::string::npos) first = line.substr(at + 7);
+  const auto text = first.find(" - ");
+  if (text != std::string::npos) return first.substr(text + 3);
+  return first.empty() ? "no reason was logged" : first;
 }
 
 void remove_cgroups(const container& c) {

@@ -1,4 +1,4 @@
-"""Real musterd processes on loopback, for tests and benchmarks. Standard library only."""
+"""Real musterd processes on loopback, for the demo, tests and benchmarks. Standard library only."""
 import base64
 import contextlib
 import hashlib
@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.environ.get("MUSTER_BIN", os.path.join(ROOT, "build/release/bin"))
 
 
@@ -35,6 +35,24 @@ def wait_for(what, deadline_s=20.0, every_s=0.02):
         if time.monotonic() > end:
             raise AssertionError(f"not true within {deadline_s} s: {what}")
         time.sleep(every_s)
+
+
+def remove_folder(folder):
+    """Ends every container that runs from the folder, unmounts what is mounted in it, removes it."""
+    subprocess.run(["pkill", "-KILL", "-f", f"lxc monitor.*{folder}"], check=False)
+    wait_for(lambda: subprocess.run(["pgrep", "-f", f"lxc monitor.*{folder}"],
+                                    stdout=subprocess.DEVNULL).returncode != 0)
+    with open("/proc/self/mounts") as mounts:
+        points = [line.split()[1] for line in mounts if line.split()[1].startswith(folder)]
+    for point in reversed(points):
+        subprocess.run(["umount", "-l", point], check=False)
+    for at, names, _ in os.walk("/sys/fs/cgroup", topdown=False):
+        if "/muster/" in at + "/":
+            for name in names:  # only empty ones can be removed
+                with contextlib.suppress(OSError):
+                    os.rmdir(os.path.join(at, name))
+    subprocess.run(["chmod", "-R", "u+rwx", folder], check=False, stderr=subprocess.DEVNULL)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -97,9 +115,9 @@ class Client:
         assert answer.status < 400, answer
         if answer.status != 202:
             return answer.metadata
-        o = self.get(answer.json["operation"] + f"/wait?timeout={timeout_s}").metadata
-        assert o["status"] == "Success", o
-        return o
+        ended = self.get(answer.json["operation"] + f"/wait?timeout={timeout_s}")
+        assert ended.status == 200 and ended.metadata["status"] == "Success", ended
+        return ended.metadata
 
     def close(self):
         if self.connection is not None:
@@ -183,6 +201,7 @@ class Cluster:
 
     def __init__(self, count=3, env=None, keep=False):
         self.folder = tempfile.mkdtemp(prefix="muster.")
+        os.chmod(self.folder, 0o711)  # containers' users pass through it
         self.env = env
         self.keep = keep
         self.members = []
@@ -200,7 +219,7 @@ class Cluster:
             for m in self.members:
                 print(f"--- log of {m.name}\n{m.log_text()[-3000:]}", flush=True)
         if not self.keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_folder(self.folder)
 
     def add(self, name):
         m = Member(self.folder, name)

@@ -1,0 +1,1 @@
+muster_test(state_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/state_test.cpp LINKS muster_state_core muster_map_view muster_storage)

@@ -1,0 +1,236 @@
+#include "actors/state/apply.hpp"
+#include "storage/map_view.hpp"
+#include "storage/state_store.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <filesystem>
+#include <random>
+
+using namespace muster;
+
+namespace {
+
+/// A state and the log that made it.
+struct world {
+  storage::map_view state;
+  std::uint64_t index = 0;
+  std::uint64_t now_ms = 1000;
+  row_changes last;
+  std::vector<event> events;
+
+  outcome apply(command_body body, request_id id = {}) {
+    state::transaction tx(state);
+    tx.begin({++index}, now_ms);
+    auto done = state::apply(tx, {id, {"root", "unix", "@"}, {}, std::move(body)});
+    last = tx.changes();
+    events = tx.events();
+    state.write(last, {index});
+    return done;
+  }
+  outcome own(std::uint64_t sequence, command_body body, std::uint64_t started = 1) {
+    return apply(std::move(body), {{1}, {started}, sequence});
+  }
+};
+
+member named(const std::string& name, const std::string& print) {
+  member m;
+  m.name = name;
+  m.address = name + ":8443";
+  m.fingerprint = print;
+  return m;
+}
+
+world cluster_of_one() {
+  world w;
+  bootstrap b;
+  b.uuid = "u";
+  b.first = named("n1", "f1");
+  b.enabled = true;
+  BOOST_REQUIRE(w.apply(b).done);
+  return w;
+}
+
+profile a_profile(const world& w, const std::string& name) {
+  profile p;
+  p.head.project = {w.state.by_name<project>({}, "default")->head.id.value};
+  p.name = name;
+  return p;
+}
+
+token join_token_for(const std::string& name, const std::string& hash) {
+  token t;
+  t.uuid = "uuid-" + hash;
+  t.name = name;
+  t.secret_hash = hash;
+  return t;
+}
+
+instance an_instance(const world& w, const std::string& name) {
+  instance i;
+  i.head.project = a_profile(w, "x").head.project;
+  i.name = name;
+  i.owner = {1};
+  return i;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(apply)
+
+BOOST_AUTO_TEST_CASE(bootstrap_makes_the_default_objects_once) {
+  auto w = cluster_of_one();
+  BOOST_TEST(w.state.all<member>().size() == 1U);
+  BOOST_CHECK(w.state.by_name<project>({}, "default"));
+  BOOST_CHECK(w.state.by_name<storage_pool>({}, "default"));
+  bootstrap again;
+  BOOST_TEST(!w.apply(again).done);
+}
+
+BOOST_AUTO_TEST_CASE(a_request_id_is_applied_once) {
+  auto w = cluster_of_one();
+  const auto first = w.own(1, create_object{a_profile(w, "p")});
+  const auto again = w.own(1, create_object{a_profile(w, "p")});
+  BOOST_TEST(first.done);
+  BOOST_CHECK(first == again);
+  const auto other = w.own(2, create_object{a_profile(w, "p")});
+  BOOST_TEST(!other.done);
+}
+
+BOOST_AUTO_TEST_CASE(requests_of_an_older_incarnation_are_refused) {
+  auto w = cluster_of_one();
+  BOOST_TEST(w.own(1, create_object{a_profile(w, "a")}, 2).done);
+  BOOST_TEST(!w.own(2, create_object{a_profile(w, "b")}, 1).done);
+  BOOST_CHECK(!w.state.find(table::profile, a_profile(w, "b").head.project, "b"));
+}
+
+BOOST_AUTO_TEST_CASE(if_match_is_checked_again_when_applied) {
+  auto w = cluster_of_one();
+  BOOST_REQUIRE(w.apply(create_object{a_profile(w, "p")}).done);
+  auto p = *w.state.by_name<profile>(a_profile(w, "p").head.project, "p");
+  const auto seen = p.head.modified;
+  p.description = "first";
+  BOOST_TEST(w.apply(replace_object{p, seen}).done);
+  p.description = "second";
+  const auto late = w.apply(replace_object{p, seen});
+  BOOST_CHECK(!late.done && late.why.code == errc::changed);
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_changes_nothing) {
+  auto w = cluster_of_one();
+  const auto before = w.state.rows();
+  BOOST_TEST(!w.apply(erase_object{{table::profile, {9}, {9}}, {}}).done);
+  BOOST_CHECK(before == w.state.rows());
+}
+
+BOOST_AUTO_TEST_CASE(a_join_uses_its_token_up_and_can_be_repeated) {
+  auto w = cluster_of_one();
+  BOOST_REQUIRE(w.apply(create_object{join_token_for("n2", "h")}).done);
+  BOOST_TEST(!w.apply(join_member{"wrong", named("n2", "f2")}).done);
+  BOOST_TEST(!w.apply(join_member{"h", named("n3", "f2")}).done);
+  BOOST_TEST(w.state.all<token>().size() == 1U);  // good for another try
+  const auto joined = w.apply(join_member{"h", named("n2", "f2")});
+  BOOST_TEST(joined.done);
+  BOOST_TEST(w.state.all<token>().empty());
+  const auto again = w.apply(join_member{"h", named("n2", "f2")});
+  BOOST_CHECK(again.done && again.id == joined.id);
+  BOOST_TEST(!w.apply(join_member{"h", named("n2", "other")}).done);
+}
+
+BOOST_AUTO_TEST_CASE(a_claimed_token_is_for_one_certificate) {
+  auto w = cluster_of_one();
+  BOOST_REQUIRE(w.apply(create_object{join_token_for("n2", "h")}).done);
+  BOOST_TEST(w.apply(claim_token{"h", "f2"}).done);
+  BOOST_TEST(w.apply(claim_token{"h", "f2"}).done);
+  BOOST_TEST(!w.apply(claim_token{"h", "f3"}).done);
+  BOOST_TEST(!w.apply(join_member{"h", named("n2", "f3")}).done);
+  BOOST_TEST(w.apply(join_member{"h", named("n2", "f2")}).done);
+}
+
+BOOST_AUTO_TEST_CASE(an_expired_token_is_refused_and_dropped_by_the_stamp) {
+  auto w = cluster_of_one();
+  auto t = join_token_for("n2", "h");
+  t.expires_ms = 2000;
+  BOOST_REQUIRE(w.apply(create_object{t}).done);
+  w.now_ms = 2000;
+  BOOST_TEST(!w.apply(join_member{"h", named("n2", "f2")}).done);
+  w.apply(expire_tokens{});
+  BOOST_TEST(w.state.all<token>().empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_older_generation_reports_nothing) {
+  auto w = cluster_of_one();
+  BOOST_REQUIRE(w.apply(create_object{join_token_for("n2", "h")}).done);
+  const auto n2 = w.apply(join_member{"h", named("n2", "f2")});
+  BOOST_REQUIRE(w.apply(create_object{an_instance(w, "c1")}).done);
+  const auto row = *w.state.by_name<instance>(an_instance(w, "").head.project, "c1");
+  BOOST_TEST(w.apply(report_instance{key_of(row), 1, instance_status::running, "started"}).done);
+  BOOST_TEST(w.events.size() == 1U);
+  BOOST_TEST(w.apply(move_instance{key_of(row), {n2.id.value}}).done);
+  BOOST_TEST(!w.apply(report_instance{key_of(row), 1, instance_status::stopped, "stopped"}).done);
+  const auto now = *w.state.by_name<instance>(row.head.project, "c1");
+  BOOST_CHECK(now.generation == 2 && now.status == instance_status::running);
+}
+
+BOOST_AUTO_TEST_CASE(events_are_numbered_and_bounded) {
+  auto w = cluster_of_one();
+  for (int i = 0; i < 1100; ++i) w.apply(create_object{a_profile(w, "p" + std::to_string(i))});
+  const auto events = w.state.all<event>();
+  BOOST_TEST(events.size() <= 1024U);
+  for (std::size_t i = 1; i < events.size(); ++i)
+    BOOST_REQUIRE(events[i].head.id.value == events[i - 1].head.id.value + 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(views)
+
+/// The store and the maps hold the same after the same commands, also after a flush and a new start.
+BOOST_AUTO_TEST_CASE(the_state_store_agrees_with_the_maps) {
+  const auto directory = std::filesystem::temp_directory_path() / ("state_test." + std::to_string(::getpid()));
+  std::filesystem::remove_all(directory);
+  auto store = storage::state_store::open(directory, nullptr);
+  BOOST_REQUIRE(store.ok());
+  std::mt19937 chance(3);
+  world w;
+  const auto both = [&](command_body body) {
+    w.apply(std::move(body));
+    raft::snapshot_meta at;
+    at.index = {w.index};
+    BOOST_REQUIRE((*store)->write(w.last, at).ok());
+  };
+  bootstrap b;
+  b.first = named("n1", "f1");
+  both(b);
+  for (int i = 0; i < 600; ++i) {
+    const auto p = a_profile(w, "p" + std::to_string(chance() % 20));
+    const auto id = w.state.find(table::profile, p.head.project, p.name);
+    switch (id ? chance() % 3 : 0) {
+      case 0: both(create_object{p}); break;
+      case 1: both(erase_object{{table::profile, p.head.project, *id}, {}}); break;
+      default: both(rename_object{{table::profile, p.head.project, *id}, "p" + std::to_string(chance() % 20)});
+    }
+    if (i == 300) {
+      BOOST_REQUIRE((*store)->flush().ok());
+      store->reset();
+      store = storage::state_store::open(directory, nullptr);
+      BOOST_REQUIRE(store.ok());
+    }
+  }
+  const auto view = (*store)->view();
+  BOOST_CHECK(view->applied() == w.state.applied());
+  std::size_t rows = 0;
+  for (unsigned t = 1; t <= static_cast<unsigned>(table::event); ++t)
+    view->each(static_cast<table>(t), std::nullopt, [&](const object& o) {
+      ++rows;
+      BOOST_CHECK(w.state.get(key_of(o)) == std::optional<object>(o));
+      if (is_named(table_of(o)))
+        BOOST_CHECK(view->find(table_of(o), head_of(o).project, name_of(o)) == std::optional(head_of(o).id));
+      return true;
+    });
+  BOOST_TEST(rows == w.state.rows().size());
+  store->reset();
+  std::filesystem::remove_all(directory);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,177 @@
+#include "storage/forgetful_env.hpp"
+#include "storage/identity.hpp"
+#include "storage/raft_store.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace muster;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct folder {
+  fs::path path = fs::temp_directory_path() / ("storage_test." + std::to_string(::getpid()));
+  folder() {
+    fs::remove_all(path);
+    fs::create_directories(path);
+  }
+  ~folder() { fs::remove_all(path); }
+  std::string operator/(const std::string& name) const { return (path / name).string(); }
+};
+
+raft::entry entry_at(std::uint64_t index, std::uint64_t term, const std::string& text) {
+  raft::entry e;
+  e.index = {index};
+  e.term = {term};
+  e.payload = blob::copy_of(text);
+  return e;
+}
+
+std::unique_ptr<storage::raft_store> open_or_fail(const std::string& path, rocksdb::Env* env = nullptr) {
+  auto store = storage::raft_store::open(path, env);
+  BOOST_REQUIRE_MESSAGE(store.ok(), (store.ok() ? "" : store.error().detail));
+  return *std::move(store);
+}
+
+void write_some(storage::raft_store& store, std::uint64_t first, std::uint64_t last) {
+  for (auto i = first; i <= last; ++i)
+    BOOST_REQUIRE(store.write(raft::hard_state{{2}, {1}}, {entry_at(i, 2, std::string(200, static_cast<char>('a' + i % 26)))}).ok());
+}
+
+/// The newest write-ahead file: where the synced entries lie.
+fs::path wal_of(const std::string& store) {
+  fs::path newest;
+  for (const auto& f : fs::directory_iterator(store))
+    if (f.path().extension() == ".log" && (newest.empty() || f.path() > newest)) newest = f.path();
+  return newest;
+}
+
+/// Writes and dies without closing anything, as kill -9 does.
+void in_a_process_that_dies(const std::function<void()>& what) {
+  const auto child = ::fork();
+  if (child == 0) {
+    what();
+    ::_exit(0);
+  }
+  int state = 0;
+  ::waitpid(child, &state, 0);
+  BOOST_REQUIRE(WIFEXITED(state) && WEXITSTATUS(state) == 0);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(raft_store)
+
+BOOST_AUTO_TEST_CASE(what_was_written_is_there_after_a_crash) {
+  const folder at;
+  in_a_process_that_dies([&] {
+    auto store = storage::raft_store::open(at / "raft", nullptr);
+    if (!store) ::_exit(1);
+    for (std::uint64_t i = 1; i <= 50; ++i)
+      if (!(*store)->write(raft::hard_state{{3}, {2}}, {entry_at(i, 3, "x")})) ::_exit(2);
+  });
+  auto store = open_or_fail(at / "raft");
+  const auto kept = store->take_contents();
+  BOOST_TEST(kept.entries.size() == 50U);
+  BOOST_CHECK((kept.hard == raft::hard_state{{3}, {2}}));
+}
+
+BOOST_AUTO_TEST_CASE(entries_behind_a_new_one_are_replaced) {
+  const folder at;
+  {
+    auto store = open_or_fail(at / "raft");
+    write_some(*store, 1, 10);
+    BOOST_REQUIRE(store->write(std::nullopt, {entry_at(5, 4, "new")}).ok());
+  }
+  const auto kept = open_or_fail(at / "raft")->take_contents();
+  BOOST_REQUIRE(kept.entries.size() == 5U);
+  BOOST_CHECK(kept.entries.back().term == raft_term{4});
+}
+
+BOOST_AUTO_TEST_CASE(a_compacted_log_begins_behind_its_start) {
+  const folder at;
+  {
+    auto store = open_or_fail(at / "raft");
+    write_some(*store, 1, 10);
+    raft::snapshot_meta start;
+    start.index = {6};
+    start.term = {2};
+    BOOST_REQUIRE(store->compact(start).ok());
+  }
+  const auto kept = open_or_fail(at / "raft")->take_contents();
+  BOOST_CHECK(kept.start.index == log_index{6});
+  BOOST_REQUIRE(kept.entries.size() == 4U);
+  BOOST_CHECK(kept.entries.front().index == log_index{7});
+}
+
+BOOST_AUTO_TEST_CASE(a_flipped_byte_in_the_middle_is_an_error_with_a_sentence) {
+  const folder at;
+  in_a_process_that_dies([&] {
+    auto store = storage::raft_store::open(at / "raft", nullptr);
+    for (std::uint64_t i = 1; i <= 200; ++i)
+      if (!(*store)->write(std::nullopt, {entry_at(i, 2, std::string(300, 'm'))})) ::_exit(2);
+  });
+  const auto wal = wal_of(at / "raft");
+  std::fstream file(wal, std::ios::in | std::ios::out | std::ios::binary);
+  const auto middle = static_cast<std::streamoff>(fs::file_size(wal) / 2);
+  file.seekg(middle);
+  const char before = static_cast<char>(file.get());
+  file.seekp(middle);
+  file.put(static_cast<char>(before ^ 0x10));
+  file.close();
+  auto store = storage::raft_store::open(at / "raft", nullptr);
+  BOOST_REQUIRE(!store.ok());
+  BOOST_CHECK(store.error().code == errc::corrupt);
+  BOOST_TEST(store.error().detail.size() > 40U);
+}
+
+BOOST_AUTO_TEST_CASE(a_torn_end_is_cut) {
+  const folder at;
+  in_a_process_that_dies([&] {
+    auto store = storage::raft_store::open(at / "raft", nullptr);
+    for (std::uint64_t i = 1; i <= 20; ++i)
+      if (!(*store)->write(std::nullopt, {entry_at(i, 2, std::string(300, 'm'))})) ::_exit(2);
+  });
+  const auto wal = wal_of(at / "raft");
+  fs::resize_file(wal, fs::file_size(wal) - 100);
+  const auto kept = open_or_fail(at / "raft")->take_contents();
+  BOOST_TEST(kept.entries.size() == 19U);
+}
+
+BOOST_AUTO_TEST_CASE(a_forgetful_disk_keeps_what_was_synced) {
+  const folder at;
+  in_a_process_that_dies([&] {
+    const auto disk = storage::make_forgetful_env();
+    auto store = storage::raft_store::open(at / "raft", disk.get());
+    if (!store) ::_exit(1);
+    for (std::uint64_t i = 1; i <= 30; ++i)
+      if (!(*store)->write(std::nullopt, {entry_at(i, 2, "y")})) ::_exit(2);
+    ::_exit(0);
+  });
+  BOOST_TEST(open_or_fail(at / "raft")->take_contents().entries.size() == 30U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(identity)
+
+BOOST_AUTO_TEST_CASE(comes_back_and_a_damaged_one_is_refused) {
+  const folder at;
+  storage::identity who{"uuid", {3}, {7}, 1, 99};
+  BOOST_REQUIRE(storage::store_identity(at / "identity", who).ok());
+  auto back = storage::load_identity(at / "identity");
+  BOOST_REQUIRE(back.ok());
+  BOOST_CHECK(*back == who);
+  std::ofstream(at / "identity") << "rubbish";
+  BOOST_CHECK(!storage::load_identity(at / "identity").ok());
+  auto none = storage::load_identity(at / "missing");
+  BOOST_CHECK(!none.ok() && none.error().code == errc::not_found);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

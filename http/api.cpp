@@ -1,6 +1,6 @@
 #include "http/api.hpp"
 
-#include "actors/link/https_client.hpp"
+#include "actors/link/tls/https_client.hpp"
 #include "actors/node/secrets.hpp"
 #include "http/exec_session.hpp"
 #include "schemas/limits.hpp"

@@ -1,9 +1,9 @@
 #pragma once
-#include "http/envelope.hpp"
-#include "http/front.hpp"
-#include "http/json_reader.hpp"
-#include "http/json_writer.hpp"
-#include "http/router.hpp"
+#include "http/front/envelope.hpp"
+#include "http/front/front.hpp"
+#include "http/front/json_reader.hpp"
+#include "http/front/json_writer.hpp"
+#include "http/front/router.hpp"
 #include "http/services.hpp"
 #include "actors/link/pump.hpp"
 

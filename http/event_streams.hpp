@@ -1,5 +1,5 @@
 #pragma once
-#include "http/websocket.hpp"
+#include "http/front/websocket.hpp"
 
 #include <map>
 #include <memory>

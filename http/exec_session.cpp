@@ -1,7 +1,7 @@
 #include "http/exec_session.hpp"
 
 #include "actors/node/secrets.hpp"
-#include "http/json_reader.hpp"
+#include "http/front/json_reader.hpp"
 #include "schemas/limits.hpp"
 
 #include <poll.h>

@@ -1,6 +1,6 @@
 #pragma once
-#include "actors/instances/exec.hpp"
-#include "http/websocket.hpp"
+#include "actors/instances/lxc/exec.hpp"
+#include "http/front/websocket.hpp"
 
 #include <condition_variable>
 #include <map>

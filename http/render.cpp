@@ -1,7 +1,7 @@
 #include "http/api.hpp"
 
 #include "actors/node/join_token.hpp"
-#include "http/filter.hpp"
+#include "http/front/filter.hpp"
 
 namespace muster::http {
 

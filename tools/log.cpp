@@ -1,6 +1,6 @@
 #include "tools/log.hpp"
 
-#include "http/json_writer.hpp"
+#include "http/front/json_writer.hpp"
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>

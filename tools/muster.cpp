@@ -1,9 +1,9 @@
-#include "actors/link/https_client.hpp"
+#include "actors/link/tls/https_client.hpp"
 #include "actors/link/probe.hpp"
-#include "actors/link/tls_identity.hpp"
+#include "actors/link/tls/tls_identity.hpp"
 #include "actors/node/join_token.hpp"
-#include "http/json_reader.hpp"
-#include "http/json_writer.hpp"
+#include "http/front/json_reader.hpp"
+#include "http/front/json_writer.hpp"
 #include "storage/identity.hpp"
 
 #include <CLI/CLI.hpp>

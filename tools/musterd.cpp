@@ -1,4 +1,4 @@
-#include "actors/instances/container_helper.hpp"
+#include "actors/instances/lxc/container_helper.hpp"
 #include "tools/daemon.hpp"
 #include "tools/log.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/instances/instances_core.hpp"
-#include "actors/instances/lxc_driver.hpp"
+#include "actors/instances/lxc/lxc_driver.hpp"
 #include "schemas/commands.hpp"
 #include "schemas/state_view.hpp"
 

@@ -1,5 +1,5 @@
 #pragma once
-#include "actors/link/tls_stream.hpp"
+#include "actors/link/tls/tls_stream.hpp"
 #include "schemas/codec.hpp"
 
 #include <functional>

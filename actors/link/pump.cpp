@@ -1,6 +1,6 @@
 #include "actors/link/pump.hpp"
 
-#include "actors/link/tls_stream.hpp"
+#include "actors/link/tls/tls_stream.hpp"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -1,6 +1,6 @@
 #include "actors/node/member_files.hpp"
 
-#include "actors/link/tls_identity.hpp"
+#include "actors/link/tls/tls_identity.hpp"
 #include "storage/raft_store.hpp"
 #include "storage/snapshot_files.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
-#include "actors/link/https_client.hpp"
-#include "actors/link/tls_stream.hpp"
+#include "actors/link/tls/https_client.hpp"
+#include "actors/link/tls/tls_stream.hpp"
 #include "actors/node/join_token.hpp"
 #include "actors/node/member_files.hpp"
 #include "actors/node/operations.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/raft/raft_board.hpp"
-#include "actors/raft/raft_core.hpp"
+#include "actors/raft/core/raft_core.hpp"
 #include "actors/raft/raft_messages.hpp"
 #include "actors/raft/write_waiters.hpp"
 #include "actors/roles/roles_core.hpp"

@@ -1,5 +1,5 @@
 #pragma once
-#include "actors/raft/raft_io.hpp"
+#include "actors/raft/core/raft_io.hpp"
 #include "schemas/codec.hpp"
 #include "schemas/commands.hpp"
 

@@ -1,6 +1,6 @@
 #include "actors/state/apply.hpp"
 
-#include "actors/state/handlers.hpp"
+#include "actors/state/commands/handlers.hpp"
 #include "schemas/limits.hpp"
 
 namespace muster::state {

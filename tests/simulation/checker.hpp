@@ -1,5 +1,5 @@
 #pragma once
-#include "actors/raft/raft_core.hpp"
+#include "actors/raft/core/raft_core.hpp"
 #include "storage/map_view.hpp"
 
 #include <map>

@@ -1,5 +1,5 @@
 #pragma once
-#include "actors/raft/raft_core.hpp"
+#include "actors/raft/core/raft_core.hpp"
 #include "schemas/codec.hpp"
 #include "tests/simulation/checker.hpp"
 

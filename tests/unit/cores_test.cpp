@@ -1,6 +1,6 @@
 #include "actors/instances/instances_core.hpp"
 #include "actors/link/session_core.hpp"
-#include "actors/raft/quorum.hpp"
+#include "actors/raft/core/quorum.hpp"
 #include "actors/roles/roles_core.hpp"
 #include "actors/scheduler/scheduler_core.hpp"
 

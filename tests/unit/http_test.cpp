@@ -1,11 +1,11 @@
 #include "actors/node/join_token.hpp"
 #include "actors/node/secrets.hpp"
-#include "http/envelope.hpp"
-#include "http/filter.hpp"
-#include "http/json_reader.hpp"
-#include "http/json_writer.hpp"
-#include "http/router.hpp"
-#include "http/websocket.hpp"
+#include "http/front/envelope.hpp"
+#include "http/front/filter.hpp"
+#include "http/front/json_reader.hpp"
+#include "http/front/json_writer.hpp"
+#include "http/front/router.hpp"
+#include "http/front/websocket.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,0 +1,100 @@
+#include "actors/instances/lxc/exec.hpp"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+namespace muster::instances {
+
+namespace {
+
+void close_fd(int& fd) {
+  if (fd >= 0) ::close(fd);
+  fd = -1;
+}
+
+/// The child's ends; closed here once it has them.
+struct child_ends {
+  int in = -1;
+  int out = -1;
+  int err = -1;
+  ~child_ends() {
+    if (out == in) out = -1;
+    if (err == in) err = -1;
+    close_fd(in);
+    close_fd(out);
+    close_fd(err);
+  }
+};
+
+bool make_pipe(int& read_end, int& write_end, bool is_ours_read) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+  read_end = ends[0];
+  write_end = ends[1];
+  ::fcntl(is_ours_read ? read_end : write_end, F_SETFL, O_NONBLOCK);
+  return true;
+}
+
+bool make_terminal(exec_process& p, child_ends& child, unsigned columns, unsigned rows) {
+  p.out = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  char name[64] = "";
+  if (p.out < 0 || ::grantpt(p.out) != 0 || ::unlockpt(p.out) != 0 || ::ptsname_r(p.out, name, sizeof name) != 0)
+    return false;
+  child.in = ::open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  child.out = child.err = child.in;
+  p.in = ::fcntl(p.out, F_DUPFD_CLOEXEC, 3);
+  ::fcntl(p.out, F_SETFL, O_NONBLOCK);
+  if (columns != 0 && rows != 0) p.resize(columns, rows);
+  return child.in >= 0 && p.in >= 0;
+}
+
+}  // namespace
+
+exec_process& exec_process::operator=(exec_process&& other) noexcept {
+  close_all();
+  helper = std::exchange(other.helper, 0);
+  in = std::exchange(other.in, -1);
+  out = std::exchange(other.out, -1);
+  err = std::exchange(other.err, -1);
+  exited = std::exchange(other.exited, -1);
+  return *this;
+}
+
+void exec_process::close_in() { close_fd(in); }
+
+void exec_process::close_all() {
+  close_fd(in);
+  close_fd(out);
+  close_fd(err);
+  close_fd(exited);
+}
+
+void exec_process::resize(unsigned columns, unsigned rows) const {
+  winsize size{};
+  size.ws_col = static_cast<unsigned short>(columns);
+  size.ws_row = static_cast<unsigned short>(rows);
+  ::ioctl(out, TIOCSWINSZ, &size);
+}
+
+result<exec_process> begin_exec(const lxc_driver& driver, const container& c, const exec_wish& what,
+                                unsigned columns, unsigned rows) {
+  exec_process p;
+  child_ends child;
+  const bool made = what.with_terminal
+                        ? make_terminal(p, child, columns, rows)
+                        : make_pipe(child.in, p.in, false) && make_pipe(p.out, child.out, true) &&
+                              make_pipe(p.err, child.err, true);
+  if (!made) return fail(errc::unavailable, "no pipe or terminal could be made");
+  auto helper = driver.exec(c, what, {child.in, child.out, child.err});
+  if (!helper) return helper.error();
+  p.helper = *helper;
+  p.exited = static_cast<int>(::syscall(SYS_pidfd_open, p.helper, 0));
+  return p;
+}
+
+}  // namespace muster::instances

@@ -1,0 +1,190 @@
+#include "actors/instances/lxc/lxc_config.hpp"
+
+#include "actors/instances/lxc/mounts.hpp"
+
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+namespace muster::instances {
+
+namespace {
+
+constexpr const char* common = "/usr/share/lxc/config/common.conf";
+constexpr const char* unprivileged = "/usr/share/lxc/config/userns.conf";
+
+/// Sets items one after the other; remembers the first that was refused.
+class items {
+ public:
+  explicit items(lxc_container* lxc) : lxc_(lxc) {}
+  void set(const std::string& key, const std::string& value) {
+    if (!refused_.empty()) return;
+    if (!lxc_->set_config_item(lxc_, key.c_str(), value.c_str())) refused_ = key + " = " + value;
+  }
+  /// For keys only one of the two cgroup versions knows.
+  void try_set(const std::string& key, const std::string& value) {
+    lxc_->set_config_item(lxc_, key.c_str(), value.c_str());
+  }
+  [[nodiscard]] status result() const {
+    return refused_.empty() ? ok() : status(fail(errc::refused, "liblxc refuses " + refused_));
+  }
+
+ private:
+  lxc_container* lxc_;
+  std::string refused_;
+};
+
+/// Several members can run on one host: each has a tree of its own.
+std::string cgroup_tree(const container& c) {
+  return "muster/" + std::to_string(std::hash<std::string>{}(c.data_dir) % 1'000'000'007) + "/" +
+         container_name(c.id);
+}
+
+/// "512MiB", "1GB", "1024" in bytes; 0 if it is none.
+std::uint64_t bytes_of(const std::string& text) {
+  std::size_t end = 0;
+  const auto number = std::stoull(text, &end);
+  const auto unit = text.substr(end);
+  const std::string prefixes = "kMGT";
+  if (unit.empty() || unit == "B") return number;
+  const auto at = prefixes.find(unit[0] == 'K' ? 'k' : unit[0]);
+  if (at == std::string::npos) return 0;
+  const std::uint64_t step = unit.find('i') != std::string::npos ? 1024 : 1000;
+  std::uint64_t bytes = number;
+  for (std::size_t i = 0; i <= at; ++i) bytes *= step;
+  return bytes;
+}
+
+void set_limits(items& to, const string_map& config) {
+  const auto value = [&](const char* key) {
+    const auto at = config.find(key);
+    return at == config.end() ? std::string{} : at->second;
+  };
+  if (const auto memory = value("limits.memory"); !memory.empty() && std::isdigit(static_cast<unsigned char>(memory[0]))) {
+    const auto bytes = std::to_string(bytes_of(memory));
+    to.try_set("lxc.cgroup.memory.limit_in_bytes", bytes);
+    to.try_set("lxc.cgroup2.memory.max", bytes);
+  }
+  if (const auto cpus = value("limits.cpu"); !cpus.empty() && std::isdigit(static_cast<unsigned char>(cpus[0]))) {
+    const auto quota = std::to_string(std::stoull(cpus) * 100'000);
+    to.try_set("lxc.cgroup.cpu.cfs_quota_us", quota);
+    to.try_set("lxc.cgroup2.cpu.max", quota + " 100000");
+  }
+  if (const auto count = value("limits.processes"); !count.empty()) {
+    to.try_set("lxc.cgroup.pids.max", count);
+    to.try_set("lxc.cgroup2.pids.max", count);
+  }
+}
+
+void set_cgroups(items& to, const container& c) {
+  const auto tree = cgroup_tree(c);
+  to.set("lxc.cgroup.dir.container", tree + "/container");
+  to.set("lxc.cgroup.dir.monitor", tree + "/monitor");
+  to.set("lxc.cgroup.dir.monitor.pivot", "muster/pivot");
+}
+
+void set_ids(items& to, unsigned base, unsigned count) {
+  to.set("lxc.include", unprivileged);
+  const auto range = " 0 " + std::to_string(base) + " " + std::to_string(count);
+  to.set("lxc.idmap", "u" + range);
+  to.set("lxc.idmap", "g" + range);
+}
+
+/// The container's users are others here: they must be able to pass through every folder above.
+status check_passage(const std::string& directory) {
+  for (std::filesystem::path p = directory; p != p.root_path(); p = p.parent_path()) {
+    struct stat s{};
+    if (::stat(p.c_str(), &s) == 0 && !(s.st_mode & S_IXOTH))
+      return fail(errc::refused, "unprivileged containers cannot pass through " + p.string() +
+                                     ": allow it with chmod o+x " + p.string());
+  }
+  return ok();
+}
+
+/// As root: the overlay is mounted here, owners shifted unless the container is privileged.
+status set_rootfs_as_root(items& to, const container& c, const std::string& lower) {
+  const auto directory = container_directory(c.data_dir, c.id);
+  const auto at = c.config.find("security.privileged");
+  id_range ids;
+  if (at == c.config.end() || at->second != "true") {
+    auto granted = granted_range("root");
+    if (!granted) return granted.error();
+    if (auto open = check_passage(directory); !open) return open;
+    ids = *granted;
+    set_ids(to, ids.base, ids.count);
+  }
+  if (auto mounted = mount_rootfs(lower, directory, ids); !mounted) return mounted;
+  to.set("lxc.rootfs.path", "dir:" + directory + "/rootfs");
+  if (ids.count != 0 && ::access((directory + "/copied").c_str(), F_OK) == 0)
+    to.set("lxc.rootfs.options", "idmap=container");
+  set_cgroups(to, c);
+  return ok();
+}
+
+/// As an ordinary user: one id, and liblxc mounts the overlay inside the user namespace.
+status set_rootfs_as_user(items& to, const container& c, const std::string& lower) {
+  const auto directory = container_directory(c.data_dir, c.id);
+  to.set("lxc.include", unprivileged);
+  to.set("lxc.idmap", "u 0 " + std::to_string(::geteuid()) + " 1");
+  to.set("lxc.idmap", "g 0 " + std::to_string(::getegid()) + " 1");
+  ::mkdir((directory + "/upper").c_str(), 0755);
+  to.set("lxc.rootfs.path", "overlay:" + lower + ":" + directory + "/upper");
+  return ok();
+}
+
+}  // namespace
+
+status configure(lxc_container* lxc, const container& c) {
+  const auto directory = container_directory(c.data_dir, c.id);
+  const auto lower = unpacked_directory(c.data_dir, c.image) + "/rootfs";
+  if (::access(common, R_OK) != 0)
+    return fail(errc::refused, "liblxc's files are missing: install the Debian package lxc");
+  lxc->clear_config(lxc);
+  items to(lxc);
+  to.set("lxc.include", common);
+  auto rooted = ::geteuid() == 0 ? set_rootfs_as_root(to, c, lower) : set_rootfs_as_user(to, c, lower);
+  if (!rooted) return rooted;
+  utsname u{};
+  ::uname(&u);
+  to.set("lxc.arch", u.machine);
+  to.set("lxc.uts.name", c.host_name);
+  to.set("lxc.net.0.type", "empty");
+  to.set("lxc.log.file", directory + "/lxc.log");
+  to.set("lxc.log.level", "WARN");
+  to.set("lxc.console.buffer.size", "128KB");
+  to.set("lxc.console.logfile", directory + "/console.log");
+  for (const auto& [key, value] : c.config)
+    if (key.starts_with("environment.")) to.set("lxc.environment", key.substr(12) + "=" + value);
+  set_limits(to, c.config);
+  if (auto set = to.result(); !set) return set;
+  if (!lxc->save_config(lxc, nullptr)) return fail(errc::refused, "the container's configuration cannot be written");
+  return ok();
+}
+
+std::string first_lxc_error(const container& c) {
+  std::ifstream log(container_directory(c.data_dir, c.id) + "/lxc.log");
+  std::string line;
+  std::string first;
+  while (std::getline(log, line) && first.empty())
+    if (const auto at = line.find(" ERROR "); at != std::string::npos) first = line.substr(at + 7);
+  const auto text = first.find(" - ");
+  if (text != std::string::npos) return first.substr(text + 3);
+  return first.empty() ? "no reason was logged" : first;
+}
+
+void remove_cgroups(const container& c) {
+  const auto tree = cgroup_tree(c);
+  std::error_code ignored;
+  const std::filesystem::path root = "/sys/fs/cgroup";
+  std::vector<std::filesystem::path> places{root};
+  for (const auto& hierarchy : std::filesystem::directory_iterator(root, ignored)) places.push_back(hierarchy.path());
+  for (const auto& place : places)
+    for (const char* part : {"/container", "/monitor", ""}) ::rmdir((place / (tree + part)).c_str());
+}
+
+}  // namespace muster::instances

@@ -1,0 +1,69 @@
+#pragma once
+#include "actors/instances/container.hpp"
+#include "actors/instances/instances_core.hpp"
+#include "actors/instances/lxc/process.hpp"
+
+#include <mutex>
+#include <optional>
+
+namespace muster::instances {
+
+/// What a running container uses now.
+struct usage {
+  pid_t pid = 0;
+  std::uint64_t started_ms = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t memory_peak_bytes = 0;
+  std::uint64_t cpu_ns = 0;
+  std::uint64_t processes = 0;
+};
+
+struct exec_wish {
+  std::vector<std::string> command;
+  string_map environment;
+  std::string cwd;
+  unsigned uid = 0;
+  unsigned gid = 0;
+  bool with_terminal = false;
+};
+
+/// Containers of this member, by liblxc in helper processes. They outlive this process; a later one finds
+/// them again. Calls block; one at a time for each container. Thread-safe.
+class lxc_driver {
+ public:
+  explicit lxc_driver(std::string data_dir) : data_dir_(std::move(data_dir)) {}
+
+  /// Files of a new container; unpacks the image if this member has not yet. Can be repeated.
+  status create(const container& c);
+  status start(const container& c);
+  /// @param timeout_s for a clean shutdown. @errors errc::refused when it has not stopped by then.
+  status stop(const container& c, bool force, int timeout_s);
+  status freeze(const container& c, bool on);
+  status remove(const container& c);
+  /// The helper that runs the command; its exit code is the command's.
+  result<pid_t> exec(const container& c, const exec_wish& what, const child_io& io) const;
+
+  [[nodiscard]] std::map<object_id, found> observe();
+  [[nodiscard]] std::optional<usage> use_of(object_id id) const;
+  [[nodiscard]] pid_t pid_of(object_id id) const;
+  void remove_unpacked(const std::string& image);
+
+ private:
+  status unpack(const std::string& image);
+  status run(const std::string& verb, const container& c, std::vector<std::string> more,
+             std::chrono::milliseconds deadline);
+  found look_at(object_id id);
+  void forget(object_id id);
+
+  struct alive {
+    pid_t pid = 0;
+    std::string since;  ///< field 22 of /proc/PID/stat: tells a reused pid
+    bool is_frozen = false;
+  };
+  const std::string data_dir_;
+  std::mutex unpack_lock_;
+  std::mutex lock_;
+  std::map<object_id, alive> alive_;
+};
+
+}  // namespace muster::instances

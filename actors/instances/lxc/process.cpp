@@ -1,0 +1,110 @@
+#include "actors/instances/lxc/process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+extern char** environ;
+
+namespace muster::instances {
+
+namespace {
+
+constexpr std::size_t text_bytes_max = 16u << 10;
+
+struct actions {
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  actions() {
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  }
+  ~actions() {
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+  }
+  actions(const actions&) = delete;
+  actions& operator=(const actions&) = delete;
+  void give(int from, int to) {
+    if (from < 0)
+      posix_spawn_file_actions_addopen(&files, to, "/dev/null", O_RDWR, 0);
+    else
+      posix_spawn_file_actions_adddup2(&files, from, to);
+  }
+};
+
+}  // namespace
+
+result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io) {
+  std::vector<char*> argv{const_cast<char*>("musterd")};
+  for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+  argv.push_back(nullptr);
+  actions a;
+  a.give(io.in, 0);
+  a.give(io.out, 1);
+  a.give(io.err, 2);
+  posix_spawn_file_actions_addclosefrom_np(&a.files, 3);
+  pid_t child = 0;
+  if (const int code = posix_spawn(&child, "/proc/self/exe", &a.files, &a.attributes, argv.data(), environ); code != 0)
+    return fail(errc::unavailable, std::string("no process could be started: ") + std::strerror(code));
+  return child;
+}
+
+int wait_for_end(pid_t child) {
+  int state = 0;
+  while (::waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+}
+
+result<process_end> run_self(const std::vector<std::string>& arguments,
+                             std::chrono::milliseconds deadline) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errc::unavailable, "no pipe");
+  auto child = spawn_self(arguments, {-1, -1, ends[1]});
+  ::close(ends[1]);
+  if (!child) {
+    ::close(ends[0]);
+    return child.error();
+  }
+  const int exited = static_cast<int>(::syscall(SYS_pidfd_open, *child, 0));
+  const auto end = std::chrono::steady_clock::now() + deadline;
+  process_end result;
+  bool in_time = false;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) break;
+    pollfd p[2] = {{exited, POLLIN, 0}, {ends[0], POLLIN, 0}};
+    ::poll(p, 2, static_cast<int>(left.count()));
+    if (p[1].revents & POLLIN) {
+      char part[4096];
+      const auto n = ::read(ends[0], part, sizeof part);
+      if (n > 0 && result.text.size() < text_bytes_max) result.text.append(part, static_cast<std::size_t>(n));
+    } else if (p[0].revents) {
+      in_time = true;
+      break;
+    }
+  }
+  if (!in_time) ::kill(*child, SIGKILL);
+  result.code = wait_for_end(*child);
+  ::close(exited);
+  ::close(ends[0]);
+  if (!in_time) return fail(errc::timed_out, "it took longer than " + std::to_string(deadline.count()) + " ms");
+  return result;
+}
+
+}  // namespace muster::instances

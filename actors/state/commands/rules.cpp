@@ -1,0 +1,197 @@
+#include "actors/state/commands/rules.hpp"
+
+#include "schemas/limits.hpp"
+
+#include <algorithm>
+
+namespace muster::state {
+
+namespace {
+
+bool is_alnum(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+failure taken_plain(std::string_view name) {
+  return fail(errc::conflict, "\"" + std::string(name) + "\" already exists");
+}
+failure taken_profile(std::string_view name) {
+  return fail(errc::refused,
+              "Error inserting \"" + std::string(name) + "\" into database: The profile already exists");
+}
+failure taken_project(std::string_view name) {
+  return fail(errc::refused, "Failed creating project \"" + std::string(name) +
+                                 "\": Failed adding database record: Project \"" +
+                                 std::string(name) + "\" already exists");
+}
+failure taken_alias(std::string_view name) {
+  return fail(errc::conflict, "Alias \"" + std::string(name) + "\" already exists");
+}
+failure taken_image(std::string_view) {
+  return fail(errc::conflict, "Image with same fingerprint already exists");
+}
+failure taken_instance(std::string_view name) {
+  return fail(errc::conflict, "Instance \"" + std::string(name) + "\" already exists");
+}
+failure taken_certificate(std::string_view) {
+  return fail(errc::conflict, "Certificate already in trust store");
+}
+
+bool is_default(const object& row) { return name_of(row) == "default"; }
+
+status may_erase_profile(const state_view& state, const object& row) {
+  if (is_default(row)) return fail(errc::forbidden, "The \"default\" profile cannot be deleted");
+  bool used = false;
+  state.each(table::instance, head_of(row).project, [&](const object& o) {
+    const auto& profiles = std::get<instance>(o).profiles;
+    used = std::find(profiles.begin(), profiles.end(), name_of(row)) != profiles.end();
+    return !used;
+  });
+  if (used) return fail(errc::bad_request, "Profile is currently in use");
+  return ok();
+}
+
+status may_rename_profile(const state_view&, const object& row, std::string_view) {
+  if (is_default(row)) return fail(errc::forbidden, "The \"default\" profile cannot be renamed");
+  return ok();
+}
+
+status may_erase_project(const state_view& state, const object& row) {
+  if (is_default(row)) return fail(errc::forbidden, "The 'default' project cannot be deleted");
+  bool used = false;
+  const project_id id{head_of(row).id.value};
+  for (const auto where : {table::instance, table::image})
+    state.each(where, id, [&](const object&) { return !(used = true); });
+  state.each(table::profile, id, [&](const object& o) { return !(used = !is_default(o)); });
+  if (used) return fail(errc::bad_request, "Only empty projects can be removed");
+  return ok();
+}
+
+status may_rename_project(const state_view&, const object& row, std::string_view) {
+  if (is_default(row)) return fail(errc::forbidden, "The 'default' project cannot be renamed");
+  return ok();
+}
+
+status may_create_alias(const state_view& state, const object& row) {
+  const auto& alias = std::get<image_alias>(row);
+  if (!state.row<image>(alias.head.project, alias.target))
+    return fail(errc::not_found, "Image not found");
+  return ok();
+}
+
+status may_create_instance(const state_view& state, const object& row) {
+  const auto& value = std::get<instance>(row);
+  if (!is_valid_instance_name(value.name))
+    return fail(errc::bad_request, "Invalid instance name");
+  const auto owner = state.row<member>({}, {value.owner.value});
+  if (!owner) return fail(errc::not_found, "Cluster member not found");
+  if (owner->state != member_state::created)
+    return fail(errc::forbidden, "Cluster member is evacuated");
+  return ok();
+}
+
+status may_erase_instance(const state_view&, const object& row) {
+  if (std::get<instance>(row).wanted != power::stopped)
+    return fail(errc::bad_request, "Instance is running");
+  return ok();
+}
+
+void keep_instance(const object& old, object& next) {
+  const auto& before = std::get<instance>(old);
+  auto& after = std::get<instance>(next);
+  after.uuid = before.uuid;
+  after.image_fingerprint = before.image_fingerprint;
+  after.type = before.type;
+  after.owner = before.owner;
+  after.generation = before.generation;
+  after.wanted = before.wanted;
+  after.status = before.status;
+  after.operation = before.operation;
+}
+
+void keep_image(const object& old, object& next) {
+  const auto& before = std::get<image>(old);
+  auto& after = std::get<image>(next);
+  after.fingerprint = before.fingerprint;
+  after.size_bytes = before.size_bytes;
+  after.locations = before.locations;
+}
+
+void keep_member(const object& old, object& next) {
+  const auto& before = std::get<member>(old);
+  auto& after = std::get<member>(next);
+  after.certificate = before.certificate;
+  after.fingerprint = before.fingerprint;
+  after.address = before.address;
+  after.join_secret_hash = before.join_secret_hash;
+}
+
+status refuse_direct(const state_view&, const object&) {
+  return fail(errc::bad_request, "rows of this table are not made or removed directly");
+}
+
+table_rules make_rules(table where) {
+  switch (where) {
+    case table::member:
+      return {"cluster-member", "cluster/members", refuse_direct, refuse_direct, nullptr,
+              taken_plain, keep_member};
+    case table::certificate:
+      return {"certificate", "certificates", nullptr, nullptr, nullptr, taken_certificate, nullptr};
+    case table::token:
+      return {"token", {}, nullptr, nullptr, nullptr, taken_plain, nullptr};
+    case table::project:
+      return {"project", "projects", nullptr, may_erase_project, may_rename_project, taken_project,
+              nullptr};
+    case table::profile:
+      return {"profile", "profiles", nullptr, may_erase_profile, may_rename_profile, taken_profile,
+              nullptr};
+    case table::storage_pool:
+      return {"storage-pool", "storage-pools", nullptr, nullptr, nullptr, taken_plain, nullptr};
+    case table::network:
+      return {"network", "networks", nullptr, nullptr, nullptr, taken_plain, nullptr};
+    case table::image:
+      return {"image", "images", nullptr, nullptr, nullptr, taken_image, keep_image};
+    case table::image_alias:
+      return {"image-alias", "images/aliases", may_create_alias, nullptr, nullptr, taken_alias,
+              nullptr};
+    case table::instance:
+      return {"instance", "instances", may_create_instance, may_erase_instance, nullptr,
+              taken_instance, keep_instance};
+    case table::counters:
+    case table::cluster:
+    case table::server_config:
+    case table::proposer:
+    case table::seen_request:
+    case table::event:
+      break;
+  }
+  return {{}, {}, refuse_direct, refuse_direct, nullptr, taken_plain, nullptr};
+}
+
+}  // namespace
+
+const table_rules& rules_of(table where) {
+  static const auto all = [] {
+    std::vector<table_rules> rules;
+    for (unsigned t = 0; t <= static_cast<unsigned>(table::event); ++t)
+      rules.push_back(make_rules(static_cast<table>(t)));
+    return rules;
+  }();
+  return all[static_cast<std::size_t>(where)];
+}
+
+bool is_valid_name(std::string_view name) {
+  constexpr std::string_view barred = "$?&+\"'`*/ \t\r\n";
+  return !name.empty() && name.size() <= limits::name_bytes_max && is_alnum(name.front()) &&
+         is_alnum(name.back()) && name.find_first_of(barred) == std::string_view::npos;
+}
+
+bool is_valid_instance_name(std::string_view name) {
+  const auto fits = [](char c) { return is_alnum(c) || c == '-'; };
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return !name.empty() && name.size() < limits::name_bytes_max &&
+         std::all_of(name.begin(), name.end(), fits) && name.front() != '-' &&
+         name.back() != '-' && !digit(name.front());
+}
+
+}  // namespace muster::state

@@ -1,0 +1,35 @@
+#pragma once
+#include "actors/link/tls/tls_stream.hpp"
+#include "http/front/message.hpp"
+#include "http/front/websocket.hpp"
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace muster::http {
+
+/// One accepted socket. The loop owns it while it is idle, one worker while a request is answered.
+struct connection {
+  explicit connection(std::shared_ptr<tls::stream> s) : stream(std::move(s)) {}
+  std::shared_ptr<tls::stream> stream;
+  peer_info peer;
+  bool is_shaken = false;      ///< TLS handshake done
+  std::string in;              ///< read, not yet consumed
+  std::size_t head_bytes = 0;  ///< of the request at the front of `in`; 0: not whole yet
+  bool must_close = false;
+  bool is_busy = false;        ///< with a worker: deadlines don't count
+  clock::time_point deadline;
+  std::shared_ptr<websocket> socket;  ///< set once upgraded
+
+  /// Takes buffered bytes first, then the stream's.
+  result<std::size_t> read(char* to, std::size_t size, clock::time_point until) {
+    if (in.empty()) return stream->read(to, size, until);
+    const auto n = std::min(size, in.size());
+    in.copy(to, n);
+    in.erase(0, n);
+    return n;
+  }
+};
+
+}  // namespace muster::http

@@ -1,0 +1,54 @@
+#pragma once
+#include "http/front/message.hpp"
+#include "http/front/websocket.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace muster::tls {
+class stream;
+class server_contexts;
+}  // namespace muster::tls
+
+namespace muster::http {
+
+/// What becomes of a request to speak another protocol. Exactly one is set.
+struct upgrade_answer {
+  std::optional<response> refusal;
+  std::function<void(std::shared_ptr<tls::stream>)> take_stream;
+  std::function<void(std::shared_ptr<websocket>)> take_websocket;
+};
+
+struct front_settings {
+  /// Runs on a worker; may wait, within its own deadlines.
+  std::function<response(request&)> handle;
+  std::function<upgrade_answer(const std::string& protocol, request&)> on_upgrade;
+  /// Requests whose body is not kept but given in parts.
+  std::function<bool(const std::string& method, const std::string& path)> is_upload;
+};
+
+/// Listeners, connections and workers. One thread watches all sockets; a connection holds a worker only
+/// while a request of it is answered. Thread-safe.
+class front {
+ public:
+  explicit front(front_settings with);
+  ~front();
+  front(const front&) = delete;
+  front& operator=(const front&) = delete;
+
+  /// Host may be a wildcard; port 0 takes a free one. Gives the port.
+  result<int> listen_tls(const std::string& host_port, std::shared_ptr<tls::server_contexts> shown);
+  status listen_unix(const std::string& path);
+  /// A certificate or member is gone: whoever showed it is cut off.
+  void close_connections_of(const std::string& fingerprint);
+  [[nodiscard]] std::size_t connections() const;
+  [[nodiscard]] std::size_t threads() const;
+  void stop();
+
+ private:
+  class impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace muster::http

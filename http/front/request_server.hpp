@@ -1,0 +1,28 @@
+#pragma once
+#include "http/front/connection.hpp"
+#include "http/front/front.hpp"
+
+#include <memory>
+
+namespace muster::http {
+
+/// Answers single requests with cpp-httplib's parser and writer. The only file pair that knows it.
+class request_server {
+ public:
+  explicit request_server(const front_settings& with);
+  ~request_server();
+  /// The request at the front of `c.in`. False: the connection must be closed.
+  bool serve(connection& c);
+
+  static bool asks_for_upgrade(std::string_view head);
+  /// A request without a body. @errors errc::bad_request
+  static result<request> parse_head(std::string_view head, const peer_info& peer);
+  /// For answers outside the parser.
+  static std::string plain_response(const response& r);
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace muster::http

@@ -32,7 +32,8 @@ bool api::is_upload(const std::string& method, const std::string& path) {
   return method == "POST" && path == "/1.0/images";
 }
 
-// --- who may what ---------------------------------------------------------------------------------
+// --- who may what
+// ---------------------------------------------------------------------------------
 
 access api::access_of(const request& r) const {
   if (r.peer.is_unix) return access::full;
@@ -47,7 +48,8 @@ requestor api::requestor_of(const request& r) {
   if (r.peer.is_unix) return {r.peer.uid == 0 ? "root" : std::to_string(r.peer.uid), "unix", "@"};
   const auto forwarded = r.header("x-incus-forwarded-username");
   if (!forwarded.empty())
-    return {forwarded, r.header("x-incus-forwarded-protocol"), r.header("x-incus-forwarded-address")};
+    return {forwarded, r.header("x-incus-forwarded-protocol"),
+            r.header("x-incus-forwarded-address")};
   return {r.peer.fingerprint, "tls", r.peer.address};
 }
 
@@ -105,7 +107,8 @@ response api::dispatch(request& r) {
 std::optional<response> api::forwarded_to_target(const request& r) {
   const auto target = r.parameter("target");
   if (target.empty() || r.segments.size() > 2 || target.starts_with("@")) return std::nullopt;
-  const bool is_own = r.segments.size() == 1 || (r.segments.size() == 2 && r.segments[1] == "resources");
+  const bool is_own =
+      r.segments.size() == 1 || (r.segments.size() == 2 && r.segments[1] == "resources");
   if (!is_own || r.segments[0] != "1.0") return std::nullopt;
   auto state = node_.read(false);
   if (!state) return error(state.error());
@@ -145,7 +148,8 @@ response api::forward(const request& r, const member& to) {
   return out;
 }
 
-// --- reading and writing --------------------------------------------------------------------------
+// --- reading and writing
+// --------------------------------------------------------------------------
 
 handler api::reading(state_handler h) {
   return [this, h = std::move(h)](const request& r, const captures& c) -> response {
@@ -189,7 +193,8 @@ status api::order(const request& r, instances::order what) {
   return answer.get();
 }
 
-std::optional<response> api::passed_to_owner(const request& r, const state_view& s, const instance& row) {
+std::optional<response> api::passed_to_owner(const request& r, const state_view& s,
+                                             const instance& row) {
   if (row.owner == node_.self()) return std::nullopt;
   const auto owner = s.row<member>({}, {row.owner.value});
   if (!owner) return error(503, "the member that owns the instance is not known here yet");

@@ -1,11 +1,11 @@
 #pragma once
+#include "actors/link/pump.hpp"
 #include "http/front/envelope.hpp"
 #include "http/front/front.hpp"
 #include "http/front/json_reader.hpp"
 #include "http/front/json_writer.hpp"
 #include "http/front/router.hpp"
 #include "http/services.hpp"
-#include "actors/link/pump.hpp"
 
 #include <functional>
 #include <memory>
@@ -20,7 +20,7 @@ enum class access : unsigned char { none, restricted, full, member };
 
 /// The /1.0 API: one method a route, one file a resource (resource_*.cpp). Thread-safe after start.
 class api {
- public:
+public:
   explicit api(services with);
   ~api();
 
@@ -34,14 +34,15 @@ class api {
   handler reading(state_handler h);
   [[nodiscard]] access access_of(const request& r) const;
   static requestor requestor_of(const request& r);
-  /// The project of `?project=`; none if it does not exist. Objects of features a project does not have
-  /// lie in the default one.
+  /// The project of `?project=`; none if it does not exist. Objects of features a project does not
+  /// have lie in the default one.
   static project_id project_of(const state_view& s, const request& r, const char* feature);
   result<outcome> submit(const request& r, command_body body);
   /// Empty sync answer or the error.
   response submitted(const request& r, command_body body);
   /// A task of this member, with the usual answer.
-  response start_operation(node::operation what, std::function<status(node::operations::handle&)> work,
+  response start_operation(node::operation what,
+                           std::function<status(node::operations::handle&)> work,
                            std::function<void()> on_cancel = {});
   /// Passes the request on to a member and its answer back.
   response forward(const request& r, const member& to);
@@ -54,12 +55,13 @@ class api {
   /// Has this member's instances actor do something, and waits for it.
   status order(const request& r, instances::order what);
   /// The member to pass a request about this instance on to, or nothing if it lives here.
-  std::optional<response> passed_to_owner(const request& r, const state_view& s, const instance& row);
+  std::optional<response> passed_to_owner(const request& r, const state_view& s,
+                                          const instance& row);
   /// Members that can be reached now.
   [[nodiscard]] std::set<member_id> online() const;
   [[nodiscard]] std::optional<member> local_member(member_id id) const;
 
- private:
+private:
   void add_server_routes();
   void add_cluster_routes();
   void add_member_routes();

@@ -16,11 +16,14 @@ struct range {
 };
 
 const std::map<std::string, range>& number_keys() {
-  static const std::map<std::string, range> all{
-      {"cluster.offline_threshold", {11, 86400}},   {"cluster.healing_threshold", {0, 1 << 30}},
-      {"cluster.images_minimal_replica", {-1, 100}}, {"cluster.max_voters", {3, 99, true}},
-      {"cluster.max_standby", {0, 5}},              {"images.auto_update_interval", {0, 1 << 20}},
-      {"images.remote_cache_expiry", {0, 1 << 20}}, {"core.shutdown_timeout", {0, 1 << 20}}};
+  static const std::map<std::string, range> all{{"cluster.offline_threshold", {11, 86400}},
+                                                {"cluster.healing_threshold", {0, 1 << 30}},
+                                                {"cluster.images_minimal_replica", {-1, 100}},
+                                                {"cluster.max_voters", {3, 99, true}},
+                                                {"cluster.max_standby", {0, 5}},
+                                                {"images.auto_update_interval", {0, 1 << 20}},
+                                                {"images.remote_cache_expiry", {0, 1 << 20}},
+                                                {"core.shutdown_timeout", {0, 1 << 20}}};
   return all;
 }
 
@@ -55,14 +58,15 @@ status check_config(const std::string& key, const std::string& value) {
   if (read.ec != std::errc{} || read.ptr != value.data() + value.size())
     return bad(key, value, "Invalid value for an integer \"" + value + "\"");
   if (number < least || number > most || (odd && number % 2 == 0))
-    return bad(key, value, "Value must be " + std::string(odd ? "an odd number " : "") + "between " +
-                               std::to_string(least) + " and " + std::to_string(most));
+    return bad(key, value,
+               "Value must be " + std::string(odd ? "an odd number " : "") + "between " +
+                   std::to_string(least) + " and " + std::to_string(most));
   return ok();
 }
 
 status check_instance_config(const std::string& key, const std::string& value) {
   static const std::map<std::string, bool> known{
-      {"limits.cpu", true},       {"limits.memory", true},  {"limits.processes", true},
+      {"limits.cpu", true},          {"limits.memory", true},  {"limits.processes", true},
       {"security.privileged", true}, {"boot.autostart", true}, {"cluster.evacuate", true}};
   if (value.size() > limits::config_value_bytes_max)
     return fail(errc::bad_request, "The value of " + key + " is too long");

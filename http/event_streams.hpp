@@ -11,7 +11,7 @@ namespace muster::http {
 
 /// Who listens to /1.0/events on this member. Thread-safe.
 class event_streams {
- public:
+public:
   struct wish {
     std::set<std::string> types;  ///< logging, operation, lifecycle
     std::string project;
@@ -22,7 +22,7 @@ class event_streams {
   void publish(const std::string& type, const std::string& project, const std::string& json);
   [[nodiscard]] std::size_t listeners() const;
 
- private:
+private:
   struct listener {
     std::weak_ptr<websocket> socket;
     wish what;

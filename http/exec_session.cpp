@@ -4,14 +4,13 @@
 #include "http/front/json_reader.hpp"
 #include "schemas/limits.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <charconv>
 
 namespace muster::http {
 
@@ -39,7 +38,8 @@ exec_session::exec_session(bool with_terminal)
 exec_session::~exec_session() { ::close(wake_fd_); }
 
 bool exec_session::has_secret(const std::string& secret) const {
-  return std::any_of(secrets_.begin(), secrets_.end(), [&](const auto& s) { return s.second == secret; });
+  return std::any_of(secrets_.begin(), secrets_.end(),
+                     [&](const auto& s) { return s.second == secret; });
 }
 
 void exec_session::wake() const {
@@ -47,7 +47,8 @@ void exec_session::wake() const {
   (void)!::write(wake_fd_, &one, sizeof one);
 }
 
-// --- on the front's loop ------------------------------------------------------------------------------
+// --- on the front's loop
+// ------------------------------------------------------------------------------
 
 void exec_session::attach(const std::string& secret, const std::shared_ptr<websocket>& socket) {
   std::string name;
@@ -98,10 +99,12 @@ void exec_session::take_control(const std::string& json) {
   if (command == "signal") ::kill(running_->helper, static_cast<int>(message->number("signal")));
 }
 
-// --- on the operation's thread --------------------------------------------------------------------------
+// --- on the operation's thread
+// --------------------------------------------------------------------------
 
 bool exec_session::is_ready() const {
-  return std::all_of(secrets_.begin(), secrets_.end(), [&](const auto& s) { return sockets_.contains(s.first); });
+  return std::all_of(secrets_.begin(), secrets_.end(),
+                     [&](const auto& s) { return sockets_.contains(s.first); });
 }
 
 std::shared_ptr<websocket> exec_session::socket_of(const std::string& name) {

@@ -10,10 +10,10 @@
 
 namespace muster::http {
 
-/// A command whose input and output go over WebSockets, as the stock client does it: "0", "1", "2" and
-/// "control", or with a terminal "0" for both ways and "control".
+/// A command whose input and output go over WebSockets, as the stock client does it: "0", "1", "2"
+/// and "control", or with a terminal "0" for both ways and "control".
 class exec_session : public std::enable_shared_from_this<exec_session> {
- public:
+public:
   explicit exec_session(bool with_terminal);
 
   /// Channel → the secret that opens it.
@@ -21,12 +21,13 @@ class exec_session : public std::enable_shared_from_this<exec_session> {
   [[nodiscard]] bool has_secret(const std::string& secret) const;
   void attach(const std::string& secret, const std::shared_ptr<websocket>& socket);
 
-  /// Waits for the channels, runs the command, carries bytes until it has ended. Gives its exit code.
+  /// Waits for the channels, runs the command, carries bytes until it has ended. Gives its exit
+  /// code.
   /// @errors errc::timed_out if the client does not connect.
   result<int> run(const instances::lxc_driver& driver, const instances::container& c,
                   const instances::exec_wish& what, unsigned columns, unsigned rows);
 
- private:
+private:
   [[nodiscard]] bool is_ready() const;
   void take_input(ws_op op, std::string data);
   void take_control(const std::string& json);
@@ -49,13 +50,13 @@ class exec_session : public std::enable_shared_from_this<exec_session> {
   bool is_hung_up_ = false;  ///< the client is gone
   instances::exec_process* running_ = nullptr;
 
- public:
+public:
   ~exec_session();
 };
 
 /// The sessions of this member that wait for clients or run, by operation. Thread-safe.
 class exec_sessions {
- public:
+public:
   void add(const std::string& operation, std::shared_ptr<exec_session> session) {
     const std::lock_guard guard(lock_);
     all_[operation] = std::move(session);
@@ -70,7 +71,7 @@ class exec_sessions {
     return at == all_.end() ? nullptr : at->second;
   }
 
- private:
+private:
   mutable std::mutex lock_;
   std::map<std::string, std::shared_ptr<exec_session>> all_;
 };

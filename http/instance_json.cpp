@@ -1,8 +1,7 @@
 #include "http/instance_json.hpp"
 
-#include <unistd.h>
-
 #include <fstream>
+#include <unistd.h>
 
 namespace muster::http::instance_json {
 
@@ -21,7 +20,8 @@ string_map shown_config(const instance& row, string_map config) {
 }
 
 std::uint64_t memory_total_bytes() {
-  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 /// Interfaces as /proc/PID/net/dev counts them.
@@ -35,11 +35,14 @@ void write_network(json_writer& w, pid_t pid) {
     const auto first = line.find_first_not_of(' ');
     const auto name = line.substr(first, colon - first);
     unsigned long long n[16] = {};
-    std::sscanf(line.c_str() + colon + 1, "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", &n[0], &n[1],
-                &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10], &n[11]);
+    std::sscanf(line.c_str() + colon + 1,
+                "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", &n[0], &n[1], &n[2],
+                &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10], &n[11]);
     w.key(name).begin_object().key("addresses").begin_array().end_array();
     w.key("counters").begin_object();
-    const auto count = [&](const char* key, int i) { w.field(key, static_cast<std::uint64_t>(n[i])); };
+    const auto count = [&](const char* key, int i) {
+      w.field(key, static_cast<std::uint64_t>(n[i]));
+    };
     count("bytes_received", 0);
     count("bytes_sent", 8);
     count("packets_received", 1);
@@ -48,7 +51,10 @@ void write_network(json_writer& w, pid_t pid) {
     count("errors_sent", 10);
     count("packets_dropped_outbound", 11);
     count("packets_dropped_inbound", 3);
-    w.end_object().field("hwaddr", "").field("host_name", "").field("mtu", name == "lo" ? 65536 : 1500);
+    w.end_object()
+        .field("hwaddr", "")
+        .field("host_name", "")
+        .field("mtu", name == "lo" ? 65536 : 1500);
     w.field("state", "up").field("type", name == "lo" ? "loopback" : "broadcast").end_object();
   }
   w.end_object();
@@ -58,11 +64,15 @@ void write_network(json_writer& w, pid_t pid) {
 
 shown_status status_of(const instance& row) {
   switch (row.status) {
-    case instance_status::running: return {"Running", 103};
-    case instance_status::frozen: return {"Frozen", 110};
-    case instance_status::error: return {"Error", 112};
+    case instance_status::running:
+      return {"Running", 103};
+    case instance_status::frozen:
+      return {"Frozen", 110};
+    case instance_status::error:
+      return {"Error", 112};
     case instance_status::creating:
-    case instance_status::stopped: break;
+    case instance_status::stopped:
+      break;
   }
   return {"Stopped", 102};
 }
@@ -80,13 +90,17 @@ std::string whole(const state_view& s, const instance& row, bool is_owner_online
   json_writer w;
   w.begin_object().field("architecture", row.architecture);
   w.field("config", shown_config(row, row.config)).field("devices", row.devices);
-  w.field("ephemeral", row.ephemeral).field("profiles", row.profiles).field("stateful", row.stateful);
+  w.field("ephemeral", row.ephemeral)
+      .field("profiles", row.profiles)
+      .field("stateful", row.stateful);
   w.field("description", row.description).field("created_at", render::time(row.head.created_ms));
   w.field("expanded_config", shown_config(row, instances::expanded_config(s, row)));
   w.field("expanded_devices", instances::expanded_devices(s, row)).field("name", row.name);
   w.field("status", status.text).field("status_code", status.code);
-  w.field("last_used_at", row.last_used_ms == 0 ? "1970-01-01T00:00:00Z" : render::time(row.last_used_ms));
-  w.field("location", c && c->enabled ? (owner ? owner->name : "") : "none").field("type", row.type);
+  w.field("last_used_at",
+          row.last_used_ms == 0 ? "1970-01-01T00:00:00Z" : render::time(row.last_used_ms));
+  w.field("location", c && c->enabled ? (owner ? owner->name : "") : "none")
+      .field("type", row.type);
   w.field("project", project_name(s, row));
   if (state_json) {
     w.key("backups").null().key("state");
@@ -105,7 +119,10 @@ std::string state(const instance& row, const std::optional<instances::usage>& us
   json_writer w;
   w.begin_object().field("status", status.text).field("status_code", status.code);
   w.key("disk").begin_object().end_object();
-  w.key("memory").begin_object().field("usage", u.memory_bytes).field("usage_peak", u.memory_peak_bytes);
+  w.key("memory")
+      .begin_object()
+      .field("usage", u.memory_bytes)
+      .field("usage_peak", u.memory_peak_bytes);
   w.field("total", use ? memory_total_bytes() : std::uint64_t{0});
   w.field("swap_usage", 0).field("swap_usage_peak", 0).end_object();
   if (use)
@@ -114,14 +131,18 @@ std::string state(const instance& row, const std::optional<instances::usage>& us
     w.key("network").null();
   w.field("pid", static_cast<std::int64_t>(u.pid)).field("processes", u.processes);
   w.key("cpu").begin_object().field("usage", u.cpu_ns);
-  w.field("allocated_time", use ? static_cast<std::int64_t>(::sysconf(_SC_NPROCESSORS_ONLN)) * 1'000'000'000 : 0).end_object();
+  w.field("allocated_time",
+          use ? static_cast<std::int64_t>(::sysconf(_SC_NPROCESSORS_ONLN)) * 1'000'000'000 : 0)
+      .end_object();
   w.field("started_at", render::time_or_zero(u.started_ms)).key("os_info").null();
   return w.end_object().take();
 }
 
 std::string writable(const instance& row) {
   json_writer w;
-  w.begin_object().field("architecture", row.architecture).field("config", shown_config(row, row.config));
+  w.begin_object()
+      .field("architecture", row.architecture)
+      .field("config", shown_config(row, row.config));
   w.field("devices", row.devices).field("ephemeral", row.ephemeral).field("profiles", row.profiles);
   w.field("description", row.description);
   return w.end_object().take();

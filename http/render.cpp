@@ -1,6 +1,5 @@
-#include "http/api.hpp"
-
 #include "actors/node/join_token.hpp"
+#include "http/api.hpp"
 #include "http/front/filter.hpp"
 
 namespace muster::http {
@@ -17,20 +16,28 @@ namespace {
 
 const char* name_of(node::op_status s) {
   switch (s) {
-    case node::op_status::running: return "Running";
-    case node::op_status::cancelling: return "Cancelling";
-    case node::op_status::success: return "Success";
-    case node::op_status::failure: return "Failure";
-    case node::op_status::cancelled: return "Cancelled";
+    case node::op_status::running:
+      return "Running";
+    case node::op_status::cancelling:
+      return "Cancelling";
+    case node::op_status::success:
+      return "Success";
+    case node::op_status::failure:
+      return "Failure";
+    case node::op_status::cancelled:
+      return "Cancelled";
   }
   return "Running";
 }
 
 const char* name_of(node::op_class c) {
   switch (c) {
-    case node::op_class::task: return "task";
-    case node::op_class::websocket: return "websocket";
-    case node::op_class::token: return "token";
+    case node::op_class::task:
+      return "task";
+    case node::op_class::websocket:
+      return "websocket";
+    case node::op_class::token:
+      return "token";
   }
   return "task";
 }

@@ -1,6 +1,5 @@
-#include "http/api.hpp"
-
 #include "actors/node/secrets.hpp"
+#include "http/api.hpp"
 
 namespace muster::http {
 
@@ -71,9 +70,10 @@ response make_trust_token(api& a, const request& r, const json_object& body) {
   t.location = n.is_clustered() ? n.name() : "none";
   auto done = a.submit(r, create_object{t});
   if (!done) return error(done.error());
-  t.head.created_ms = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(
-          std::chrono::system_clock::now().time_since_epoch()).count());
+  t.head.created_ms =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     std::chrono::system_clock::now().time_since_epoch())
+                                     .count());
   return async(t.uuid, render::token_operation(t, secret));
 }
 

@@ -1,6 +1,5 @@
-#include "http/api.hpp"
-
 #include "actors/node/secrets.hpp"
+#include "http/api.hpp"
 
 namespace muster::http {
 
@@ -35,7 +34,8 @@ response join(api& a, const json_object& body) {
   if (n.is_clustered()) return error(400, "This server is already clustered");
   if (intent.address.empty()) return error(400, "No server address provided for this member");
   if (n.address().empty())
-    return error(400, "This server listens on no address: start it with --address " + intent.address);
+    return error(400,
+                 "This server listens on no address: start it with --address " + intent.address);
   intent.address = n.address();
   if (intent.token.empty()) {  // the client has presented the token before
     auto print = tls::fingerprint_of(certificate);
@@ -56,15 +56,15 @@ response enable(api& a, const request& r, const std::string& name) {
   if (n.is_clustered()) return error(400, "This server is already clustered");
   auto o = a.new_operation("Creating bootstrap node");
   o.resources["cluster"] = {};
-  return a.start_operation(
-      std::move(o), [&n, name, who = api::requestor_of(r), trace = r.trace](node::operations::handle& h) {
-        auto done = n.enable(name, who, trace);
-        if (!done) return done;
-        json_writer w;
-        w.begin_object().field("certificate", n.shown_pair().certificate);
-        h.set_metadata(w.end_object().take());
-        return done;
-      });
+  return a.start_operation(std::move(o), [&n, name, who = api::requestor_of(r),
+                                          trace = r.trace](node::operations::handle& h) {
+    auto done = n.enable(name, who, trace);
+    if (!done) return done;
+    json_writer w;
+    w.begin_object().field("certificate", n.shown_pair().certificate);
+    h.set_metadata(w.end_object().take());
+    return done;
+  });
 }
 
 response change_cluster(api& a, const request& r) {
@@ -93,17 +93,18 @@ void api::add_cluster_routes() {
               }));
   routes_.add("PUT", "/1.0/cluster",
               [this](const request& r, const captures&) { return change_cluster(*this, r); });
-  routes_.add("GET", "/1.0/cluster/groups",
-              reading([](const request& r, const captures&, const state_view& s) {
-                std::vector<std::string> names;
-                for (const auto& m : s.all<member>()) names.push_back(m.name);
-                json_writer w;
-                w.begin_object().field("name", "default").field("description", "Default cluster group");
-                w.field("members", names);
-                w.key("config").begin_object().end_object();
-                w.end_object();
-                return list_answer(r, {"/1.0/cluster/groups/default"}, {w.take()});
-              }));
+  routes_.add(
+      "GET", "/1.0/cluster/groups",
+      reading([](const request& r, const captures&, const state_view& s) {
+        std::vector<std::string> names;
+        for (const auto& m : s.all<member>()) names.push_back(m.name);
+        json_writer w;
+        w.begin_object().field("name", "default").field("description", "Default cluster group");
+        w.field("members", names);
+        w.key("config").begin_object().end_object();
+        w.end_object();
+        return list_answer(r, {"/1.0/cluster/groups/default"}, {w.take()});
+      }));
 }
 
 }  // namespace muster::http

@@ -1,14 +1,12 @@
+#include "actors/node/secrets.hpp"
 #include "http/exec_session.hpp"
 #include "http/instance_json.hpp"
-
-#include "actors/node/secrets.hpp"
 #include "schemas/limits.hpp"
 
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <filesystem>
 
 namespace muster::http {
 
@@ -42,7 +40,8 @@ result<exec_request> read_request(const json_object& body) {
   if (e.what.command.empty()) return fail(errc::bad_request, "No command provided");
   if (e.is_interactive && !e.with_websockets)
     return fail(errc::bad_request, "an interactive command needs wait-for-websocket");
-  e.what.environment.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  e.what.environment.try_emplace("PATH",
+                                 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
   e.what.environment.try_emplace("HOME", "/root");
   e.what.environment.try_emplace("USER", "root");
   e.what.environment.try_emplace("LANG", "C.UTF-8");
@@ -88,7 +87,8 @@ status run_recorded(api& a, const instance& i, const instances::container& c, co
   return ok();
 }
 
-std::string channels_json(const exec_session& session, const exec_request& e, std::optional<int> code) {
+std::string channels_json(const exec_session& session, const exec_request& e,
+                          std::optional<int> code) {
   json_writer w;
   w.begin_object().field("command", e.what.command).field("environment", e.what.environment);
   w.key("fds").begin_object();
@@ -116,23 +116,26 @@ response start_exec(api& a, const request& r, const std::string& name) {
   const auto url = instance_json::url(s, *i);
   o.resources = {{"containers", {url}}, {"instances", {url}}};
   if (!asked->with_websockets)
-    return a.start_operation(std::move(o), [&a, i = *i, c, e = *asked](node::operations::handle& h) {
-      return run_recorded(a, i, c, e, h);
-    });
+    return a.start_operation(std::move(o),
+                             [&a, i = *i, c, e = *asked](node::operations::handle& h) {
+                               return run_recorded(a, i, c, e, h);
+                             });
   auto session = std::make_shared<exec_session>(asked->is_interactive);
   o.kind = node::op_class::websocket;
   o.metadata_json = channels_json(*session, *asked, std::nullopt);
   a.execs().add(o.uuid, session);
-  return a.start_operation(std::move(o), [&a, session, c, e = *asked](node::operations::handle& h) -> status {
-    auto code = session->run(a.driver(), c, e.what, e.columns, e.rows);
-    a.execs().remove(h.uuid());
-    if (!code) return code.error();
-    h.set_metadata(channels_json(*session, e, *code));
-    return ok();
-  });
+  return a.start_operation(std::move(o),
+                           [&a, session, c, e = *asked](node::operations::handle& h) -> status {
+                             auto code = session->run(a.driver(), c, e.what, e.columns, e.rows);
+                             a.execs().remove(h.uuid());
+                             if (!code) return code.error();
+                             h.set_metadata(channels_json(*session, e, *code));
+                             return ok();
+                           });
 }
 
-// --- recorded output ----------------------------------------------------------------------------------
+// --- recorded output
+// ----------------------------------------------------------------------------------
 
 response recorded_output(api& a, const request& r, const state_view& s, const captures& c) {
   const auto i = s.by_name<instance>(api::project_of(s, r, ""), c.at("name"));
@@ -149,7 +152,8 @@ response recorded_output(api& a, const request& r, const state_view& s, const ca
     return sync(w.end_array().take());
   }
   const auto& name = file->second;
-  if (!name.starts_with("exec_") || name.find('/') != std::string::npos) return error(404, "not found");
+  if (!name.starts_with("exec_") || name.find('/') != std::string::npos)
+    return error(404, "not found");
   if (r.method == "DELETE")
     return ::unlink((directory + "/" + name).c_str()) == 0 ? empty_sync() : error(404, "not found");
   auto content = storage::read_file(directory + "/" + name, recorded_bytes_max);
@@ -169,7 +173,9 @@ upgrade_answer api::open_operation(const request& r) {
   const auto secret = r.parameter("secret");
   if (auto session = execs_->find(uuid)) {
     if (session->has_secret(secret))
-      answer.take_websocket = [session, secret](const std::shared_ptr<websocket>& socket) { session->attach(secret, socket); };
+      answer.take_websocket = [session, secret](const std::shared_ptr<websocket>& socket) {
+        session->attach(secret, socket);
+      };
     else
       answer.refusal = error(403, "not authorized");
     return answer;
@@ -187,12 +193,16 @@ upgrade_answer api::open_operation(const request& r) {
   }
   tls::http_request ask;
   ask.target = r.target;
-  ask.headers = {{"Sec-WebSocket-Key", r.header("sec-websocket-key")}, {"Sec-WebSocket-Version", "13"}};
-  if (auto up = tls::upgrade(**stream, ask, "websocket", clock::now() + limits::dial_deadline); !up) {
+  ask.headers = {{"Sec-WebSocket-Key", r.header("sec-websocket-key")},
+                 {"Sec-WebSocket-Version", "13"}};
+  if (auto up = tls::upgrade(**stream, ask, "websocket", clock::now() + limits::dial_deadline);
+      !up) {
     answer.refusal = error(up.error());
     return answer;
   }
-  answer.take_stream = [this, there = *stream](std::shared_ptr<tls::stream> here) { splices_.join(std::move(here), there); };
+  answer.take_stream = [this, there = *stream](std::shared_ptr<tls::stream> here) {
+    splices_.join(std::move(here), there);
+  };
   return answer;
 }
 

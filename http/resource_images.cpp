@@ -1,5 +1,4 @@
 #include "http/api.hpp"
-
 #include "storage/image_files.hpp"
 
 namespace muster::http {
@@ -22,7 +21,9 @@ std::optional<image> find_image(const state_view& s, project_id where, const std
   return count == 1 ? only : std::nullopt;
 }
 
-response no_image(const std::string& name) { return error(404, "Image \"" + name + "\" not found"); }
+response no_image(const std::string& name) {
+  return error(404, "Image \"" + name + "\" not found");
+}
 
 std::string render_alias(const state_view& s, const image_alias& a) {
   const auto target = s.row<image>(a.head.project, a.target);
@@ -44,7 +45,8 @@ std::string render_image(const state_view& s, const image& i) {
   w.end_array().field("architecture", i.architecture).field("cached", i.cached);
   w.field("filename", i.filename).field("fingerprint", i.fingerprint).field("size", i.size_bytes);
   w.field("type", i.type).field("created_at", render::time_or_zero(i.made_ms));
-  w.field("last_used_at", "0001-01-01T00:00:00Z").field("uploaded_at", render::time(i.head.created_ms));
+  w.field("last_used_at", "0001-01-01T00:00:00Z")
+      .field("uploaded_at", render::time(i.head.created_ms));
   return w.field("project", p ? p->name : "default").end_object().take();
 }
 
@@ -73,7 +75,8 @@ struct received {
 status add_image(api& a, const request& r, const received& got, node::operations::handle& h) {
   const auto wanted = r.header("x-incus-fingerprint");
   if (!wanted.empty() && wanted != got.fingerprint)
-    return fail(errc::refused, "fingerprints don't match, got " + got.fingerprint + " expected " + wanted);
+    return fail(errc::refused,
+                "fingerprints don't match, got " + got.fingerprint + " expected " + wanted);
   auto metadata = storage::inspect_image(got.file->path());
   if (!metadata) return metadata.error();
   image i;
@@ -84,13 +87,15 @@ status add_image(api& a, const request& r, const received& got, node::operations
   i.size_bytes = got.file->size_bytes();
   i.is_public = r.header("x-incus-public") == "true";
   i.properties = metadata->properties;
-  for (auto& [key, value] : properties_of(r.header("x-incus-properties"))) i.properties[key] = value;
+  for (auto& [key, value] : properties_of(r.header("x-incus-properties")))
+    i.properties[key] = value;
   i.profiles = {"default"};
   i.made_ms = metadata->made_ms;
   i.locations = {a.server().self()};
   if (a.server().local_view()->by_name<image>(i.head.project, i.fingerprint))
     return fail(errc::refused, "Image with same fingerprint already exists");
-  if (auto kept = got.file->keep(); !kept) return kept;  // a row never names a file that is not there
+  if (auto kept = got.file->keep(); !kept)
+    return kept;  // a row never names a file that is not there
   auto done = a.submit(r, create_object{i});
   if (!done) return done.error();
   json_writer w;
@@ -103,7 +108,8 @@ response import_image(api& a, const request& r) {
   if (!r.read_body) return error(400, "an image is expected in the body");
   if (r.header("content-type").starts_with("application/json"))
     return error(400, "only the upload of a unified tarball is supported");
-  if (!api::project_of(*a.server().local_view(), r, "images")) return error(404, "Project not found");
+  if (!api::project_of(*a.server().local_view(), r, "images"))
+    return error(404, "Project not found");
   auto file = storage::image_upload::begin(a.server().data_dir());
   if (!file) return error(file.error());
   received got{*std::move(file), {}};
@@ -114,8 +120,9 @@ response import_image(api& a, const request& r) {
   got.fingerprint = *fingerprint;
   auto kept = r;
   kept.read_body = nullptr;
-  return a.start_operation(a.new_operation("Downloading image"),
-                           [&a, kept, got](node::operations::handle& h) { return add_image(a, kept, got, h); });
+  return a.start_operation(
+      a.new_operation("Downloading image"),
+      [&a, kept, got](node::operations::handle& h) { return add_image(a, kept, got, h); });
 }
 
 response show_image(const request& r, const state_view& s, const std::string& name) {
@@ -134,10 +141,11 @@ response change_image(api& a, const request& r, const std::string& name) {
   if (r.method == "DELETE") {
     auto o = a.new_operation("Deleting image");
     o.resources["images"] = {"/1.0/images/" + i->fingerprint};
-    return a.start_operation(std::move(o), [&a, r, key = key_of(*i)](node::operations::handle&) -> status {
-      auto done = a.submit(r, erase_object{key, {}});
-      return done ? ok() : status(done.error());
-    });
+    return a.start_operation(std::move(o),
+                             [&a, r, key = key_of(*i)](node::operations::handle&) -> status {
+                               auto done = a.submit(r, erase_object{key, {}});
+                               return done ? ok() : status(done.error());
+                             });
   }
   if (auto match = check_etag(r, writable(*i)); !match) return error(match.error());
   auto body = json_object::parse(r.body);
@@ -154,7 +162,8 @@ response change_image(api& a, const request& r, const std::string& name) {
 
 /// The file, for clients and for members that lack it.
 response send_image(api& a, const std::string& fingerprint) {
-  if (fingerprint.find_first_not_of("0123456789abcdef") != std::string::npos) return no_image(fingerprint);
+  if (fingerprint.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return no_image(fingerprint);
   const auto path = storage::image_path(a.server().data_dir(), fingerprint);
   auto file = std::shared_ptr<std::FILE>(std::fopen(path.c_str(), "rbe"), [](std::FILE* f) {
     if (f) std::fclose(f);
@@ -180,11 +189,13 @@ response export_image(api& a, const request& r, const state_view& s, const std::
   if (auto here = images::fetch_image(a.images(), i->head.project, i->fingerprint); !here)
     return error(here.error());
   auto answer = send_image(a, i->fingerprint);
-  answer.headers["Content-Disposition"] = "inline;filename=" + (i->filename.empty() ? i->fingerprint : i->filename);
+  answer.headers["Content-Disposition"] =
+      "inline;filename=" + (i->filename.empty() ? i->fingerprint : i->filename);
   return answer;
 }
 
-// --- aliases ----------------------------------------------------------------------------------------
+// --- aliases
+// ----------------------------------------------------------------------------------------
 
 response create_alias(api& a, const request& r) {
   auto body = json_object::parse(r.body);
@@ -246,7 +257,8 @@ response list_aliases(const request& r, const state_view& s) {
 }  // namespace
 
 void api::add_image_routes() {
-  routes_.add("GET", "/1.0/images", reading([](const request& r, const captures&, const state_view& s) {
+  routes_.add("GET", "/1.0/images",
+              reading([](const request& r, const captures&, const state_view& s) {
                 std::vector<std::string> urls;
                 std::vector<std::string> objects;
                 for (const auto& i : s.all<image>(project_of(s, r, "images"))) {
@@ -255,9 +267,12 @@ void api::add_image_routes() {
                 }
                 return list_answer(r, urls, objects);
               }));
-  routes_.add("POST", "/1.0/images", [this](const request& r, const captures&) { return import_image(*this, r); });
+  routes_.add("POST", "/1.0/images",
+              [this](const request& r, const captures&) { return import_image(*this, r); });
   routes_.add("GET", "/1.0/images/aliases",
-              reading([](const request& r, const captures&, const state_view& s) { return list_aliases(r, s); }));
+              reading([](const request& r, const captures&, const state_view& s) {
+                return list_aliases(r, s);
+              }));
   routes_.add("POST", "/1.0/images/aliases",
               [this](const request& r, const captures&) { return create_alias(*this, r); });
   routes_.add("GET", "/1.0/images/aliases/{name...}",
@@ -266,9 +281,10 @@ void api::add_image_routes() {
                 return alias ? sync(render_alias(s, *alias)) : error(404, "Image alias not found");
               }));
   for (const char* method : {"PUT", "PATCH", "POST", "DELETE"})
-    routes_.add(method, "/1.0/images/aliases/{name...}", [this](const request& r, const captures& c) {
-      return change_alias(*this, r, c.at("name"));
-    });
+    routes_.add(method, "/1.0/images/aliases/{name...}",
+                [this](const request& r, const captures& c) {
+                  return change_alias(*this, r, c.at("name"));
+                });
   routes_.add("GET", "/1.0/images/{fingerprint}",
               reading([](const request& r, const captures& c, const state_view& s) {
                 return show_image(r, s, c.at("fingerprint"));

@@ -27,7 +27,8 @@ response change_state(api& a, const request& r, const std::string& name) {
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
   const auto wanted = body->text("action");
-  auto timeout_s = static_cast<int>(std::clamp<std::int64_t>(body->number("timeout"), 0, clean_stop_time_max_s));
+  auto timeout_s =
+      static_cast<int>(std::clamp<std::int64_t>(body->number("timeout"), 0, clean_stop_time_max_s));
   const bool force = body->flag("force");
   if (auto good = body->good(); !good) return error(good.error());
   auto act = action_of(wanted);
@@ -43,7 +44,8 @@ response change_state(api& a, const request& r, const std::string& name) {
   if (timeout_s == 0) timeout_s = clean_stop_time_default_s;
   auto o = a.new_operation(act->description, "default");
   o.resources["instances"] = {instance_json::url(s, *i)};
-  return a.start_operation(std::move(o), [&a, r, key = key_of(*i), what = act->what, force, timeout_s](node::operations::handle&) {
+  return a.start_operation(std::move(o), [&a, r, key = key_of(*i), what = act->what, force,
+                                          timeout_s](node::operations::handle&) {
     return a.order(r, {what, key, force, timeout_s, {}, {}, {}, {}});
   });
 }

@@ -1,8 +1,7 @@
-#include "http/config_keys.hpp"
-#include "http/instance_json.hpp"
-
 #include "actors/node/secrets.hpp"
 #include "actors/scheduler/scheduler_core.hpp"
+#include "http/config_keys.hpp"
+#include "http/instance_json.hpp"
 
 #include <future>
 
@@ -12,13 +11,15 @@ namespace {
 
 using instances::verb;
 
-std::optional<instance> find_instance(const state_view& s, const request& r, const std::string& name) {
+std::optional<instance> find_instance(const state_view& s, const request& r,
+                                      const std::string& name) {
   return s.by_name<instance>(api::project_of(s, r, ""), name);
 }
 
 response no_instance() { return error(404, "Instance not found"); }
 
-// --- create -----------------------------------------------------------------------------------------
+// --- create
+// -----------------------------------------------------------------------------------------
 
 status check_name(const std::string& name) {
   const std::string bad = "Invalid instance name: ";
@@ -26,7 +27,8 @@ status check_name(const std::string& name) {
   if (name.size() > 63) return fail(errc::bad_request, bad + "Name must be 1-63 characters long");
   for (const char c : name)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-')
-      return fail(errc::bad_request, bad + "Name can only contain alphanumeric and hyphen characters");
+      return fail(errc::bad_request,
+                  bad + "Name can only contain alphanumeric and hyphen characters");
   if (std::isdigit(static_cast<unsigned char>(name[0])))
     return fail(errc::bad_request, bad + "Name must not start with a number");
   if (name.front() == '-' || name.back() == '-')
@@ -36,9 +38,11 @@ status check_name(const std::string& name) {
 
 result<image> resolve_image(const state_view& s, project_id where, const json_object& source) {
   if (const auto type = source.text("type"); type != "image" && !type.empty())
-    return fail(errc::bad_request, "instances from source type \"" + type + "\" are not supported yet");
+    return fail(errc::bad_request,
+                "instances from source type \"" + type + "\" are not supported yet");
   if (!source.text("server").empty())
-    return fail(errc::bad_request, "images of other servers are not supported yet: import the image first");
+    return fail(errc::bad_request,
+                "images of other servers are not supported yet: import the image first");
   auto wanted = source.text("fingerprint");
   if (const auto alias = source.text("alias"); wanted.empty() && !alias.empty())
     if (const auto found = s.by_name<image_alias>(where, alias))
@@ -65,7 +69,8 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   const auto type = body.text("type", "container");
   if (auto good = body.good(); !good) return good.error();
   if (type != "container" && !type.empty())
-    return fail(errc::bad_request, "Instance type \"" + type + "\" is not supported on this server");
+    return fail(errc::bad_request,
+                "Instance type \"" + type + "\" is not supported on this server");
   if (auto good = check_name(i.name); !good) return good.error();
   i.head.project = api::project_of(s, r, "");
   if (!i.head.project) return fail(errc::not_found, "Project not found");
@@ -97,7 +102,8 @@ result<member> choose_member(api& a, const state_view& s, const request& r, cons
   std::vector<scheduler::candidate> candidates;
   const auto online = a.online();
   for (const auto& m : s.all<member>())
-    candidates.push_back({m.id(), m.name, m.architecture, 0, online.contains(m.id()), m.state != member_state::created});
+    candidates.push_back({m.id(), m.name, m.architecture, 0, online.contains(m.id()),
+                          m.state != member_state::created});
   s.each(table::instance, std::nullopt, [&](const object& o) {
     for (auto& c : candidates) c.instances += c.id == std::get<instance>(o).owner ? 1 : 0;
     return true;
@@ -105,7 +111,8 @@ result<member> choose_member(api& a, const state_view& s, const request& r, cons
   const auto placed = scheduler::place(candidates, {what.architecture});
   if (const auto m = s.row<member>({}, {placed.chosen.value})) return *m;
   std::string reasons;
-  for (const auto& v : placed.verdicts) reasons += (reasons.empty() ? "" : ", ") + v.name + ": " + v.rejected_by;
+  for (const auto& v : placed.verdicts)
+    reasons += (reasons.empty() ? "" : ", ") + v.name + ": " + v.rejected_by;
   return fail(errc::unavailable, "no member can take the instance (" + reasons + ")");
 }
 
@@ -138,23 +145,28 @@ response create_instance(api& a, const request& r) {
   if (target->id() != a.server().self()) {
     auto there = r;
     if (r.parameter("target") != target->name)
-      there.target = r.path + "?project=" + percent_encode(r.parameter("project").empty() ? "default" : r.parameter("project")) +
-                     "&target=" + percent_encode(target->name);
+      there.target =
+          r.path + "?project=" +
+          percent_encode(r.parameter("project").empty() ? "default" : r.parameter("project")) +
+          "&target=" + percent_encode(target->name);
     return a.forward(there, *target);
   }
   wish->owner = target->id();
   auto o = a.new_operation("Creating instance", "default");
   wish->operation = o.uuid;
   o.resources["instances"] = {instance_json::url(s, *wish)};
-  return a.start_operation(std::move(o), [&a, r, i = *wish, start = body->flag("start")](node::operations::handle&) {
-    return create_here(a, r, i, start);
-  });
+  return a.start_operation(
+      std::move(o), [&a, r, i = *wish, start = body->flag("start")](node::operations::handle&) {
+        return create_here(a, r, i, start);
+      });
 }
 
-// --- list and show ----------------------------------------------------------------------------------
+// --- list and show
+// ----------------------------------------------------------------------------------
 
 /// State objects by object id, asked of each member at the same time.
-std::map<object_id, std::string> states_of(api& a, const state_view& s, const std::set<member_id>& owners) {
+std::map<object_id, std::string> states_of(api& a, const state_view& s,
+                                           const std::set<member_id>& owners) {
   std::vector<std::future<std::string>> asked;
   const auto online = a.online();
   for (const auto id : owners) {
@@ -181,7 +193,8 @@ std::map<object_id, std::string> states_of(api& a, const state_view& s, const st
 }
 
 std::string state_here(api& a, const instance& row) {
-  return instance_json::state(row, row.status == instance_status::stopped ? std::nullopt : a.driver().use_of(row.head.id));
+  return instance_json::state(
+      row, row.status == instance_status::stopped ? std::nullopt : a.driver().use_of(row.head.id));
 }
 
 response list_instances(api& a, const request& r, const state_view& s) {
@@ -234,7 +247,8 @@ response own_states(api& a) {
   return out;
 }
 
-// --- change -----------------------------------------------------------------------------------------
+// --- change
+// -----------------------------------------------------------------------------------------
 
 status check_changed(const state_view& s, const request& r, const instance& i) {
   for (const auto& [key, value] : i.config)
@@ -247,7 +261,8 @@ status check_changed(const state_view& s, const request& r, const instance& i) {
 
 /// Keys that are shown and not kept in the record.
 void drop_shown_only(string_map& config) {
-  for (const char* key : {"volatile.base_image", "volatile.uuid", "volatile.last_state.power"}) config.erase(key);
+  for (const char* key : {"volatile.base_image", "volatile.uuid", "volatile.last_state.power"})
+    config.erase(key);
 }
 
 response update_instance(api& a, const request& r, const state_view& s, instance i) {
@@ -281,17 +296,19 @@ response update_instance(api& a, const request& r, const state_view& s, instance
 response rename_instance(api& a, const request& r, const state_view& s, const instance& i) {
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
-  if (body->flag("migration")) return error(400, "moving instances between members is not supported yet");
+  if (body->flag("migration"))
+    return error(400, "moving instances between members is not supported yet");
   const auto next = body->text("name");
   if (auto good = check_name(next); !good || next.empty())
     return good ? error(400, "No name provided") : error(good.error());
   if (i.wanted != power::stopped) return error(400, "Renaming of running instance not allowed");
   auto o = a.new_operation("Renaming instance", "default");
   o.resources["instances"] = {instance_json::url(s, i)};
-  return a.start_operation(std::move(o), [&a, r, key = key_of(i), next](node::operations::handle&) -> status {
-    auto done = a.submit(r, rename_object{key, next});
-    return done ? ok() : status(done.error());
-  });
+  return a.start_operation(std::move(o),
+                           [&a, r, key = key_of(i), next](node::operations::handle&) -> status {
+                             auto done = a.submit(r, rename_object{key, next});
+                             return done ? ok() : status(done.error());
+                           });
 }
 
 response delete_instance(api& a, const request& r, const state_view& s, const instance& i) {
@@ -321,7 +338,9 @@ response change_instance(api& a, const request& r, const std::string& name) {
 
 void api::add_instance_routes() {
   routes_.add("GET", "/1.0/instances",
-              reading([this](const request& r, const captures&, const state_view& s) { return list_instances(*this, r, s); }));
+              reading([this](const request& r, const captures&, const state_view& s) {
+                return list_instances(*this, r, s);
+              }));
   routes_.add("POST", "/1.0/instances",
               [this](const request& r, const captures&) { return create_instance(*this, r); });
   routes_.add("GET", "/1.0/instances/{name}",

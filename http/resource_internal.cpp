@@ -1,5 +1,4 @@
 #include "http/api.hpp"
-
 #include "schemas/limits.hpp"
 #include "storage/snapshot_files.hpp"
 
@@ -13,7 +12,8 @@ namespace {
 response accept_join(api& a, const request& r) {
   auto asked = codec::decode_join_request(r.body);
   if (!asked) return error(400, "the join request is damaged");
-  auto accepted = a.server().accept_join(*asked, r.peer.certificate, r.peer.fingerprint, r.peer.address);
+  auto accepted =
+      a.server().accept_join(*asked, r.peer.certificate, r.peer.fingerprint, r.peer.address);
   if (!accepted) return error(accepted.error());
   response out;
   out.content_type = "application/octet-stream";
@@ -89,8 +89,10 @@ response own_operations(api& a) {
 }  // namespace
 
 void api::add_internal_routes() {
-  routes_.add("GET", "/internal/ready", [](const request&, const captures&) { return empty_sync(); });
-  routes_.add("GET", "/internal/status", [this](const request&, const captures&) { return show_status(*this); });
+  routes_.add("GET", "/internal/ready",
+              [](const request&, const captures&) { return empty_sync(); });
+  routes_.add("GET", "/internal/status",
+              [this](const request&, const captures&) { return show_status(*this); });
   routes_.add("GET", "/internal/operations",
               [this](const request&, const captures&) { return own_operations(*this); });
   routes_.add("GET", "/internal/snapshot",
@@ -120,7 +122,9 @@ upgrade_answer api::on_upgrade(const std::string& protocol, request& r) {
   }
   if (protocol == "muster-probe") {
     if ((a == access::full && !r.peer.is_unix) || a == access::member)
-      answer.take_stream = [this](std::shared_ptr<tls::stream> s) { with_.probe.serve(std::move(s)); };
+      answer.take_stream = [this](std::shared_ptr<tls::stream> s) {
+        with_.probe.serve(std::move(s));
+      };
     else
       answer.refusal = error(403, "not authorized");
     return answer;

@@ -1,6 +1,5 @@
-#include "http/api.hpp"
-
 #include "actors/node/secrets.hpp"
+#include "http/api.hpp"
 #include "schemas/limits.hpp"
 
 #include <algorithm>
@@ -26,10 +25,14 @@ struct member_status {
 /// How long nothing was heard decides; a member whose session is up is online.
 member_status status_of(api& a, const state_view& s, const member& m) {
   switch (m.state) {
-    case member_state::evacuated: return {"Evacuated", "Unavailable due to maintenance"};
-    case member_state::evacuating: return {"Evacuating", "Unavailable due to maintenance"};
-    case member_state::restoring: return {"Restoring", "Unavailable due to maintenance"};
-    case member_state::created: break;
+    case member_state::evacuated:
+      return {"Evacuated", "Unavailable due to maintenance"};
+    case member_state::evacuating:
+      return {"Evacuating", "Unavailable due to maintenance"};
+    case member_state::restoring:
+      return {"Restoring", "Unavailable due to maintenance"};
+    case member_state::created:
+      break;
   }
   if (m.id() == a.server().self()) return {};
   auto r = a.server().now();
@@ -47,9 +50,9 @@ member_status status_of(api& a, const state_view& s, const member& m) {
     auto when = node::rfc3339(since).substr(0, 19);
     when[10] = ' ';
     const bool never = h.last_heard.time_since_epoch().count() == 0;
-    return {"Offline", never ? "No heartbeat since this member started"
-                             : "No heartbeat for " + std::to_string(silent) + "s (" + when +
-                                   " +0000 UTC)"};
+    return {"Offline",
+            never ? "No heartbeat since this member started"
+                  : "No heartbeat for " + std::to_string(silent) + "s (" + when + " +0000 UTC)"};
   }
   return {};
 }
@@ -113,7 +116,8 @@ response change_member(api& a, const request& r, const std::string& name) {
   if (!state) return error(state.error());
   auto m = state->state->by_name<member>({}, name);
   if (!m) return error(404, "Cluster member not found");
-  if (auto match = check_etag(r, writable(*m, roles_of(a, *m))); !match) return error(match.error());
+  if (auto match = check_etag(r, writable(*m, roles_of(a, *m))); !match)
+    return error(match.error());
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
   const bool is_put = r.method == "PUT";
@@ -136,7 +140,8 @@ response change_member(api& a, const request& r, const std::string& name) {
     m->groups = *groups;
   }
   if (auto good = body->good(); !good) return error(good.error());
-  return a.submitted(r, replace_object{*m, r.header("if-match").empty() ? log_index{} : m->head.modified});
+  return a.submitted(
+      r, replace_object{*m, r.header("if-match").empty() ? log_index{} : m->head.modified});
 }
 
 /// "3H": a number and a unit of S M H d w.
@@ -148,12 +153,18 @@ std::uint64_t expiry_ms(const state_view& s) {
   for (const char c : set->second)
     if (c >= '0' && c <= '9') n = n * 10 + static_cast<std::uint64_t>(c - '0');
   switch (set->second.back()) {
-    case 'S': return n * 1000;
-    case 'M': return n * 60'000;
-    case 'H': return n * 3'600'000;
-    case 'd': return n * 86'400'000;
-    case 'w': return n * 604'800'000;
-    default: return default_expiry_ms;
+    case 'S':
+      return n * 1000;
+    case 'M':
+      return n * 60'000;
+    case 'H':
+      return n * 3'600'000;
+    case 'd':
+      return n * 86'400'000;
+    case 'w':
+      return n * 604'800'000;
+    default:
+      return default_expiry_ms;
   }
 }
 

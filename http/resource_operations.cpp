@@ -1,6 +1,5 @@
-#include "http/api.hpp"
-
 #include "actors/node/secrets.hpp"
+#include "http/api.hpp"
 
 #include <charconv>
 
@@ -99,7 +98,8 @@ std::optional<response> passed_on(api& a, const request& r, const state_view& s,
 }
 
 response show_operation(api& a, const request& r, const state_view& s, const std::string& uuid) {
-  if (const auto t = find_token(s, uuid)) return sync(render::token_operation(*t, secret_of(a, *t)));
+  if (const auto t = find_token(s, uuid))
+    return sync(render::token_operation(*t, secret_of(a, *t)));
   if (const auto o = a.server().ops().get(uuid)) return sync(render::operation(*o));
   if (auto there = passed_on(a, r, s, uuid)) return *std::move(there);
   return error(404, "Operation not found");
@@ -114,14 +114,16 @@ response cancel_operation(api& a, const request& r, const state_view& s, const s
 }
 
 response wait_operation(api& a, const request& r, const state_view& s, const std::string& uuid) {
-  if (const auto t = find_token(s, uuid)) return sync(render::token_operation(*t, secret_of(a, *t)));
+  if (const auto t = find_token(s, uuid))
+    return sync(render::token_operation(*t, secret_of(a, *t)));
   if (!a.server().ops().get(uuid))
     if (auto there = passed_on(a, r, s, uuid)) return *std::move(there);
   std::int64_t seconds = -1;
   const auto text = r.parameter("timeout");
   std::from_chars(text.data(), text.data() + text.size(), seconds);
   const auto until = clock::now() + (seconds < 0 ? std::chrono::seconds(wait_max)
-                                                 : std::min<std::chrono::seconds>(std::chrono::seconds(seconds), wait_max));
+                                                 : std::min<std::chrono::seconds>(
+                                                       std::chrono::seconds(seconds), wait_max));
   const auto o = a.server().ops().wait(uuid, until);
   if (!o) return error(404, "Operation not found");
   // As Incus does: a failed operation is the error of the wait.

@@ -45,8 +45,7 @@ status check(const profile& p) {
     if (auto good = check_instance_config(key, value); !good) return good;
   for (const auto& [name, device] : p.devices) {
     const auto type = device.find("type");
-    if (type == device.end())
-      return fail(errc::bad_request, "Device \"" + name + "\" has no type");
+    if (type == device.end()) return fail(errc::bad_request, "Device \"" + name + "\" has no type");
   }
   return ok();
 }
@@ -61,7 +60,8 @@ response create_profile(api& a, const request& r) {
   p.devices = body->devices("devices").value_or(device_map{});
   if (auto good = body->good(); !good) return error(good.error());
   if (p.name.empty()) return error(400, "No name provided");
-  if (p.name.find('/') != std::string::npos) return error(400, "Profile names may not contain slashes");
+  if (p.name.find('/') != std::string::npos)
+    return error(400, "Profile names may not contain slashes");
   if (p.name == "." || p.name == "..") return error(400, "Invalid profile name \"" + p.name + "\"");
   if (auto good = check(p); !good) return error(good.error());
   p.head.project = api::project_of(*a.server().local_view(), r, "profiles");
@@ -107,19 +107,19 @@ response change_profile(api& a, const request& r, const std::string& name) {
 }  // namespace
 
 void api::add_profile_routes() {
-  routes_.add("GET", "/1.0/profiles",
-              reading([](const request& r, const captures&, const state_view& s) {
-                std::vector<std::string> urls;
-                std::vector<std::string> objects;
-                std::optional<project_id> where = api::project_of(s, r, "profiles");
-                if (r.parameter("all-projects") == "true") where.reset();
-                if (!where || *where)
-                  for (const auto& p : s.all<profile>(where)) {
-                    urls.push_back(in_project("/1.0/profiles/" + p.name, project_name(s, p.head.project)));
-                    objects.push_back(render_profile(s, p));
-                  }
-                return list_answer(r, urls, objects);
-              }));
+  routes_.add(
+      "GET", "/1.0/profiles", reading([](const request& r, const captures&, const state_view& s) {
+        std::vector<std::string> urls;
+        std::vector<std::string> objects;
+        std::optional<project_id> where = api::project_of(s, r, "profiles");
+        if (r.parameter("all-projects") == "true") where.reset();
+        if (!where || *where)
+          for (const auto& p : s.all<profile>(where)) {
+            urls.push_back(in_project("/1.0/profiles/" + p.name, project_name(s, p.head.project)));
+            objects.push_back(render_profile(s, p));
+          }
+        return list_answer(r, urls, objects);
+      }));
   routes_.add("POST", "/1.0/profiles",
               [this](const request& r, const captures&) { return create_profile(*this, r); });
   routes_.add("GET", "/1.0/profiles/{name}",

@@ -28,8 +28,8 @@ std::string writable(const project& p) {
 }
 
 bool is_known(const std::string& key) {
-  static const std::vector<std::string> features{"images", "networks", "networks.zones", "profiles",
-                                                 "storage.buckets", "storage.volumes"};
+  static const std::vector<std::string> features{"images",   "networks",        "networks.zones",
+                                                 "profiles", "storage.buckets", "storage.volumes"};
   if (key.starts_with("user.")) return true;
   for (const auto& f : features)
     if (key == "features." + f) return true;
@@ -52,7 +52,8 @@ response create_project(api& a, const request& r) {
   p.config = body->map("config").value_or(string_map{});
   if (auto good = body->good(); !good) return error(good.error());
   if (p.name.empty()) return error(400, "No name provided");
-  if (p.name.find('/') != std::string::npos) return error(400, "Project names may not contain slashes");
+  if (p.name.find('/') != std::string::npos)
+    return error(400, "Project names may not contain slashes");
   for (const char* feature : {"images", "profiles", "storage.volumes", "storage.buckets"})
     p.config.try_emplace(std::string("features.") + feature, "true");
   if (auto good = check(p.config); !good) return error(good.error());

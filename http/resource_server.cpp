@@ -10,18 +10,50 @@ namespace {
 
 /// Only what works.
 const std::vector<std::string>& extensions() {
-  static const std::vector<std::string> all{
-      "etag", "patch", "clustering", "clustering_join", "clustering_join_token",
-      "cluster_join_token_expiry", "clustering_description", "clustering_failure_domains",
-      "clustering_config", "clustering_architecture", "event_location", "operation_location",
-      "projects", "projects_networks", "certificate_update", "certificate_description",
-      "certificate_token", "certificate_project", "explicit_trust_token", "event_lifecycle",
-      "event_lifecycle_requestor", "event_lifecycle_requestor_address", "image_create_aliases",
-      "image_locations", "instance_get_full", "instances", "storage", "network", "profile_usedby",
-      "entity_description", "api_filtering", "container_full", "instance_all_projects",
-      "event_lifecycle_name_and_project", "event_project", "resources_v2", "network_type",
-      "operation_description", "operation_wait", "container_exec_recording", "container_exec_user_group_cwd",
-      "container_exec_signal_handling", "instance_create_start", "instance_state_started_at"};
+  static const std::vector<std::string> all{"etag",
+                                            "patch",
+                                            "clustering",
+                                            "clustering_join",
+                                            "clustering_join_token",
+                                            "cluster_join_token_expiry",
+                                            "clustering_description",
+                                            "clustering_failure_domains",
+                                            "clustering_config",
+                                            "clustering_architecture",
+                                            "event_location",
+                                            "operation_location",
+                                            "projects",
+                                            "projects_networks",
+                                            "certificate_update",
+                                            "certificate_description",
+                                            "certificate_token",
+                                            "certificate_project",
+                                            "explicit_trust_token",
+                                            "event_lifecycle",
+                                            "event_lifecycle_requestor",
+                                            "event_lifecycle_requestor_address",
+                                            "image_create_aliases",
+                                            "image_locations",
+                                            "instance_get_full",
+                                            "instances",
+                                            "storage",
+                                            "network",
+                                            "profile_usedby",
+                                            "entity_description",
+                                            "api_filtering",
+                                            "container_full",
+                                            "instance_all_projects",
+                                            "event_lifecycle_name_and_project",
+                                            "event_project",
+                                            "resources_v2",
+                                            "network_type",
+                                            "operation_description",
+                                            "operation_wait",
+                                            "container_exec_recording",
+                                            "container_exec_user_group_cwd",
+                                            "container_exec_signal_handling",
+                                            "instance_create_start",
+                                            "instance_state_started_at"};
   return all;
 }
 
@@ -122,7 +154,8 @@ response change_config(api& a, const request& r) {
     if (is_local_key(key)) {
       const auto at = now.find(key);
       if (value == (at == now.end() ? "" : at->second)) continue;
-      return error(400, "Changing " + key + " is currently not supported: it is given by --address");
+      return error(400,
+                   "Changing " + key + " is currently not supported: it is given by --address");
     }
     if (auto good = check_config(key, value); !good) return error(good.error());
     const auto at = stored.config.find(key);

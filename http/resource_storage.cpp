@@ -15,7 +15,8 @@ std::vector<std::string> users_of_pool(const state_view& s, const std::string& p
   std::vector<std::string> urls;
   const auto uses = [&](const device_map& devices) {
     for (const auto& [name, device] : devices)
-      if (const auto at = device.find("pool"); at != device.end() && at->second == pool) return true;
+      if (const auto at = device.find("pool"); at != device.end() && at->second == pool)
+        return true;
     return false;
   };
   for (const auto& p : s.all<profile>())
@@ -77,7 +78,8 @@ void add_kind(router& routes, api& a, const std::string& path, const char* missi
 }  // namespace
 
 void api::add_storage_routes() {
-  add_kind<storage_pool>(routes_, *this, "/1.0/storage-pools", "Storage pool not found", render_pool);
+  add_kind<storage_pool>(routes_, *this, "/1.0/storage-pools", "Storage pool not found",
+                         render_pool);
   add_kind<network>(routes_, *this, "/1.0/networks", "Network not found", render_network);
 }
 

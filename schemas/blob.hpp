@@ -10,7 +10,7 @@ namespace muster {
 /// Immutable shared bytes in whole 8-byte words, so that Cap'n Proto reads them in place.
 /// A copy is a reference count; a part may share the owner of the whole.
 class blob {
- public:
+public:
   blob() = default;
   blob(std::shared_ptr<const std::uint64_t> words, std::size_t word_count)
       : words_(std::move(words)), word_count_(word_count) {}
@@ -24,7 +24,7 @@ class blob {
   [[nodiscard]] const std::shared_ptr<const std::uint64_t>& owner() const { return words_; }
   bool operator==(const blob& other) const { return bytes() == other.bytes(); }
 
- private:
+private:
   std::shared_ptr<const std::uint64_t> words_;
   std::size_t word_count_ = 0;
 };

@@ -54,8 +54,7 @@ struct submit_refused {
 struct operation_event {
   std::string json;
 };
-using link_body =
-    std::variant<hello, beat, raft::message, submit, submit_refused, operation_event>;
+using link_body = std::variant<hello, beat, raft::message, submit, submit_refused, operation_event>;
 struct link_message {
   std::uint64_t sequence = 0;
   std::uint64_t session = 0;

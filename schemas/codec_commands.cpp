@@ -166,7 +166,8 @@ result<command_body> get_body(wire::Command::LocateImage::Reader in) {
 
 result<command_body> get_any(reader from) {
   switch (from.which()) {
-    case wire::Command::BOOTSTRAP: return get_body(from.getBootstrap());
+    case wire::Command::BOOTSTRAP:
+      return get_body(from.getBootstrap());
     case wire::Command::ENABLE_CLUSTER: {
       auto in = from.getEnableCluster();
       return command_body{
@@ -177,9 +178,12 @@ result<command_body> get_any(reader from) {
       if (!value) return value.error();
       return command_body{create_object{*std::move(value)}};
     }
-    case wire::Command::REPLACE_OBJECT: return get_body(from.getReplaceObject());
-    case wire::Command::ERASE_OBJECT: return get_body(from.getEraseObject());
-    case wire::Command::RENAME_OBJECT: return get_body(from.getRenameObject());
+    case wire::Command::REPLACE_OBJECT:
+      return get_body(from.getReplaceObject());
+    case wire::Command::ERASE_OBJECT:
+      return get_body(from.getEraseObject());
+    case wire::Command::RENAME_OBJECT:
+      return get_body(from.getRenameObject());
     case wire::Command::SET_CONFIG: {
       auto in = from.getSetConfig();
       return command_body{set_config{detail::get(in.getChanges()), {in.getExpected()}}};
@@ -188,13 +192,20 @@ result<command_body> get_any(reader from) {
       auto in = from.getClaimToken();
       return command_body{claim_token{text(in.getSecretHash()), text(in.getFingerprint())}};
     }
-    case wire::Command::REDEEM_TOKEN: return get_body(from.getRedeemToken());
-    case wire::Command::JOIN_MEMBER: return get_body(from.getJoinMember());
-    case wire::Command::MOVE_INSTANCE: return get_body(from.getMoveInstance());
-    case wire::Command::WANT_INSTANCE: return get_body(from.getWantInstance());
-    case wire::Command::REPORT_INSTANCE: return get_body(from.getReportInstance());
-    case wire::Command::LOCATE_IMAGE: return get_body(from.getLocateImage());
-    case wire::Command::EXPIRE_TOKENS: return command_body{expire_tokens{}};
+    case wire::Command::REDEEM_TOKEN:
+      return get_body(from.getRedeemToken());
+    case wire::Command::JOIN_MEMBER:
+      return get_body(from.getJoinMember());
+    case wire::Command::MOVE_INSTANCE:
+      return get_body(from.getMoveInstance());
+    case wire::Command::WANT_INSTANCE:
+      return get_body(from.getWantInstance());
+    case wire::Command::REPORT_INSTANCE:
+      return get_body(from.getReportInstance());
+    case wire::Command::LOCATE_IMAGE:
+      return get_body(from.getLocateImage());
+    case wire::Command::EXPIRE_TOKENS:
+      return command_body{expire_tokens{}};
   }
   return fail(errc::corrupt, "a command of a kind this version does not know");
 }

@@ -5,12 +5,11 @@
 #include "schemas/records.hpp"
 #include "schemas/result.hpp"
 
-#include <schemas/messages.capnp.h>
-#include <schemas/records.capnp.h>
-
 #include <capnp/message.h>
 #include <capnp/serialize.h>
 
+#include <schemas/messages.capnp.h>
+#include <schemas/records.capnp.h>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -47,12 +47,16 @@ result<join_accepted> decode_join_accepted(std::string_view bytes) {
   const auto words = blob::copy_of(bytes);
   return detail::with_root<wire::JoinAccepted>(
       detail::words_of(words), [](wire::JoinAccepted::Reader j) -> result<join_accepted> {
-        join_accepted a{{j.getMember()},           text(j.getClusterUuid()), j.getEpochCounter(),
-                        j.getEpochRandom(),        text(j.getCertificate()), text(j.getKey()),
+        join_accepted a{{j.getMember()},
+                        text(j.getClusterUuid()),
+                        j.getEpochCounter(),
+                        j.getEpochRandom(),
+                        text(j.getCertificate()),
+                        text(j.getKey()),
                         {}};
         for (auto p : j.getPeers())
-          a.peers.push_back({{p.getId()}, text(p.getName()), text(p.getAddress()),
-                             text(p.getFingerprint())});
+          a.peers.push_back(
+              {{p.getId()}, text(p.getName()), text(p.getAddress()), text(p.getFingerprint())});
         return a;
       });
 }

@@ -14,8 +14,8 @@ blob share(const blob& whole, capnp::Data::Reader data) {
   if (data.size() % 8 != 0 || address % 8 != 0)
     return blob::copy_of({reinterpret_cast<const char*>(data.begin()), data.size()});
   if (data.size() == 0) return {};
-  return {std::shared_ptr<const std::uint64_t>(whole.owner(),
-                                               reinterpret_cast<const std::uint64_t*>(data.begin())),
+  return {std::shared_ptr<const std::uint64_t>(
+              whole.owner(), reinterpret_cast<const std::uint64_t*>(data.begin())),
           data.size() / 8};
 }
 
@@ -116,7 +116,8 @@ result<raft::message_body> get_append(wire::RaftMessage::AppendRequest::Reader i
   for (auto from : in.getEntries()) {
     auto e = get(from, whole);
     if (!e) return e.error();
-    if (e->index != expected) return fail(errc::corrupt, "entries of an append are not consecutive");
+    if (e->index != expected)
+      return fail(errc::corrupt, "entries of an append are not consecutive");
     expected = expected + 1;
     b.entries.push_back(*std::move(e));
   }
@@ -134,7 +135,8 @@ result<raft::message_body> get_body(wire::RaftMessage::Reader from, const blob& 
       auto in = from.getVoteResponse();
       return raft::message_body{raft::vote_response{in.getIsPre(), in.getGranted()}};
     }
-    case wire::RaftMessage::APPEND_REQUEST: return get_append(from.getAppendRequest(), whole);
+    case wire::RaftMessage::APPEND_REQUEST:
+      return get_append(from.getAppendRequest(), whole);
     case wire::RaftMessage::APPEND_RESPONSE: {
       auto in = from.getAppendResponse();
       return raft::message_body{raft::append_response{in.getRejected(),
@@ -155,12 +157,12 @@ result<raft::message_body> get_body(wire::RaftMessage::Reader from, const blob& 
       return raft::message_body{raft::read_request{from.getReadRequest().getTag()}};
     case wire::RaftMessage::READ_RESPONSE: {
       auto in = from.getReadResponse();
-      return raft::message_body{
-          raft::read_response{in.getTag(), in.getRefused(), {in.getIndex()}}};
+      return raft::message_body{raft::read_response{in.getTag(), in.getRefused(), {in.getIndex()}}};
     }
     case wire::RaftMessage::SNAPSHOT_OFFER:
       return raft::message_body{raft::snapshot_offer{get(from.getSnapshotOffer())}};
-    case wire::RaftMessage::TIMEOUT_NOW: return raft::message_body{raft::timeout_now{}};
+    case wire::RaftMessage::TIMEOUT_NOW:
+      return raft::message_body{raft::timeout_now{}};
   }
   return fail(errc::corrupt, "a raft message of a kind this version does not know");
 }
@@ -211,7 +213,8 @@ result<link_body> get_link(wire::LinkMessage::Reader from, const blob& whole) {
               text(in.getVersion())};
       return link_body{std::move(h)};
     }
-    case wire::LinkMessage::BEAT: return link_body{beat{}};
+    case wire::LinkMessage::BEAT:
+      return link_body{beat{}};
     case wire::LinkMessage::RAFT: {
       auto in = from.getRaft();
       auto body = get_body(in, whole);

@@ -371,22 +371,38 @@ event get_row(wire::Event::Reader from) {
 
 result<object> get_any(wire::Row::Reader from) {
   switch (from.which()) {
-    case wire::Row::COUNTERS: return object{get_row(from.getCounters())};
-    case wire::Row::CLUSTER: return object{get_row(from.getCluster())};
-    case wire::Row::SERVER_CONFIG: return object{get_row(from.getServerConfig())};
-    case wire::Row::MEMBER: return get_row(from.getMember());
-    case wire::Row::CERTIFICATE: return object{get_row(from.getCertificate())};
-    case wire::Row::TOKEN: return get_row(from.getToken());
-    case wire::Row::PROJECT: return object{get_row(from.getProject())};
-    case wire::Row::PROFILE: return object{get_row(from.getProfile())};
-    case wire::Row::STORAGE_POOL: return object{get_row(from.getStoragePool())};
-    case wire::Row::NETWORK: return object{get_row(from.getNetwork())};
-    case wire::Row::IMAGE: return object{get_row(from.getImage())};
-    case wire::Row::IMAGE_ALIAS: return object{get_row(from.getImageAlias())};
-    case wire::Row::INSTANCE: return get_row(from.getInstance());
-    case wire::Row::PROPOSER: return object{get_row(from.getProposer())};
-    case wire::Row::SEEN_REQUEST: return get_row(from.getSeenRequest());
-    case wire::Row::EVENT: return object{get_row(from.getEvent())};
+    case wire::Row::COUNTERS:
+      return object{get_row(from.getCounters())};
+    case wire::Row::CLUSTER:
+      return object{get_row(from.getCluster())};
+    case wire::Row::SERVER_CONFIG:
+      return object{get_row(from.getServerConfig())};
+    case wire::Row::MEMBER:
+      return get_row(from.getMember());
+    case wire::Row::CERTIFICATE:
+      return object{get_row(from.getCertificate())};
+    case wire::Row::TOKEN:
+      return get_row(from.getToken());
+    case wire::Row::PROJECT:
+      return object{get_row(from.getProject())};
+    case wire::Row::PROFILE:
+      return object{get_row(from.getProfile())};
+    case wire::Row::STORAGE_POOL:
+      return object{get_row(from.getStoragePool())};
+    case wire::Row::NETWORK:
+      return object{get_row(from.getNetwork())};
+    case wire::Row::IMAGE:
+      return object{get_row(from.getImage())};
+    case wire::Row::IMAGE_ALIAS:
+      return object{get_row(from.getImageAlias())};
+    case wire::Row::INSTANCE:
+      return get_row(from.getInstance());
+    case wire::Row::PROPOSER:
+      return object{get_row(from.getProposer())};
+    case wire::Row::SEEN_REQUEST:
+      return get_row(from.getSeenRequest());
+    case wire::Row::EVENT:
+      return object{get_row(from.getEvent())};
   }
   return fail(errc::corrupt, "a row of a kind this version does not know");
 }
@@ -409,7 +425,7 @@ result<object> get(wire::Row::Reader from) {
   auto row = get_any(from);
   if (!row) return row;
   auto h = from.getHead();
-  head_of(*row) = {{h.getId()},       {h.getProject()},   {h.getCreated()},
+  head_of(*row) = {{h.getId()},       {h.getProject()}, {h.getCreated()},
                    {h.getModified()}, h.getCreatedMs(), h.getModifiedMs()};
   return row;
 }

@@ -16,7 +16,7 @@ struct request_id {
 struct bootstrap {
   std::string uuid;
   std::uint64_t epoch_random = 0;
-  member first;          ///< name, address, certificate, fingerprint, architecture
+  member first;  ///< name, address, certificate, fingerprint, architecture
   bool enabled = false;
   std::string cluster_certificate;
   bool operator==(const bootstrap&) const = default;
@@ -55,7 +55,8 @@ struct set_config {
   log_index expected;
   bool operator==(const set_config&) const = default;
 };
-/// Binds a join token to one certificate until the join commits or it expires. Repeatable by the same one.
+/// Binds a join token to one certificate until the join commits or it expires. Repeatable by the
+/// same one.
 struct claim_token {
   std::string secret_hash;
   std::string fingerprint;
@@ -67,7 +68,8 @@ struct redeem_token {
   certificate value;
   bool operator==(const redeem_token&) const = default;
 };
-/// The one command of a join. Uses up the token; repeated by the same certificate it answers the same id.
+/// The one command of a join. Uses up the token; repeated by the same certificate it answers the
+/// same id.
 struct join_member {
   std::string secret_hash;
   member value;

@@ -4,7 +4,8 @@
 
 namespace muster {
 
-/// What a member counts about itself. Plain atomics, filled from everywhere; `/1.0/metrics` reads them.
+/// What a member counts about itself. Plain atomics, filled from everywhere; `/1.0/metrics` reads
+/// them.
 struct metrics {
   std::atomic<std::uint64_t> writes_submitted{0};
   std::atomic<std::uint64_t> writes_refused{0};

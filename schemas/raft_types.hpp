@@ -37,11 +37,13 @@ struct entry {
   [[nodiscard]] std::size_t size_bytes() const { return payload.size_bytes() + 64; }
   bool operator==(const entry& o) const {
     return term == o.term && index == o.index && kind == o.kind && stamp_ms == o.stamp_ms &&
-           payload == o.payload && (members == o.members || (members && o.members && *members == *o.members));
+           payload == o.payload &&
+           (members == o.members || (members && o.members && *members == *o.members));
   }
 };
 
-/// Must be durable before any message that depends on it is sent (Raft figure 2, "persistent state").
+/// Must be durable before any message that depends on it is sent (Raft figure 2, "persistent
+/// state").
 struct hard_state {
   raft_term term;
   member_id vote;
@@ -77,10 +79,10 @@ struct append_request {
 /// `match` of a success is DURABLE at the sender. A reject carries a hint for the next probe.
 struct append_response {
   bool rejected = false;
-  log_index match;          ///< success: highest index known equal to the leader's and durable
-  log_index rejected_at;    ///< reject: previous_index of the refused request
-  log_index hint_index;     ///< reject: try this as the next previous_index
-  raft_term hint_term;      ///< reject: term at hint_index in the follower's log
+  log_index match;        ///< success: highest index known equal to the leader's and durable
+  log_index rejected_at;  ///< reject: previous_index of the refused request
+  log_index hint_index;   ///< reject: try this as the next previous_index
+  raft_term hint_term;    ///< reject: term at hint_index in the follower's log
 };
 /// Never waits for a disk. `commit` is bounded by the follower's durable match.
 struct heartbeat {
@@ -100,7 +102,8 @@ struct read_response {
   bool refused = false;
   log_index index;
 };
-/// Tells the follower to fetch a snapshot by bulk transfer; answered by append_response when installed.
+/// Tells the follower to fetch a snapshot by bulk transfer; answered by append_response when
+/// installed.
 struct snapshot_offer {
   snapshot_meta meta;
 };

@@ -47,9 +47,9 @@ struct row_key {
 struct record_head {
   object_id id;
   project_id project;
-  log_index created;          ///< entry that made it
-  log_index modified;         ///< entry that changed it last; what If-Match stands for
-  std::uint64_t created_ms = 0;   ///< stamp of that entry, ms since the epoch
+  log_index created;             ///< entry that made it
+  log_index modified;            ///< entry that changed it last; what If-Match stands for
+  std::uint64_t created_ms = 0;  ///< stamp of that entry, ms since the epoch
   std::uint64_t modified_ms = 0;
   bool operator==(const record_head&) const = default;
 };
@@ -69,9 +69,9 @@ struct cluster {
   static constexpr table where = table::cluster;
   record_head head;
   std::string uuid;
-  bool enabled = false;         ///< false: one standalone server
-  std::string certificate;      ///< PEM that clients are shown; empty when standalone
-  std::uint32_t level = 1;      ///< what apply may do; never falls
+  bool enabled = false;     ///< false: one standalone server
+  std::string certificate;  ///< PEM that clients are shown; empty when standalone
+  std::uint32_t level = 1;  ///< what apply may do; never falls
   std::uint64_t epoch_counter = 1;
   std::uint64_t epoch_random = 0;
   bool operator==(const cluster&) const = default;
@@ -130,14 +130,15 @@ struct token {
   std::string uuid;           ///< operation id
   std::string name;           ///< of the member or client to be
   std::string secret_hash;    ///< SHA-256 of the secret, lower hex
-  std::string sealed_secret;  ///< the secret for list-tokens, AES-256-GCM under a key from cluster.key, base64
+  std::string sealed_secret;  ///< the secret for list-tokens, AES-256-GCM under a key from
+                              ///< cluster.key, base64
   std::vector<std::string> addresses;
-  std::string fingerprint;    ///< of the certificate that clients are shown
+  std::string fingerprint;       ///< of the certificate that clients are shown
   std::uint64_t expires_ms = 0;  ///< 0: never
-  std::string claimed_by;     ///< fingerprint of the one certificate that may finish the join
-  bool restricted = false;    ///< trust: properties of the certificate to be
+  std::string claimed_by;        ///< fingerprint of the one certificate that may finish the join
+  bool restricted = false;       ///< trust: properties of the certificate to be
   std::vector<std::string> projects;
-  std::string location;       ///< member that made it
+  std::string location;  ///< member that made it
   bool operator==(const token&) const = default;
 };
 
@@ -193,7 +194,7 @@ struct image {
   bool cached = false;
   string_map properties;
   std::vector<std::string> profiles;
-  std::uint64_t made_ms = 0;     ///< creation_date of the metadata
+  std::uint64_t made_ms = 0;  ///< creation_date of the metadata
   std::uint64_t expires_ms = 0;
   std::vector<member_id> locations;  ///< members whose copy was checked
   bool operator==(const image&) const = default;
@@ -227,12 +228,12 @@ struct instance {
   std::vector<std::string> profiles;
   bool ephemeral = false;
   bool stateful = false;
-  member_id owner;                ///< the one member that may run it
-  std::uint64_t generation = 1;   ///< raised by apply at each change of owner; drivers carry it
+  member_id owner;               ///< the one member that may run it
+  std::uint64_t generation = 1;  ///< raised by apply at each change of owner; drivers carry it
   power wanted = power::stopped;
   instance_status status = instance_status::creating;
   std::uint64_t last_used_ms = 0;
-  std::string operation;          ///< intent: uuid of the creation that has not ended
+  std::string operation;  ///< intent: uuid of the creation that has not ended
   bool operator==(const instance&) const = default;
 };
 
@@ -249,9 +250,9 @@ struct proposer {
 /// What one command did: the same on every member.
 struct outcome {
   bool done = false;
-  failure why;             ///< if not done
-  object_id id;            ///< object made or changed
-  std::string detail;      ///< for the asker, e.g. the secret hash's token uuid
+  failure why;         ///< if not done
+  object_id id;        ///< object made or changed
+  std::string detail;  ///< for the asker, e.g. the secret hash's token uuid
   bool operator==(const outcome&) const = default;
 };
 
@@ -275,13 +276,13 @@ struct requestor {
 struct event {
   static constexpr table where = table::event;
   record_head head;
-  std::string action;    ///< e.g. instance-created
-  std::string source;    ///< URL path
+  std::string action;  ///< e.g. instance-created
+  std::string source;  ///< URL path
   std::string name;
-  std::string project;   ///< name; empty if the object knows no project
+  std::string project;  ///< name; empty if the object knows no project
   string_map context;
   requestor who;
-  member_id by;          ///< member that was asked; none if the cluster did it by itself
+  member_id by;  ///< member that was asked; none if the cluster did it by itself
   bool operator==(const event&) const = default;
 };
 

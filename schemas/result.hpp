@@ -22,7 +22,7 @@ enum class errc : unsigned char {
   unavailable,      ///< a member or service is away; nothing was done. 503
   unknown_outcome,  ///< sent, answer lost: it may have happened. Never told as "failed". 504
   timed_out,        ///< a read or wait ended at its deadline; nothing was changed. 504
-  corrupt,          ///< checksum or bounds failed on disk or wire. Never retry; stop the member. 500
+  corrupt,  ///< checksum or bounds failed on disk or wire. Never retry; stop the member. 500
 };
 
 /// Why an operation failed; `detail` is for people, `code` for programs.
@@ -35,7 +35,7 @@ struct failure {
 /// A value or a failure (std::expected arrives in C++23).
 template <class T>
 class [[nodiscard]] result {
- public:
+public:
   result(T v) : state_(std::in_place_index<0>, std::move(v)) {}
   result(failure e) : state_(std::in_place_index<1>, std::move(e)) {}
   [[nodiscard]] bool ok() const noexcept { return state_.index() == 0; }
@@ -51,7 +51,7 @@ class [[nodiscard]] result {
   [[nodiscard]] const failure& error() const& { return std::get<1>(state_); }
   [[nodiscard]] failure&& error() && { return std::get<1>(std::move(state_)); }
 
- private:
+private:
   std::variant<T, failure> state_;
 };
 
@@ -69,7 +69,7 @@ inline failure fail(errc code, std::string detail) { return failure{code, std::m
 
 }  // namespace muster
 
-#define MUSTER_ENSURE(condition, what) \
-  do {                                 \
+#define MUSTER_ENSURE(condition, what)                            \
+  do {                                                            \
     if (!(condition)) ::muster::broken(what, __FILE__, __LINE__); \
   } while (false)

@@ -6,16 +6,18 @@
 
 namespace muster {
 
-/// One moment of the state. Implemented over a RocksDB snapshot, over std::map, and by apply's overlay.
+/// One moment of the state. Implemented over a RocksDB snapshot, over std::map, and by apply's
+/// overlay.
 class state_view {
- public:
+public:
   virtual ~state_view() = default;
   [[nodiscard]] virtual std::optional<object> get(const row_key& key) const = 0;
   /// Id of the row of `where` with this name in `project`; none if there is none.
   [[nodiscard]] virtual std::optional<object_id> find(table where, project_id project,
                                                       std::string_view name) const = 0;
   using visitor = std::function<bool(const object&)>;
-  /// Rows of one table (of one project, or of all in project order) by id; stops when `see` returns false.
+  /// Rows of one table (of one project, or of all in project order) by id; stops when `see` returns
+  /// false.
   virtual void each(table where, std::optional<project_id> project, const visitor& see) const = 0;
   /// Entry after which the state is as shown.
   [[nodiscard]] virtual log_index applied() const = 0;

@@ -15,8 +15,9 @@ struct strong {
   constexpr explicit operator bool() const noexcept { return value != 0; }
 };
 
-using member_id = strong<std::uint64_t, struct member_id_tag>;      ///< never used again after removal
-using incarnation = strong<std::uint64_t, struct incarnation_tag>;  ///< raised at each start of a member
+using member_id = strong<std::uint64_t, struct member_id_tag>;  ///< never used again after removal
+using incarnation =
+    strong<std::uint64_t, struct incarnation_tag>;  ///< raised at each start of a member
 using raft_term = strong<std::uint64_t, struct raft_term_tag>;
 using log_index = strong<std::uint64_t, struct log_index_tag>;
 using object_id = strong<std::uint64_t, struct object_id_tag>;    ///< from a counter in the state

@@ -14,7 +14,7 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
 class forgetful_file final : public rocksdb::FSWritableFileOwnerWrapper {
- public:
+public:
   using FSWritableFileOwnerWrapper::FSWritableFileOwnerWrapper;
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions&, IODebugContext*) override {
@@ -50,7 +50,7 @@ class forgetful_file final : public rocksdb::FSWritableFileOwnerWrapper {
     return target()->GetFileSize(options, context) + unsynced_.size();
   }
 
- private:
+private:
   IOStatus pass_on(const IOOptions& options, IODebugContext* context) {
     if (unsynced_.empty()) return IOStatus::OK();
     auto s = target()->Append(unsynced_, options, context);
@@ -62,7 +62,7 @@ class forgetful_file final : public rocksdb::FSWritableFileOwnerWrapper {
 };
 
 class forgetful_files final : public rocksdb::FileSystemWrapper {
- public:
+public:
   using FileSystemWrapper::FileSystemWrapper;
   const char* Name() const override { return "forgetful"; }
 

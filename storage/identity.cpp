@@ -1,15 +1,14 @@
 #include "storage/identity.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <map>
 #include <sstream>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace muster::storage {
 
@@ -58,7 +57,8 @@ status write_file_durably(const std::string& path, std::string_view content, uns
     if (::fchmod(file.fd, mode) != 0 || ::fsync(file.fd) != 0)
       return system_failure("cannot sync", temporary);
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return system_failure("cannot rename to", path);
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return system_failure("cannot rename to", path);
   return sync_directory(std::filesystem::path(path).parent_path());
 }
 

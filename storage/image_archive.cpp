@@ -61,7 +61,8 @@ result<image_metadata> parse_metadata(const std::string& content) try {
   m.architecture = yaml["architecture"].as<std::string>();
   if (const auto made = yaml["creation_date"]) m.made_ms = made.as<std::uint64_t>() * 1000;
   if (const auto properties = yaml["properties"]; properties && properties.IsMap())
-    for (const auto& p : properties) m.properties[p.first.as<std::string>()] = p.second.as<std::string>();
+    for (const auto& p : properties)
+      m.properties[p.first.as<std::string>()] = p.second.as<std::string>();
   return m;
 } catch (const YAML::Exception& e) {
   return fail(errc::refused, std::string("Could not parse metadata.yaml: ") + e.what());
@@ -114,7 +115,8 @@ status unpack_image(const std::string& path, bool as_root) {
     if (type == AE_IFCHR || type == AE_IFBLK) continue;
     if (archive_write_header(w.get(), e) < ARCHIVE_WARN)
       return fail(errc::refused, "the image holds a file that must not be unpacked: " +
-                                     std::string(plain_name(e)) + ": " + archive_error_string(w.get()));
+                                     std::string(plain_name(e)) + ": " +
+                                     archive_error_string(w.get()));
     if (auto copied = copy_data(a->get(), w.get()); !copied) return copied;
     if (archive_write_finish_entry(w.get()) < ARCHIVE_WARN) return archive_failure(w.get());
   }

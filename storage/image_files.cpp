@@ -4,14 +4,13 @@
 
 #include <openssl/evp.h>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace muster::storage {
 
@@ -52,7 +51,8 @@ void remove_image(const std::string& data_dir, const std::string& fingerprint) {
 void remove_unfinished_images(const std::string& data_dir) {
   std::error_code ignored;
   for (const auto& file : std::filesystem::directory_iterator(images_directory(data_dir), ignored))
-    if (file.path().filename().string().starts_with(".")) std::filesystem::remove(file.path(), ignored);
+    if (file.path().filename().string().starts_with("."))
+      std::filesystem::remove(file.path(), ignored);
 }
 
 struct image_upload::digest {
@@ -64,7 +64,9 @@ struct image_upload::digest {
 };
 
 image_upload::image_upload(std::string data_dir, std::string path, int fd)
-    : data_dir_(std::move(data_dir)), path_(std::move(path)), fd_(fd),
+    : data_dir_(std::move(data_dir)),
+      path_(std::move(path)),
+      fd_(fd),
       digest_(std::make_unique<digest>()) {}
 
 image_upload::~image_upload() {
@@ -83,7 +85,8 @@ result<std::unique_ptr<image_upload>> image_upload::begin(const std::string& dat
 }
 
 status image_upload::take(std::string_view part) {
-  if (size_bytes_ + part.size() > image_bytes_max) return fail(errc::too_large, "the image is too large");
+  if (size_bytes_ + part.size() > image_bytes_max)
+    return fail(errc::too_large, "the image is too large");
   EVP_DigestUpdate(digest_->context, part.data(), part.size());
   size_bytes_ += part.size();
   while (!part.empty()) {

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-/// Image files of one member: DIR/images/<fingerprint>. A file under its fingerprint is whole and was
-/// checked; everything else starts with a dot and may be removed at any start.
+/// Image files of one member: DIR/images/<fingerprint>. A file under its fingerprint is whole and
+/// was checked; everything else starts with a dot and may be removed at any start.
 namespace muster::storage {
 
 std::string image_path(const std::string& data_dir, const std::string& fingerprint);
@@ -20,7 +20,7 @@ void remove_unfinished_images(const std::string& data_dir);
 
 /// An image on its way in: bytes go to a hidden file while their SHA-256 is made.
 class image_upload {
- public:
+public:
   /// @errors errc::unavailable if the file cannot be made.
   static result<std::unique_ptr<image_upload>> begin(const std::string& data_dir);
   ~image_upload();
@@ -36,7 +36,7 @@ class image_upload {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
 
- private:
+private:
   struct digest;
   image_upload(std::string data_dir, std::string path, int fd);
   std::string data_dir_;
@@ -56,9 +56,9 @@ struct image_metadata {
 /// Reads a unified tarball up to its metadata. @errors errc::refused with Incus's texts.
 result<image_metadata> inspect_image(const std::string& path);
 
-/// Unpacks a unified tarball into the current directory. For a process of its own: it changes nothing
-/// outside the current directory whatever the tarball holds (no "..", no absolute paths, nothing through
-/// symlinks). `as_root` false: owners and device nodes are left out.
+/// Unpacks a unified tarball into the current directory. For a process of its own: it changes
+/// nothing outside the current directory whatever the tarball holds (no "..", no absolute paths,
+/// nothing through symlinks). `as_root` false: owners and device nodes are left out.
 status unpack_image(const std::string& path, bool as_root);
 
 }  // namespace muster::storage

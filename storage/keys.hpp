@@ -3,7 +3,8 @@
 
 #include <string>
 
-/// Keys of the stores: one byte says what, the rest is big endian so that order of bytes is order of numbers.
+/// Keys of the stores: one byte says what, the rest is big endian so that order of bytes is order
+/// of numbers.
 namespace muster::storage::keys {
 
 /// table, project, id.

@@ -6,9 +6,10 @@
 
 namespace muster::storage {
 
-/// The state in ordered maps: what the simulator runs apply on. Agrees with state_store (tests/unit).
+/// The state in ordered maps: what the simulator runs apply on. Agrees with state_store
+/// (tests/unit).
 class map_view final : public state_view {
- public:
+public:
   std::optional<object> get(const row_key& key) const override;
   std::optional<object_id> find(table where, project_id project,
                                 std::string_view name) const override;
@@ -19,7 +20,7 @@ class map_view final : public state_view {
   [[nodiscard]] const std::map<row_key, object>& rows() const { return rows_; }
   bool operator==(const map_view&) const = default;
 
- private:
+private:
   std::map<row_key, object> rows_;
   std::map<name_key, object_id> names_;
   log_index applied_;

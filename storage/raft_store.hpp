@@ -16,7 +16,7 @@ namespace muster::storage {
 /// Term, vote and entries of one member. One synced batch a write: when it returns, all of it is
 /// durable. Used by the log writer's thread only.
 class raft_store {
- public:
+public:
   struct contents {
     raft::hard_state hard;
     raft::snapshot_meta start;  ///< the entry before the first one kept
@@ -33,13 +33,14 @@ class raft_store {
 
   /// Entries at and behind entries.front().index are replaced.
   /// @errors errc::corrupt: the disk refused; the member must stop before it answers anything.
-  status write(const std::optional<raft::hard_state>& hard, const std::vector<raft::entry>& entries);
+  status write(const std::optional<raft::hard_state>& hard,
+               const std::vector<raft::entry>& entries);
   /// Drops the entries up to start.index; the log begins behind it.
   status compact(const raft::snapshot_meta& start);
   /// Drops all entries: a snapshot took their place.
   status reset(const raft::snapshot_meta& start);
 
- private:
+private:
   raft_store(std::unique_ptr<rocksdb::DB> db);
   status load();
 

@@ -5,11 +5,10 @@
 
 #include <openssl/evp.h>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <fcntl.h>
 #include <filesystem>
+#include <unistd.h>
 #include <vector>
 
 namespace muster::storage {
@@ -22,7 +21,7 @@ constexpr std::size_t digest_bytes = 32;
 constexpr std::size_t name_bytes_max = 255;
 
 class sha256 {
- public:
+public:
   sha256() { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
   void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
   std::string finish() {
@@ -31,7 +30,7 @@ class sha256 {
     return digest;
   }
 
- private:
+private:
   struct release {
     void operator()(EVP_MD_CTX* c) const { EVP_MD_CTX_free(c); }
   };
@@ -130,8 +129,8 @@ struct snapshot_receiver::state {
   enum class expects { name_length, name, size, content, digest, nothing };
   fs::path directory;
   expects now = expects::name_length;
-  std::string buffer;          ///< bytes of a field not yet whole
-  std::size_t field_bytes = 8; ///< how many it needs
+  std::string buffer;           ///< bytes of a field not yet whole
+  std::size_t field_bytes = 8;  ///< how many it needs
   std::string name;
   std::uint64_t left = 0;
   file open;
@@ -176,8 +175,8 @@ status snapshot_receiver::take(std::string_view bytes) {
   while (!bytes.empty()) {
     if (s.now == expects::nothing) return fail(errc::corrupt, "bytes behind the end of a snapshot");
     if (s.now == expects::content) {
-      const auto part = bytes.substr(0, static_cast<std::size_t>(
-                                            std::min<std::uint64_t>(bytes.size(), s.left)));
+      const auto part =
+          bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), s.left)));
       if (auto written = write_part(s.open.fd, part); !written) return written;
       s.digest.add(part);
       s.left -= part.size();
@@ -209,8 +208,8 @@ status snapshot_receiver::take(std::string_view bytes) {
         if (s.open.fd >= 0 && ::fsync(s.open.fd) != 0)
           return fail(errc::refused, "cannot sync a file of the snapshot");
         s.open.close();
-        s.open.fd = ::open((s.directory / s.name).c_str(),
-                           O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        s.open.fd =
+            ::open((s.directory / s.name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (s.open.fd < 0) return fail(errc::refused, "cannot make a file of the snapshot");
         if (s.left == 0)
           expect(expects::name_length, 8);

@@ -11,7 +11,7 @@ namespace muster::storage {
 /// A checkpoint as one stream of bytes: for each file its name, size and content, at the end the
 /// SHA-256 of everything before.
 class snapshot_sender {
- public:
+public:
   /// Owns `directory` and removes it at the end.
   static result<std::unique_ptr<snapshot_sender>> open(const std::string& directory);
   ~snapshot_sender();
@@ -19,7 +19,7 @@ class snapshot_sender {
   /// Up to `max` next bytes; empty at the end. @errors errc::corrupt if a file cannot be read.
   result<std::string> next(std::size_t max);
 
- private:
+private:
   snapshot_sender();
   struct state;
   std::unique_ptr<state> state_;
@@ -27,14 +27,14 @@ class snapshot_sender {
 
 /// Takes such a stream apart into `directory`, which it makes anew.
 class snapshot_receiver {
- public:
+public:
   static result<std::unique_ptr<snapshot_receiver>> open(const std::string& directory);
   ~snapshot_receiver();
   status take(std::string_view bytes);
   /// All bytes came and the checksum holds; every file is synced. @errors errc::corrupt
   status finish();
 
- private:
+private:
   snapshot_receiver();
   struct state;
   std::unique_ptr<state> state_;

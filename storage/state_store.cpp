@@ -18,7 +18,8 @@ failure disk(const rocksdb::Status& s) {
   return fail(errc::corrupt, "the state store failed: " + s.ToString());
 }
 
-/// Rows are written by this program and guarded by block checksums: a bad one is a broken invariant.
+/// Rows are written by this program and guarded by block checksums: a bad one is a broken
+/// invariant.
 object decoded(std::string_view bytes) {
   auto row = codec::decode_row(bytes);
   MUSTER_ENSURE(row.ok(), "a row of the state store cannot be read");
@@ -26,7 +27,7 @@ object decoded(std::string_view bytes) {
 }
 
 class snapshot_view final : public state_view {
- public:
+public:
   explicit snapshot_view(std::shared_ptr<rocksdb::DB> db)
       : db_(std::move(db)), snapshot_(db_->GetSnapshot()) {
     options_.snapshot = snapshot_;
@@ -67,7 +68,7 @@ class snapshot_view final : public state_view {
     return meta->index;
   }
 
- private:
+private:
   static bool found(const rocksdb::Status& s) {
     MUSTER_ENSURE(s.ok() || s.IsNotFound(), "the state store cannot be read");
     return s.ok();
@@ -82,8 +83,7 @@ class snapshot_view final : public state_view {
 
 state_store::~state_store() = default;
 
-result<std::unique_ptr<state_store>> state_store::open(const std::string& path,
-                                                       rocksdb::Env* env) {
+result<std::unique_ptr<state_store>> state_store::open(const std::string& path, rocksdb::Env* env) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.env = env;

@@ -14,11 +14,11 @@ class Env;
 
 namespace muster::storage {
 
-/// The replicated state of one member: one column family, no log of its own, so that a crash leaves a
-/// moment of the past that the raft log brings up to date. Reads from any thread; writes from the
+/// The replicated state of one member: one column family, no log of its own, so that a crash leaves
+/// a moment of the past that the raft log brings up to date. Reads from any thread; writes from the
 /// applier's thread only.
 class state_store {
- public:
+public:
   /// @errors errc::corrupt with a sentence for people.
   static result<std::unique_ptr<state_store>> open(const std::string& path, rocksdb::Env* env);
   ~state_store();
@@ -34,7 +34,7 @@ class state_store {
   /// Hard-linked copy in `directory`, which must not exist. Holds its own meta.
   status checkpoint(const std::string& directory) const;
 
- private:
+private:
   explicit state_store(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
 
   std::shared_ptr<rocksdb::DB> db_;

@@ -9,9 +9,8 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <sys/stat.h>
-#include <unistd.h>
-
 #include <thread>
+#include <unistd.h>
 
 namespace muster::tools {
 
@@ -33,7 +32,8 @@ rocksdb::Env* env_from_environment() {
 }  // namespace
 
 daemon::daemon(daemon_settings with)
-    : with_(std::move(with)), config_(std::max(2U, std::thread::hardware_concurrency())),
+    : with_(std::move(with)),
+      config_(std::max(2U, std::thread::hardware_concurrency())),
       system_(config_) {}
 
 node::node_settings daemon::hooks() {
@@ -84,7 +84,9 @@ void daemon::spawn_keepers() {
   images::images_settings i;
   i.server = node_.get();
   i.data_dir = with_.data_dir;
-  i.remove_unpacked = [driver = driver_](const std::string& image) { driver->remove_unpacked(image); };
+  i.remove_unpacked = [driver = driver_](const std::string& image) {
+    driver->remove_unpacked(image);
+  };
   images_ = system_.spawn<caf::detached>(images::images_actor, std::move(i));
   instances::instances_settings k;
   k.data_dir = with_.data_dir;
@@ -111,7 +113,8 @@ status daemon::start() {
   node_ = std::make_unique<node::node>(system_, hooks());
   probe_ = std::make_unique<link::probe_host>([this] { return node_->report(); });
   spawn_keepers();
-  api_ = std::make_unique<http::api>(http::services{*node_, events_, *probe_, instances_, images_, driver_});
+  api_ = std::make_unique<http::api>(
+      http::services{*node_, events_, *probe_, instances_, images_, driver_});
   http::front_settings f;
   f.handle = [this](http::request& r) { return api_->handle(r); };
   f.on_upgrade = [this](const std::string& protocol, http::request& r) {
@@ -122,7 +125,8 @@ status daemon::start() {
 
   if (auto started = node_->start(with_.bootstrap); !started) return started;
   if (!node_->address().empty())
-    if (auto port = front_->listen_tls(node_->address(), node_->contexts()); !port) return port.error();
+    if (auto port = front_->listen_tls(node_->address(), node_->contexts()); !port)
+      return port.error();
   if (auto listening = front_->listen_unix(with_.data_dir + "/unix.socket"); !listening)
     return listening;
   if (auto stored = storage::write_file_durably(with_.data_dir + "/incus.pid",
@@ -130,7 +134,8 @@ status daemon::start() {
       !stored)
     return stored;
   if (!with_.join_token.empty() && !node_->is_clustered()) {
-    if (auto joined = node_->join({with_.join_token, with_.name, with_.address}); !joined) return joined;
+    if (auto joined = node_->join({with_.join_token, with_.name, with_.address}); !joined)
+      return joined;
   }
   log_info("member " + node_->name() + " serves " +
            (node_->address().empty() ? with_.data_dir + "/unix.socket" : node_->address()));

@@ -17,13 +17,13 @@ struct daemon_settings {
 
 /// One server with everything wired together: the member, its API, its listeners, its probe.
 class daemon {
- public:
+public:
   explicit daemon(daemon_settings with);
   status start();
   void keep_house() { node_->keep_house(); }
   void stop();
 
- private:
+private:
   node::node_settings hooks();
   void show_operation(const node::operation& o);
   void show_events(const std::vector<event>& all);

@@ -1,5 +1,5 @@
-#include "actors/link/tls/https_client.hpp"
 #include "actors/link/probe.hpp"
+#include "actors/link/tls/https_client.hpp"
 #include "actors/link/tls/tls_identity.hpp"
 #include "actors/node/join_token.hpp"
 #include "http/front/json_reader.hpp"
@@ -43,7 +43,9 @@ result<std::string> ask_member(const options& with, const std::string& method,
   auto answer = tls::ask(**stream, ask, {deadline, 16u << 20, {}});
   if (!answer) return answer.error();
   if (answer->status >= 400)
-    return fail(errc::refused, http::json_at(answer->body, "error").value_or("error " + std::to_string(answer->status)));
+    return fail(
+        errc::refused,
+        http::json_at(answer->body, "error").value_or("error " + std::to_string(answer->status)));
   return http::json_at(answer->body, "metadata").value_or("");
 }
 
@@ -70,8 +72,8 @@ std::string fault_sentence(std::int64_t voters, std::int64_t reachable) {
   if (voters <= 1) return "none may fail: every write is durable on one server only";
   const auto quorum = voters / 2 + 1;
   if (reachable < quorum)
-    return "no quorum: " + std::to_string(reachable) + " of " + std::to_string(voters) + " voters reachable, " +
-           std::to_string(quorum) + " needed";
+    return "no quorum: " + std::to_string(reachable) + " of " + std::to_string(voters) +
+           " voters reachable, " + std::to_string(quorum) + " needed";
   return std::to_string(reachable - quorum) + " more may fail";
 }
 
@@ -96,12 +98,14 @@ status show_status(const options& with) {
     reachable += is_voter && up ? 1 : 0;
     char line[512];
     std::snprintf(line, sizeof line, "  %-20s %-24s %-9s %-12s lag %s\n", m.text("name").c_str(),
-                  m.text("address").c_str(), m.text("kind").c_str(), up ? "reachable" : "unreachable",
+                  m.text("address").c_str(), m.text("kind").c_str(),
+                  up ? "reachable" : "unreachable",
                   m.has("lag") ? std::to_string(m.number("lag")).c_str() : "-");
     table += line;
   }
-  std::printf("quorum     %lld of %lld voters; %s\nmembers\n%s", static_cast<long long>(voters / 2 + 1),
-              static_cast<long long>(voters), fault_sentence(voters, reachable).c_str(), table.c_str());
+  std::printf("quorum     %lld of %lld voters; %s\nmembers\n%s",
+              static_cast<long long>(voters / 2 + 1), static_cast<long long>(voters),
+              fault_sentence(voters, reachable).c_str(), table.c_str());
   return ok();
 }
 
@@ -127,18 +131,21 @@ status probe(const options& with) {
   tls::http_request ask;
   ask.target = "/internal/probe";
   if (auto up = tls::upgrade(**stream, ask, "muster-probe", deadline); !up) return up.error();
-  auto report = link::ask_probe(*stream, std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()));
+  auto report = link::ask_probe(
+      *stream, std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()));
   if (!report) return report.error();
   std::string members;
   for (const auto& m : report->members) members += (members.empty() ? "" : ", ") + m;
-  std::printf("name       %s\nversion    %s\nrole       %s\nterm       %llu\nleader     %s\ncommit     %llu\n"
-              "applied    %llu\nmembers    %s\nuptime     %.1f s\n",
-              report->name.c_str(), report->version.c_str(), report->role.c_str(),
-              static_cast<unsigned long long>(report->term.value),
-              report->leader.empty() ? "none" : report->leader.c_str(),
-              static_cast<unsigned long long>(report->commit.value),
-              static_cast<unsigned long long>(report->applied.value), members.c_str(),
-              static_cast<double>(report->uptime_ms) / 1000);
+  std::printf(
+      "name       %s\nversion    %s\nrole       %s\nterm       %llu\nleader     %s\ncommit     "
+      "%llu\n"
+      "applied    %llu\nmembers    %s\nuptime     %.1f s\n",
+      report->name.c_str(), report->version.c_str(), report->role.c_str(),
+      static_cast<unsigned long long>(report->term.value),
+      report->leader.empty() ? "none" : report->leader.c_str(),
+      static_cast<unsigned long long>(report->commit.value),
+      static_cast<unsigned long long>(report->applied.value), members.c_str(),
+      static_cast<double>(report->uptime_ms) / 1000);
   return ok();
 }
 
@@ -155,7 +162,8 @@ int main_of(int argc, char** argv) {
   make_token->add_option("NAME", with.name)->required();
   make_token->add_flag("--replace", with.replace, "the member of that name has lost its disk");
   data_dir(make_token)->required();
-  auto* status_of = app.add_subcommand("status", "leader, term, commit, lag, quorum, how many may fail");
+  auto* status_of =
+      app.add_subcommand("status", "leader, term, commit, lag, quorum, how many may fail");
   data_dir(status_of)->required();
   auto* probing = app.add_subcommand("probe", "ask a member as a CAF remote actor");
   probing->add_option("HOST:PORT", with.address)->required();

@@ -47,14 +47,17 @@ int main(int argc, char** argv) {
   std::string log_level = "info";
   with.name = host_name();
   app.add_option("--data-dir", with.data_dir, "where the member keeps everything")
-      ->envname("INCUS_DIR")->required();
+      ->envname("INCUS_DIR")
+      ->required();
   app.add_option("--name", with.name, "of this member; default: the host's name");
   app.add_option("--address", with.address, "HOST:PORT of HTTPS");
   auto* bootstrap = app.add_flag("--bootstrap", with.bootstrap, "begin a new cluster here");
-  app.add_option("--join", with.join_token, "token of `muster token NAME` or `incus cluster add NAME`")
+  app.add_option("--join", with.join_token,
+                 "token of `muster token NAME` or `incus cluster add NAME`")
       ->excludes(bootstrap);
   app.add_option("--log-format", log_format)->check(CLI::IsMember({"text", "json"}));
-  app.add_option("--log-level", log_level)->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_option("--log-level", log_level)
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -14,7 +14,8 @@ using clock = std::chrono::steady_clock;
 constexpr auto transfer_time_max = std::chrono::minutes(30);
 
 status download(const images_settings& with, const member& from, const image& what) {
-  auto stream = with.server->dial_member(from.address, from.fingerprint, clock::now() + limits::dial_deadline);
+  auto stream = with.server->dial_member(from.address, from.fingerprint,
+                                         clock::now() + limits::dial_deadline);
   if (!stream) return stream.error();
   auto upload = storage::image_upload::begin(with.data_dir);
   if (!upload) return upload.error();
@@ -29,7 +30,8 @@ status download(const images_settings& with, const member& from, const image& wh
   auto fingerprint = (*upload)->finish();
   if (!fingerprint) return fingerprint.error();
   if (*fingerprint != what.fingerprint)
-    return fail(errc::unavailable, "the copy on " + from.name + " is damaged: its fingerprint is " + *fingerprint);
+    return fail(errc::unavailable,
+                "the copy on " + from.name + " is damaged: its fingerprint is " + *fingerprint);
   return (*upload)->keep();
 }
 
@@ -46,8 +48,8 @@ status get(const images_settings& with, const fetch& wanted) {
       last = done.error();
       continue;
     }
-    auto told = with.server->write(locate_image{key_of(*row), with.server->self(), true}, {}, "images",
-                                   clock::now() + limits::write_deadline);
+    auto told = with.server->write(locate_image{key_of(*row), with.server->self(), true}, {},
+                                   "images", clock::now() + limits::write_deadline);
     return told ? ok() : status(told.error());
   }
   return fail(last.code, "Failed to get the image: " + last.detail);
@@ -85,7 +87,8 @@ images_handle::behavior_type images_actor(images_handle::stateful_pointer<images
   };
 }
 
-status fetch_image(const images_handle& images, project_id project, const std::string& fingerprint) {
+status fetch_image(const images_handle& images, project_id project,
+                   const std::string& fingerprint) {
   auto what = std::make_shared<fetch>();
   what->project = project;
   what->fingerprint = fingerprint;

@@ -16,13 +16,17 @@ struct fetch {
 };
 using fetch_ptr = std::shared_ptr<fetch>;
 
-struct begin_fetch { fetch_ptr what; };
+struct begin_fetch {
+  fetch_ptr what;
+};
 /// Records of images are gone: so go their files.
-struct drop_files { std::vector<std::string> fingerprints; };
+struct drop_files {
+  std::vector<std::string> fingerprints;
+};
 
-using images_handle = caf::typed_actor<
-    caf::reacts_to<begin_fetch>,  // get it from a member that has it
-    caf::reacts_to<drop_files>>;
+using images_handle =
+    caf::typed_actor<caf::reacts_to<begin_fetch>,  // get it from a member that has it
+                     caf::reacts_to<drop_files>>;
 
 struct images_settings {
   node::node* server = nullptr;

@@ -22,7 +22,8 @@ std::vector<std::string> to_arguments(const container& c) {
   std::vector<std::string> all{"data_dir=" + c.data_dir, "id=" + std::to_string(c.id.value),
                                "generation=" + std::to_string(c.generation),
                                "host_name=" + c.host_name, "image=" + c.image};
-  for (const auto& [key, value] : c.config) all.push_back(std::string(config_mark) + key + "=" + value);
+  for (const auto& [key, value] : c.config)
+    all.push_back(std::string(config_mark) + key + "=" + value);
   return all;
 }
 

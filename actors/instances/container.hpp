@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-/// What the driver and its helper process say to each other, and where the files of a container lie.
+/// What the driver and its helper process say to each other, and where the files of a container
+/// lie.
 namespace muster::instances {
 
 struct container {
@@ -13,8 +14,8 @@ struct container {
   object_id id;
   std::uint64_t generation = 1;
   std::string host_name;
-  std::string image;     ///< fingerprint
-  string_map config;     ///< with profiles laid under it
+  std::string image;  ///< fingerprint
+  string_map config;  ///< with profiles laid under it
 };
 
 /// Name for liblxc and of the directory under DIR/containers.

@@ -14,7 +14,8 @@ using self_pointer = instances_handle::stateful_pointer<instances_state>;
 constexpr auto look_every = std::chrono::milliseconds(1000);
 
 void start_worker(self_pointer self, const order_ptr& what) {
-  self->spawn<caf::detached>([with = self->state.with, what, boss = instances_handle(self)](caf::event_based_actor* worker) {
+  self->spawn<caf::detached>([with = self->state.with, what,
+                              boss = instances_handle(self)](caf::event_based_actor* worker) {
     what->answer.set_value(carry_out(*with, *what));
     worker->send(boss, order_done{what->key.id});
     worker->quit();
@@ -47,8 +48,10 @@ order_ptr own_order(verb what, const row_key& key) {
   return o;
 }
 
-void report(const instances_settings& with, const instance& row, instance_status seen, const char* action) {
-  (void)with.write(report_instance{key_of(row), row.generation, seen, action}, {}, "reconcile").ok();
+void report(const instances_settings& with, const instance& row, instance_status seen,
+            const char* action) {
+  (void)with.write(report_instance{key_of(row), row.generation, seen, action}, {}, "reconcile")
+      .ok();
 }
 
 /// Stops what runs here without right. Its files stay: the owner decides.
@@ -63,19 +66,27 @@ void abandon(const instances_settings& with, const instance& row) {
 void carry_out_task(self_pointer self, const task& t, const instance* row) {
   const auto& with = *self->state.with;
   switch (t.what) {
-    case step::create: return take_order(self, own_order(verb::create, key_of(*row)));
-    case step::start: return take_order(self, own_order(verb::start, key_of(*row)));
-    case step::stop: return take_order(self, own_order(verb::stop, key_of(*row)));
-    case step::freeze: return take_order(self, own_order(verb::freeze, key_of(*row)));
-    case step::abandon: return abandon(with, *row);
+    case step::create:
+      return take_order(self, own_order(verb::create, key_of(*row)));
+    case step::start:
+      return take_order(self, own_order(verb::start, key_of(*row)));
+    case step::stop:
+      return take_order(self, own_order(verb::stop, key_of(*row)));
+    case step::freeze:
+      return take_order(self, own_order(verb::freeze, key_of(*row)));
+    case step::abandon:
+      return abandon(with, *row);
     case step::remove: {
       auto o = own_order(verb::remove, {table::instance, {}, t.id});
       o->last.head.id = t.id;
       return take_order(self, o);
     }
-    case step::report_running: return report(with, *row, instance_status::running, "");
-    case step::report_frozen: return report(with, *row, instance_status::frozen, "");
-    case step::report_stopped: return report(with, *row, instance_status::stopped, "");
+    case step::report_running:
+      return report(with, *row, instance_status::running, "");
+    case step::report_frozen:
+      return report(with, *row, instance_status::frozen, "");
+    case step::report_stopped:
+      return report(with, *row, instance_status::stopped, "");
     case step::report_ended:
       (void)with.write(want_instance{key_of(*row), power::stopped, {}}, {}, "reconcile").ok();
       return report(with, *row, instance_status::stopped, "shutdown");
@@ -85,7 +96,7 @@ void carry_out_task(self_pointer self, const task& t, const instance* row) {
 void look(self_pointer self) {
   auto& state = self->state;
   const auto& with = *state.with;
-  if (!with.self()) return;                            // no member runs: no records
+  if (!with.self()) return;                           // no member runs: no records
   if (!state.has_looked && !with.readable()) return;  // the records may be old
   situation now;
   const auto view = with.view();
@@ -121,7 +132,8 @@ instances_handle::behavior_type instances_actor(self_pointer self, instances_set
 namespace {
 
 /// In the instance's project, or in the default one if the project has no profiles of its own.
-std::optional<profile> find_profile(const state_view& state, project_id where, const std::string& name) {
+std::optional<profile> find_profile(const state_view& state, project_id where,
+                                    const std::string& name) {
   if (auto p = state.by_name<profile>(where, name)) return p;
   const auto fallback = state.by_name<project>({}, "default");
   return fallback ? state.by_name<profile>({fallback->head.id.value}, name) : std::nullopt;

@@ -16,7 +16,8 @@ namespace muster::instances {
 
 enum class verb : unsigned char { create, start, stop, restart, freeze, unfreeze, remove };
 
-/// Work on one instance that somebody waits for. Orders for the same instance run one after the other.
+/// Work on one instance that somebody waits for. Orders for the same instance run one after the
+/// other.
 struct order {
   verb what = verb::start;
   row_key key;
@@ -42,14 +43,18 @@ struct instances_settings {
   std::function<void(const std::string&)> log;
 };
 
-struct begin_order { order_ptr what; };
-struct order_done { object_id id; };
+struct begin_order {
+  order_ptr what;
+};
+struct order_done {
+  object_id id;
+};
 struct look_now {};
 
-using instances_handle = caf::typed_actor<
-    caf::reacts_to<begin_order>,  // somebody wants something done
-    caf::reacts_to<order_done>,   // a worker has finished
-    caf::reacts_to<look_now>>;    // compare wanted with real
+using instances_handle =
+    caf::typed_actor<caf::reacts_to<begin_order>,  // somebody wants something done
+                     caf::reacts_to<order_done>,   // a worker has finished
+                     caf::reacts_to<look_now>>;    // compare wanted with real
 
 struct instances_state {
   std::shared_ptr<const instances_settings> with;

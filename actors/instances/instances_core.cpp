@@ -34,7 +34,8 @@ step report_of(instance_status status) {
 void plan_own(std::vector<task>& plan, const situation& now, const instance& row) {
   const auto id = row.head.id;
   const auto at = now.seen.find(id);
-  const found* seen = at == now.seen.end() || at->second.generation != row.generation ? nullptr : &at->second;
+  const found* seen =
+      at == now.seen.end() || at->second.generation != row.generation ? nullptr : &at->second;
   const auto real = status_of(seen);
   if (row.status == instance_status::creating) {
     plan.push_back({step::create, id});

@@ -24,7 +24,7 @@ enum class step : unsigned char {
   report_running,  ///< tell the cluster what is seen
   report_frozen,
   report_stopped,
-  report_ended,    ///< it ended by itself: it is not wanted any more either
+  report_ended,  ///< it ended by itself: it is not wanted any more either
 };
 
 struct task {
@@ -35,10 +35,10 @@ struct task {
 
 struct situation {
   member_id self;
-  std::vector<instance> rows;          ///< all instances of the cluster
-  std::map<object_id, found> seen;     ///< containers on this member
-  std::map<object_id, bool> is_busy;   ///< work on it is under way
-  bool is_first = false;               ///< first look after the start of this member
+  std::vector<instance> rows;         ///< all instances of the cluster
+  std::map<object_id, found> seen;    ///< containers on this member
+  std::map<object_id, bool> is_busy;  ///< work on it is under way
+  bool is_first = false;              ///< first look after the start of this member
 };
 
 /// What to do next; nothing for instances that are busy.

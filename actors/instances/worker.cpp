@@ -6,16 +6,18 @@ namespace {
 
 /// One order with what it needs at hand.
 class work {
- public:
+public:
   work(const instances_settings& with, const order& what) : with_(with), what_(what) {}
 
   status create() {
-    if (auto fetched = with_.fetch_image(row_.head.project, row_.image_fingerprint); !fetched) return fetched;
+    if (auto fetched = with_.fetch_image(row_.head.project, row_.image_fingerprint); !fetched)
+      return fetched;
     if (auto made = driver().create(box_); !made) return made;
     return report(instance_status::stopped, "");
   }
   status start(const char* action) {
-    if (driver().pid_of(row_.head.id) != 0) return fail(errc::refused, "The instance is already running");
+    if (driver().pid_of(row_.head.id) != 0)
+      return fail(errc::refused, "The instance is already running");
     if (auto wanted = want(power::running); !wanted) return wanted;
     if (auto made = driver().create(box_); !made) return made;
     auto started = driver().start(box_);
@@ -26,7 +28,8 @@ class work {
     return report(instance_status::running, action);
   }
   status stop(const char* action) {
-    if (driver().pid_of(row_.head.id) == 0) return fail(errc::bad_request, "The instance is already stopped");
+    if (driver().pid_of(row_.head.id) == 0)
+      return fail(errc::bad_request, "The instance is already stopped");
     if (auto wanted = want(power::stopped); !wanted) return wanted;
     auto stopped = driver().stop(box_, what_.force, what_.timeout_s);
     if (!stopped) {
@@ -40,10 +43,12 @@ class work {
     return start("restarted");
   }
   status freeze(bool on) {
-    if (driver().pid_of(row_.head.id) == 0) return fail(errc::bad_request, "The instance isn't running");
+    if (driver().pid_of(row_.head.id) == 0)
+      return fail(errc::bad_request, "The instance isn't running");
     if (auto done = driver().freeze(box_, on); !done) return done;
     if (auto wanted = want(on ? power::frozen : power::running); !wanted) return wanted;
-    return report(on ? instance_status::frozen : instance_status::running, on ? "paused" : "resumed");
+    return report(on ? instance_status::frozen : instance_status::running,
+                  on ? "paused" : "resumed");
   }
   status remove() {
     if (driver().pid_of(what_.key.id) != 0)
@@ -64,25 +69,33 @@ class work {
     }
     box_ = container_of(*view, row_, with_.data_dir);
     switch (what_.what) {
-      case verb::create: return create();
-      case verb::start: return start("started");
-      case verb::stop: return stop(what_.force ? "stopped" : "shutdown");
-      case verb::restart: return restart();
-      case verb::freeze: return freeze(true);
-      case verb::unfreeze: return freeze(false);
-      case verb::remove: return remove();
+      case verb::create:
+        return create();
+      case verb::start:
+        return start("started");
+      case verb::stop:
+        return stop(what_.force ? "stopped" : "shutdown");
+      case verb::restart:
+        return restart();
+      case verb::freeze:
+        return freeze(true);
+      case verb::unfreeze:
+        return freeze(false);
+      case verb::remove:
+        return remove();
     }
     return ok();
   }
 
- private:
+private:
   lxc_driver& driver() { return *with_.driver; }
   status want(power wanted) {
     auto done = with_.write(want_instance{key_of(row_), wanted, {}}, what_.who, what_.trace);
     return done ? ok() : status(done.error());
   }
   status report(instance_status seen, const char* action) {
-    auto done = with_.write(report_instance{key_of(row_), row_.generation, seen, action}, what_.who, what_.trace);
+    auto done = with_.write(report_instance{key_of(row_), row_.generation, seen, action}, what_.who,
+                            what_.trace);
     return done ? ok() : status(done.error());
   }
 
@@ -94,6 +107,8 @@ class work {
 
 }  // namespace
 
-status carry_out(const instances_settings& with, const order& what) { return work(with, what).run(); }
+status carry_out(const instances_settings& with, const order& what) {
+  return work(with, what).run();
+}
 
 }  // namespace muster::instances

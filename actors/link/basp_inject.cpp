@@ -39,11 +39,9 @@ void basp_connect(caf::event_based_actor* self, int fd, std::chrono::millisecond
   auto& system = self->home_system();
   self->request(broker_of(system), deadline, caf::connect_atom_v,
                 system.middleman().backend().new_scribe(fd), next_key())
-      .then(
-          [then](caf::node_id&, caf::strong_actor_ptr& remote, std::set<std::string>&) {
-            then(caf::actor_cast<caf::actor>(remote));
-          },
-          [then](caf::error&) { then(nullptr); });
+      .then([then](caf::node_id&, caf::strong_actor_ptr& remote,
+                   std::set<std::string>&) { then(caf::actor_cast<caf::actor>(remote)); },
+            [then](caf::error&) { then(nullptr); });
 }
 
 }  // namespace muster::link

@@ -1,13 +1,14 @@
 #pragma once
-#include <caf/fwd.hpp>
 #include <caf/actor.hpp>
+#include <caf/fwd.hpp>
 
 #include <chrono>
 #include <functional>
 
 namespace muster::link {
 
-/// Gives BASP an authenticated stream on which it will be dialled; a peer that connects is handed `whom`.
+/// Gives BASP an authenticated stream on which it will be dialled; a peer that connects is handed
+/// `whom`.
 void basp_serve(caf::actor_system& system, int fd, const caf::actor& whom);
 
 /// Gives BASP an authenticated stream to dial on. `then` runs in `self`'s context with the remote

@@ -12,7 +12,8 @@
 
 namespace muster::link {
 
-/// A Cap'n Proto message as CAF carries it: within a member a shared pointer, between members its words.
+/// A Cap'n Proto message as CAF carries it: within a member a shared pointer, between members its
+/// words.
 struct flat {
   blob words;
 };
@@ -45,5 +46,5 @@ inline std::string to_string(const flat& x) {
 }  // namespace muster::link
 
 CAF_BEGIN_TYPE_ID_BLOCK(muster, caf::first_custom_type_id)
-  CAF_ADD_TYPE_ID(muster, (muster::link::flat))
+CAF_ADD_TYPE_ID(muster, (muster::link::flat))
 CAF_END_TYPE_ID_BLOCK(muster)

@@ -26,17 +26,26 @@ struct link_settings {
 };
 
 // Messages of the link actor.
-struct stream_accepted { std::shared_ptr<tls::stream> stream; };
-struct stream_dialled { std::shared_ptr<tls::stream> stream; };  ///< null: nobody answered
-struct stream_closed { std::uint64_t id = 0; };
-struct body_to_send { std::shared_ptr<const codec::link_body> body; };
+struct stream_accepted {
+  std::shared_ptr<tls::stream> stream;
+};
+struct stream_dialled {
+  std::shared_ptr<tls::stream> stream;
+};  ///< null: nobody answered
+struct stream_closed {
+  std::uint64_t id = 0;
+};
+struct body_to_send {
+  std::shared_ptr<const codec::link_body> body;
+};
 struct dial_at_once {};
 struct link_tick {};
 
-/// Drives the session to one member: dials or waits, says hello, numbers messages, watches silence. From
-/// the remote side it takes (flat, actor) = hello with the handle to answer to, and (flat) = a message.
+/// Drives the session to one member: dials or waits, says hello, numbers messages, watches silence.
+/// From the remote side it takes (flat, actor) = hello with the handle to answer to, and (flat) = a
+/// message.
 class link_driver {
- public:
+public:
   link_driver(caf::event_based_actor* self, link_settings with);
   ~link_driver();
   void on_tick();
@@ -49,7 +58,7 @@ class link_driver {
   void on_send(const codec::link_body& body);
   void on_dial_at_once();
 
- private:
+private:
   void dial();
   void connect(std::uint64_t stream_id, int fd);
   void say_hello(const caf::actor& remote, std::uint64_t session);

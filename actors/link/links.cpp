@@ -43,7 +43,8 @@ void links::set_peers(const std::vector<peer>& peers) {
     }
     if (!old.empty()) caf::anon_send_exit(old.mapped().actor, caf::exit_reason::user_shutdown);
     auto board = std::make_shared<link_board>();
-    auto actor = impl_->system.spawn(link_actor, link_settings{p, impl_->with, board, &impl_->streams});
+    auto actor =
+        impl_->system.spawn(link_actor, link_settings{p, impl_->with, board, &impl_->streams});
     next[p.id] = {p, std::move(actor), std::move(board)};
   }
   for (auto& [id, gone] : impl_->all)
@@ -88,8 +89,8 @@ std::vector<peer_health> links::health() const {
   std::vector<peer_health> all;
   for (const auto& [id, one] : impl_->all)
     all.push_back({id, one.board->is_up.load(),
-                   std::chrono::steady_clock::time_point{std::chrono::steady_clock::duration{
-                       one.board->last_heard.load()}}});
+                   std::chrono::steady_clock::time_point{
+                       std::chrono::steady_clock::duration{one.board->last_heard.load()}}});
   return all;
 }
 

@@ -47,7 +47,7 @@ struct links_settings {
 /// The sessions of one member with all others: one link actor a member. Thread-safe.
 /// Nothing else touches a remote handle: BASP would buffer without bound and drop silently.
 class links {
- public:
+public:
   links(caf::actor_system& system, links_settings with);
   ~links();
   links(const links&) = delete;
@@ -65,7 +65,7 @@ class links {
   [[nodiscard]] std::vector<peer_health> health() const;
   void stop();
 
- private:
+private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };

@@ -56,7 +56,8 @@ struct probe_host::impl {
   caf::actor actor;
 };
 
-probe_host::probe_host(std::function<codec::probe_report()> report) : impl_(std::make_unique<impl>()) {
+probe_host::probe_host(std::function<codec::probe_report()> report)
+    : impl_(std::make_unique<impl>()) {
   impl_->actor = impl_->system.spawn(probe_actor, std::move(report));
 }
 

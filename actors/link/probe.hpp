@@ -7,16 +7,16 @@
 
 namespace muster::link {
 
-/// What `muster probe` talks to: an actor system of its own that holds one read-only actor. A BASP peer
-/// can address every actor of a system, so no client ever reaches the members' one.
+/// What `muster probe` talks to: an actor system of its own that holds one read-only actor. A BASP
+/// peer can address every actor of a system, so no client ever reaches the members' one.
 class probe_host {
- public:
+public:
   explicit probe_host(std::function<codec::probe_report()> report);
   ~probe_host();
   /// An authenticated stream that asked for `muster-probe`.
   void serve(std::shared_ptr<tls::stream> stream);
 
- private:
+private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };

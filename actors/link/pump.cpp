@@ -2,15 +2,14 @@
 
 #include "actors/link/tls/tls_stream.hpp"
 
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace muster::link {
@@ -109,7 +108,8 @@ struct pump::impl {
     a.has_ended = a.has_ended || !carry(a, b);
     b.has_ended = b.has_ended || !carry(b, a);
     // What the one has said last still reaches the other.
-    if ((a.has_ended && b.waiting.is_empty()) || (b.has_ended && a.waiting.is_empty())) return false;
+    if ((a.has_ended && b.waiting.is_empty()) || (b.has_ended && a.waiting.is_empty()))
+      return false;
     for (std::uint64_t i = 0; i < 2; ++i) {
       const auto& end = p.ends[i];
       const bool may_read = !end.has_ended && p.ends[1 - i].waiting.has_room();
@@ -201,7 +201,8 @@ result<pump::adopted> pump::adopt(std::shared_ptr<tls::stream> stream,
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
     return fail(errc::unavailable, "no socket pair");
-  const auto id = impl_->add(std::move(stream), std::make_shared<tls::stream>(ends[0], nullptr), std::move(on_close));
+  const auto id = impl_->add(std::move(stream), std::make_shared<tls::stream>(ends[0], nullptr),
+                             std::move(on_close));
   return adopted{ends[1], id};
 }
 

@@ -10,17 +10,17 @@ class stream;
 
 namespace muster::link {
 
-/// ONE thread that carries bytes between authenticated streams, or from one to a socket that BASP reads: all
-/// streams of a member, both ways, bounded buffers. Thread-safe.
+/// ONE thread that carries bytes between authenticated streams, or from one to a socket that BASP
+/// reads: all streams of a member, both ways, bounded buffers. Thread-safe.
 class pump {
- public:
+public:
   pump();
   ~pump();
   pump(const pump&) = delete;
   pump& operator=(const pump&) = delete;
 
   struct adopted {
-    int fd = -1;           ///< BASP's end; the caller owns it
+    int fd = -1;  ///< BASP's end; the caller owns it
     std::uint64_t id = 0;
   };
   /// `on_close` is called once, on the pump's thread, when either end has closed; must not block.
@@ -30,7 +30,7 @@ class pump {
   void close(std::uint64_t id);
   [[nodiscard]] std::size_t open_streams() const;
 
- private:
+private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };

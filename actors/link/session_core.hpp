@@ -13,10 +13,10 @@ namespace muster::link {
 status check_hello(const codec::hello& own, const codec::hello& theirs, member_id authenticated,
                    incarnation seen);
 
-/// Order and window of one session: each message at most once, in order; what is not acknowledged is
-/// bounded in bytes, because BASP itself would buffer without bound.
+/// Order and window of one session: each message at most once, in order; what is not acknowledged
+/// is bounded in bytes, because BASP itself would buffer without bound.
 class session_window {
- public:
+public:
   explicit session_window(std::uint64_t number) : number_(number) {}
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
@@ -31,7 +31,7 @@ class session_window {
   void acknowledged_now() { unacknowledged_received_ = 0; }
   [[nodiscard]] std::size_t unacknowledged_bytes() const { return unacknowledged_; }
 
- private:
+private:
   std::uint64_t number_;
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;

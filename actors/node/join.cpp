@@ -1,10 +1,8 @@
 #include "actors/node/node.hpp"
-
 #include "actors/node/secrets.hpp"
 #include "schemas/limits.hpp"
 
 #include <sys/utsname.h>
-
 #include <thread>
 
 namespace muster::node {
@@ -21,7 +19,8 @@ constexpr auto join_time_max = std::chrono::seconds(30);
 
 }  // namespace
 
-// --- the cluster's side ---------------------------------------------------------------------------
+// --- the cluster's side
+// ---------------------------------------------------------------------------
 
 result<codec::join_accepted> node::accept_join(const codec::join_request& asked,
                                                const std::string& certificate,
@@ -77,13 +76,16 @@ status node::enable(const std::string& name, const requestor& who, const std::st
   return load_certificates();
 }
 
-// --- the joiner's side ----------------------------------------------------------------------------
+// --- the joiner's side
+// ----------------------------------------------------------------------------
 
 status node::join(const join_intent& intent) {
   const std::lock_guard one_at_a_time(join_lock_);
   if (is_clustered()) return fail(errc::bad_request, "This server is already clustered");
   if (!local_view()->all<instance>().empty() || !local_view()->all<image>().empty())
-    return fail(errc::bad_request, "this server has instances or images of its own: a server that joins a cluster must be empty");
+    return fail(errc::bad_request,
+                "this server has instances or images of its own: a server that joins a cluster "
+                "must be empty");
   auto token = decode_join_token(intent.token);
   if (!token) return token.error();
   if (token->server_name != intent.name)
@@ -180,8 +182,8 @@ void node::resume_join(const join_intent& intent) {
   std::thread([this, intent] {
     while (!stopping_) {
       auto joined = join(intent);
-      if (joined || joined.error().code == errc::refused || joined.error().code == errc::bad_request ||
-          is_clustered()) {
+      if (joined || joined.error().code == errc::refused ||
+          joined.error().code == errc::bad_request || is_clustered()) {
         with_.log(joined ? "the join was finished" : "the join ended: " + joined.error().detail);
         return;
       }

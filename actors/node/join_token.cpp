@@ -36,7 +36,8 @@ std::string encode(const join_token& t) {
   for (std::size_t i = 0; i < t.addresses.size(); ++i)
     json += (i ? "," : "") + json_text(t.addresses[i]);
   json += "],\"secret\":" + json_text(t.secret);
-  json += ",\"expires_at\":" + json_text(t.expires_at.empty() ? "0001-01-01T00:00:00Z" : t.expires_at);
+  json +=
+      ",\"expires_at\":" + json_text(t.expires_at.empty() ? "0001-01-01T00:00:00Z" : t.expires_at);
   return base64(json + "}");
 }
 

@@ -7,15 +7,15 @@
 
 namespace muster::node {
 
-/// What the stock client prints for `cluster add`: base64 of a JSON object. Trust tokens have the same
-/// form with client_name in place of server_name.
+/// What the stock client prints for `cluster add`: base64 of a JSON object. Trust tokens have the
+/// same form with client_name in place of server_name.
 struct join_token {
   std::string server_name;
   std::string client_name;
   std::string fingerprint;  ///< SHA-256 of the certificate that clients are shown
   std::vector<std::string> addresses;
   std::string secret;
-  std::string expires_at;   ///< RFC 3339; empty: never
+  std::string expires_at;  ///< RFC 3339; empty: never
 };
 
 std::string encode(const join_token& t);

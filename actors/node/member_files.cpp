@@ -43,7 +43,8 @@ status write_first_entry(const std::string& path, member_id voter) {
   first.term = {1};
   first.index = {1};
   first.kind = raft::entry_kind::configuration;
-  first.members = std::make_shared<const raft::configuration>(raft::configuration{{voter}, {}, {}, {}});
+  first.members =
+      std::make_shared<const raft::configuration>(raft::configuration{{voter}, {}, {}, {}});
   return (*store)->write(raft::hard_state{{1}, {}}, {first});
 }
 
@@ -60,9 +61,10 @@ result<std::optional<storage::identity>> find_identity(const std::string& data_d
   }
   if (!is_there(identity) && !is_there(raft)) return std::optional<storage::identity>{};
   if (!is_there(identity) || !is_there(raft))
-    return fail(errc::corrupt, data_dir + " holds " + (is_there(raft) ? "a raft log" : "an identity") +
-                                   " without " + (is_there(raft) ? "an identity" : "its raft log") +
-                                   ": restore the missing part, or empty the directory and join again");
+    return fail(errc::corrupt,
+                data_dir + " holds " + (is_there(raft) ? "a raft log" : "an identity") +
+                    " without " + (is_there(raft) ? "an identity" : "its raft log") +
+                    ": restore the missing part, or empty the directory and join again");
   auto who = storage::load_identity(identity);
   if (!who) return who.error();
   return std::optional(*who);
@@ -95,8 +97,8 @@ result<storage::identity> begin_incarnation(const std::string& data_dir) {
 }
 
 status store_intent(const std::string& data_dir, const join_intent& intent) {
-  return storage::write_file_durably(at(data_dir, "join"),
-                                     intent.token + "\n" + intent.name + "\n" + intent.address + "\n");
+  return storage::write_file_durably(
+      at(data_dir, "join"), intent.token + "\n" + intent.name + "\n" + intent.address + "\n");
 }
 
 std::optional<join_intent> load_intent(const std::string& data_dir) {
@@ -138,8 +140,8 @@ status adopt_accepted(const std::string& data_dir, const codec::join_accepted& a
     if (auto moved = move(at(data_dir, name), aside + "/" + name); !moved) return moved;
   if (auto stored = tls::store(data_dir, "cluster", {accepted.certificate, accepted.key}); !stored)
     return stored;
-  storage::identity who{accepted.cluster_uuid, accepted.member, {}, accepted.epoch_counter,
-                        accepted.epoch_random};
+  storage::identity who{
+      accepted.cluster_uuid, accepted.member, {}, accepted.epoch_counter, accepted.epoch_random};
   return create_member(data_dir, who, false);
 }
 

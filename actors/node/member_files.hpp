@@ -7,16 +7,16 @@
 #include <string>
 #include <vector>
 
-/// The files of a data directory that say who this member is, and the steps that change it. Each step
-/// can be repeated after a crash.
+/// The files of a data directory that say who this member is, and the steps that change it. Each
+/// step can be repeated after a crash.
 namespace muster::node {
 
 /// Whether the directory holds a member; finishes a creation that a crash has cut short.
 /// @errors errc::corrupt if identity and raft store are not both there.
 result<std::optional<storage::identity>> find_identity(const std::string& data_dir);
 
-/// A new log and who it belongs to. `voter`: the log begins with this member as only voter; else it is
-/// empty and waits for a leader.
+/// A new log and who it belongs to. `voter`: the log begins with this member as only voter; else it
+/// is empty and waits for a leader.
 status create_member(const std::string& data_dir, const storage::identity& who, bool voter);
 
 /// Raises the incarnation, durably. Once at each start, before anything is said to others.
@@ -32,7 +32,8 @@ status store_intent(const std::string& data_dir, const join_intent& intent);
 std::optional<join_intent> load_intent(const std::string& data_dir);
 status store_accepted(const std::string& data_dir, const codec::join_accepted& accepted);
 std::optional<codec::join_accepted> load_accepted(const std::string& data_dir);
-/// Puts the old state aside into before-join/ and takes the new identity. The member must not be running.
+/// Puts the old state aside into before-join/ and takes the new identity. The member must not be
+/// running.
 status adopt_accepted(const std::string& data_dir, const codec::join_accepted& accepted);
 /// The join is complete: what was kept for the way back goes.
 void forget_join(const std::string& data_dir);

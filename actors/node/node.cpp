@@ -23,7 +23,9 @@ requestor system_requestor() { return {"", "", ""}; }
 }  // namespace
 
 node::node(caf::actor_system& system, node_settings with)
-    : system_(system), with_(std::move(with)), contexts_(std::make_shared<tls::server_contexts>()),
+    : system_(system),
+      with_(std::move(with)),
+      contexts_(std::make_shared<tls::server_contexts>()),
       operations_([this](const operation& o) { with_.show_operation(o); }) {}
 
 node::~node() { stop(); }
@@ -100,7 +102,8 @@ status node::run_member() {
     runtime_ = *std::move(started);
   }
   if (with_.address.empty())
-    if (const auto m = local_view()->row<member>({}, {who->member.value})) with_.address = m->address;
+    if (const auto m = local_view()->row<member>({}, {who->member.value}))
+      with_.address = m->address;
   refresh_trust();
   return ok();
 }
@@ -118,7 +121,8 @@ status node::ensure_bootstrapped(bool enabled) {
   b.first.architecture = machine();
   b.enabled = enabled;
   if (enabled) b.cluster_certificate = shown_pair().certificate;
-  auto done = write(std::move(b), system_requestor(), "start", clock::now() + limits::write_deadline);
+  auto done =
+      write(std::move(b), system_requestor(), "start", clock::now() + limits::write_deadline);
   if (!done && done.error().code != errc::conflict) return done.error();
   return ok();
 }
@@ -217,13 +221,16 @@ void node::keep_house() {
   auto r = now();
   if (!r || (*r)->board().raft.now != raft::role::leader) return;
   const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch()).count();
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count();
   const auto all = (*r)->view()->all<token>();
   const bool due = std::any_of(all.begin(), all.end(), [&](const token& t) {
     return t.expires_ms != 0 && t.expires_ms < static_cast<std::uint64_t>(wall);
   });
   if (due)
-    (void)write(expire_tokens{}, system_requestor(), "expiry", clock::now() + limits::write_deadline).ok();
+    (void)write(expire_tokens{}, system_requestor(), "expiry",
+                clock::now() + limits::write_deadline)
+        .ok();
 }
 
 // --- trust --------------------------------------------------------------------------------------
@@ -295,7 +302,8 @@ status node::accept_link(const std::string& fingerprint, std::shared_ptr<tls::st
 
 status node::download_snapshot(const link::peer& leader) const {
   const auto deadline = clock::now() + std::chrono::minutes(10);
-  auto stream = dial_member(leader.address, leader.fingerprint, clock::now() + limits::dial_deadline);
+  auto stream =
+      dial_member(leader.address, leader.fingerprint, clock::now() + limits::dial_deadline);
   if (!stream) return stream.error();
   auto receiver = storage::snapshot_receiver::open(storage::incoming_directory(with_.data_dir));
   if (!receiver) return receiver.error();

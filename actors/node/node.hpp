@@ -11,7 +11,7 @@
 
 namespace muster::node {
 
-inline constexpr const char* version = "6.0.4";         ///< of the API that is spoken
+inline constexpr const char* version = "6.0.4";  ///< of the API that is spoken
 inline constexpr const char* muster_version = "0.1.0";
 
 struct node_settings {
@@ -29,15 +29,15 @@ struct node_settings {
   std::function<void(const std::string& fingerprint)> cut_off;
 };
 
-/// This server: what it is called, whom it trusts, the member that runs in it at present. Its member
-/// changes once, when a standalone server joins a cluster. Thread-safe.
+/// This server: what it is called, whom it trusts, the member that runs in it at present. Its
+/// member changes once, when a standalone server joins a cluster. Thread-safe.
 class node {
- public:
+public:
   node(caf::actor_system& system, node_settings with);
   ~node();
 
-  /// Resumes what the directory holds, finishes a join that a crash has cut short, else begins anew as a
-  /// standalone server, or as a cluster of one.
+  /// Resumes what the directory holds, finishes a join that a crash has cut short, else begins anew
+  /// as a standalone server, or as a cluster of one.
   status start(bool bootstrap);
   void stop();
 
@@ -46,7 +46,8 @@ class node {
                         clock::time_point deadline);
   struct reading {
     std::unique_ptr<state_view> state;
-    std::optional<std::uint64_t> stale_seconds;  ///< set: the local replica answered without a quorum
+    std::optional<std::uint64_t>
+        stale_seconds;  ///< set: the local replica answered without a quorum
   };
   /// @param strict refuse instead of answering stale.
   result<reading> read(bool strict);
@@ -81,7 +82,8 @@ class node {
   /// The other side: what a joiner may have. @param fingerprint of the joiner's certificate.
   result<codec::join_accepted> accept_join(const codec::join_request& asked,
                                            const std::string& certificate,
-                                           const std::string& fingerprint, const std::string& address);
+                                           const std::string& fingerprint,
+                                           const std::string& address);
   /// A stream of another member has come in by an upgrade. @errors errc::forbidden
   status accept_link(const std::string& fingerprint, std::shared_ptr<tls::stream> stream);
   /// TLS to another member, authenticated both ways.
@@ -89,7 +91,7 @@ class node {
                                                    const std::string& fingerprint,
                                                    clock::time_point deadline) const;
 
- private:
+private:
   status load_certificates();
   status begin_new(bool bootstrap);
   status run_member();

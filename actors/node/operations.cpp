@@ -8,7 +8,7 @@ namespace muster::node {
 
 namespace {
 
-constexpr std::chrono::minutes kept_after_end{5};   // for whoever asks by id
+constexpr std::chrono::minutes kept_after_end{5};  // for whoever asks by id
 constexpr std::chrono::seconds listed_after_end{5};
 constexpr std::size_t kept_max = 2000;
 

@@ -15,7 +15,13 @@
 namespace muster::node {
 
 /// Incus's status codes.
-enum class op_status : int { running = 103, cancelling = 104, success = 200, failure = 400, cancelled = 401 };
+enum class op_status : int {
+  running = 103,
+  cancelling = 104,
+  success = 200,
+  failure = 400,
+  cancelled = 401
+};
 enum class op_class : unsigned char { task, websocket, token };
 
 /// Work that lives on the member that runs it, as users see it.
@@ -36,10 +42,10 @@ struct operation {
   [[nodiscard]] bool has_ended() const { return now >= op_status::success; }
 };
 
-/// The operations of this member. Ended ones are kept for a while, so that their results can be asked
-/// for. Thread-safe.
+/// The operations of this member. Ended ones are kept for a while, so that their results can be
+/// asked for. Thread-safe.
 class operations {
- public:
+public:
   using clock = std::chrono::steady_clock;
   /// Told of each change, on the thread that caused it.
   using watcher = std::function<void(const operation&)>;
@@ -48,13 +54,13 @@ class operations {
 
   /// What the work can do while it runs.
   class handle {
-   public:
+  public:
     handle(operations& all, std::string uuid) : all_(all), uuid_(std::move(uuid)) {}
     [[nodiscard]] const std::string& uuid() const { return uuid_; }
     void set_metadata(std::string json);
     [[nodiscard]] bool is_cancelled() const;
 
-   private:
+  private:
     operations& all_;
     std::string uuid_;
   };
@@ -65,13 +71,14 @@ class operations {
   [[nodiscard]] std::optional<operation> get(const std::string& uuid) const;
   [[nodiscard]] std::vector<operation> list() const;
   /// The operation as it is when it ends, or at the deadline.
-  [[nodiscard]] std::optional<operation> wait(const std::string& uuid, clock::time_point deadline) const;
+  [[nodiscard]] std::optional<operation> wait(const std::string& uuid,
+                                              clock::time_point deadline) const;
   /// @errors errc::not_found, errc::bad_request if it cannot be cancelled.
   status cancel(const std::string& uuid);
   /// No new ones; waits for those that run, at most until `deadline`.
   void stop(clock::time_point deadline);
 
- private:
+private:
   struct one {
     operation shown;
     std::function<void()> on_cancel;

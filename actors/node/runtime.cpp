@@ -149,9 +149,8 @@ void runtime::refresh_peers() {
   for (const auto& m : members)
     if (m.id() != with_.who.member && !m.address.empty())
       peers.push_back({m.id(), m.name, m.address, m.fingerprint});
-  const bool knows_self = std::any_of(members.begin(), members.end(), [&](const member& m) {
-    return m.id() == with_.who.member;
-  });
+  const bool knows_self = std::any_of(members.begin(), members.end(),
+                                      [&](const member& m) { return m.id() == with_.who.member; });
   if (!knows_self) {  // a joiner that has not applied its own membership yet
     for (const auto& p : with_.first_peers)
       if (std::none_of(peers.begin(), peers.end(), [&](const auto& q) { return q.id == p.id; }))
@@ -197,7 +196,8 @@ result<outcome> runtime::write(command_body body, const requestor& who, const st
     counts().writes_unknown.fetch_add(1, std::memory_order_relaxed);
     return fail(errc::unknown_outcome,
                 "no answer in time: the write may or may not have happened; look before you "
-                "repeat it (request " + trace + ")");
+                "repeat it (request " +
+                    trace + ")");
   }
   auto done = answer.get();
   if (!done) return done.error();
@@ -229,11 +229,13 @@ std::chrono::milliseconds runtime::quorum_silence() const {
 
 void runtime::stop() {
   if (stopped_.exchange(true)) return;
-  waiters_->refuse_all(fail(errc::unknown_outcome, "Incus is shutting down; the write may or may not happen"));
+  waiters_->refuse_all(
+      fail(errc::unknown_outcome, "Incus is shutting down; the write may or may not happen"));
   links_->stop();
   caf::scoped_actor self{*system_};
-  for (const auto& actor : {caf::actor_cast<caf::actor>(raft_), caf::actor_cast<caf::actor>(applier_),
-                            caf::actor_cast<caf::actor>(writer_)}) {
+  for (const auto& actor :
+       {caf::actor_cast<caf::actor>(raft_), caf::actor_cast<caf::actor>(applier_),
+        caf::actor_cast<caf::actor>(writer_)}) {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }

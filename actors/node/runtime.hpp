@@ -27,7 +27,7 @@ struct runtime_settings {
   std::chrono::milliseconds tick_period{60};
   /// Members to reach before the state names any.
   std::vector<link::peer> first_peers;
-  link::links_settings links;   ///< hello, on_message and on_session are filled in by the runtime
+  link::links_settings links;  ///< hello, on_message and on_session are filled in by the runtime
   /// Downloads the leader's snapshot into the incoming directory; blocks.
   std::function<status(const link::peer& leader)> download_snapshot;
   std::function<void(const std::vector<event>&)> show_events;
@@ -40,12 +40,13 @@ struct runtime_settings {
 /// One member from the start of its actors to their end: stores, log writer, applier, raft, links.
 /// Thread-safe.
 class runtime {
- public:
+public:
   static result<std::shared_ptr<runtime>> start(caf::actor_system& system, runtime_settings with);
   ~runtime();
 
   /// Sends a command through the log and waits for what it did here.
-  /// @errors of the command itself; errc::no_quorum (not done), errc::unknown_outcome (may be done).
+  /// @errors of the command itself; errc::no_quorum (not done), errc::unknown_outcome (may be
+  /// done).
   result<outcome> write(command_body body, const requestor& who, const std::string& trace,
                         clock::time_point deadline);
   /// Waits until this member has applied all that was committed when it was asked.
@@ -58,10 +59,12 @@ class runtime {
   [[nodiscard]] std::chrono::milliseconds quorum_silence() const;
   [[nodiscard]] link::links& peers() { return *links_; }
   /// Hard-linked copy of the state for a follower.
-  status checkpoint(const std::string& directory) const { return holder_->get()->checkpoint(directory); }
+  status checkpoint(const std::string& directory) const {
+    return holder_->get()->checkpoint(directory);
+  }
   void stop();
 
- private:
+private:
   explicit runtime(runtime_settings with) : with_(std::move(with)) {}
   status open_stores();
   void spawn_actors(caf::actor_system& system);

@@ -14,7 +14,9 @@ constexpr std::size_t nonce_bytes = 12;
 constexpr std::size_t tag_bytes = 16;
 constexpr std::size_t key_bytes = 32;
 
-const unsigned char* u8(std::string_view s) { return reinterpret_cast<const unsigned char*>(s.data()); }
+const unsigned char* u8(std::string_view s) {
+  return reinterpret_cast<const unsigned char*>(s.data());
+}
 unsigned char* u8(std::string& s) { return reinterpret_cast<unsigned char*>(s.data()); }
 int length(std::string_view s) { return static_cast<int>(s.size()); }
 
@@ -128,8 +130,7 @@ result<std::string> unseal(std::string_view sealed, std::string_view key_pem) {
 
 std::string make_uuid(member_id at) {
   auto bytes = random_bytes(10);
-  for (int shift = 40; shift >= 0; shift -= 8)
-    bytes += static_cast<char>(at.value >> shift & 0xff);
+  for (int shift = 40; shift >= 0; shift -= 8) bytes += static_cast<char>(at.value >> shift & 0xff);
   bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x80);
   bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
   auto text = hex(bytes);

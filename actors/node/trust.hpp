@@ -11,13 +11,13 @@ namespace muster::node {
 
 /// Whom a certificate makes its owner.
 struct trusted {
-  member_id member;           ///< set: a member's own server certificate
+  member_id member;  ///< set: a member's own server certificate
   std::optional<certificate> client;
 };
 
 /// Certificates by fingerprint, kept beside the state so that a handshake costs no look-up on disk.
 class trust {
- public:
+public:
   /// Reads all anew; gives the fingerprints that are trusted no more.
   std::vector<std::string> refresh(const state_view& state,
                                    const std::map<std::string, member_id>& first_peers) {
@@ -39,7 +39,7 @@ class trust {
     return at->second;
   }
 
- private:
+private:
   mutable std::mutex lock_;
   std::map<std::string, trusted> all_;
 };

@@ -11,9 +11,7 @@ log_writer_handle::behavior_type log_writer(
     std::shared_ptr<storage::raft_store> store, stop_member stop) {
   self->state.store = std::move(store);
   self->state.stop = std::move(stop);
-  const auto raft_actor = [self] {
-    return caf::actor_cast<raft_handle>(self->current_sender());
-  };
+  const auto raft_actor = [self] { return caf::actor_cast<raft_handle>(self->current_sender()); };
   return {
       [=](const write_batch& batch) {
         auto& state = self->state;
@@ -22,8 +20,7 @@ log_writer_handle::behavior_type log_writer(
         counts().log_syncs.fetch_add(1, std::memory_order_relaxed);
         counts().entries_written.fetch_add(batch.entries.size(), std::memory_order_relaxed);
         batch_written done;
-        if (!batch.entries.empty())
-          done = {batch.entries.back().index, batch.entries.back().term};
+        if (!batch.entries.empty()) done = {batch.entries.back().index, batch.entries.back().term};
         self->send(raft_actor(), done);
       },
       [=](const compact_log& cut) {

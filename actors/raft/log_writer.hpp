@@ -15,8 +15,8 @@ struct log_writer_state {
   static inline const char* name = "log-writer";
 };
 
-/// Owns the raft store. Runs detached: it waits for the disk. Answers `batch_written` to the raft actor,
-/// which asked; a failed write stops the member.
+/// Owns the raft store. Runs detached: it waits for the disk. Answers `batch_written` to the raft
+/// actor, which asked; a failed write stops the member.
 log_writer_handle::behavior_type log_writer(
     log_writer_handle::stateful_pointer<log_writer_state> self,
     std::shared_ptr<storage::raft_store> store, stop_member stop);

@@ -25,8 +25,11 @@ bool has_majority(const std::vector<member_id>& voters, const std::set<member_id
 }  // namespace
 
 driver::driver(raft_handle::pointer self, driver_settings with)
-    : self_(self), with_(std::move(with)), core_(with_.core, with_.start),
-      applied_(with_.start.applied), last_flushed_(with_.start.snapshot) {
+    : self_(self),
+      with_(std::move(with)),
+      core_(with_.core, with_.start),
+      applied_(with_.start.applied),
+      last_flushed_(with_.start.snapshot) {
   show_board();
 }
 
@@ -325,8 +328,8 @@ void driver::maybe_flush() {
   self_->send(with_.applier, flush_state{});
 }
 
-/// The log is cut at the flush before this one, so that a follower that is a little behind still finds
-/// its entries.
+/// The log is cut at the flush before this one, so that a follower that is a little behind still
+/// finds its entries.
 void driver::on_flushed(const snapshot_meta& at) {
   flushing_ = false;
   const auto cut = std::exchange(last_flushed_, at);

@@ -1,6 +1,6 @@
 #pragma once
-#include "actors/raft/raft_board.hpp"
 #include "actors/raft/core/raft_core.hpp"
+#include "actors/raft/raft_board.hpp"
 #include "actors/raft/raft_messages.hpp"
 #include "actors/raft/write_waiters.hpp"
 #include "actors/roles/roles_core.hpp"
@@ -31,10 +31,10 @@ struct driver_settings {
   std::function<std::string(member_id)> name_of;
 };
 
-/// Drives the raft core: turns messages into inputs, carries outputs out in their order. While one disk
-/// write runs, everything that arrives is gathered into the next. Supervised by the node.
+/// Drives the raft core: turns messages into inputs, carries outputs out in their order. While one
+/// disk write runs, everything that arrives is gathered into the next. Supervised by the node.
 class driver {
- public:
+public:
   driver(raft_handle::pointer self, driver_settings with);
 
   void on_tick();
@@ -50,9 +50,15 @@ class driver {
   void on_fetch_failed() { fetching_ = false; }
   void carry_out_now();
 
- private:
-  struct unsettled { write_ptr write; bool sent = false; };
-  struct remote_write { member_id peer; std::uint64_t tag = 0; };
+private:
+  struct unsettled {
+    write_ptr write;
+    bool sent = false;
+  };
+  struct remote_write {
+    member_id peer;
+    std::uint64_t tag = 0;
+  };
 
   void step(const input& in);
   void answer_askers();
@@ -75,15 +81,15 @@ class driver {
   raft_handle::pointer self_;
   driver_settings with_;
   core core_;
-  output out_;                      ///< gathered since the last carry_out_now
+  output out_;  ///< gathered since the last carry_out_now
   bool carry_out_asked_ = false;
-  bool writing_ = false;            ///< the log writer is at work
-  std::vector<message> after_write_;  ///< messages that wait for the write at work
+  bool writing_ = false;                       ///< the log writer is at work
+  std::vector<message> after_write_;           ///< messages that wait for the write at work
   std::map<std::uint64_t, unsettled> writes_;  ///< own writes by sequence
   std::map<std::uint64_t, remote_write> remote_writes_;  ///< by tag given to the core
   std::uint64_t next_tag_ = 1u << 20;
-  std::map<std::uint64_t, read_ptr> asked_reads_;   ///< by tag, at the core
-  std::vector<read_ptr> waiting_reads_;             ///< no leader yet
+  std::map<std::uint64_t, read_ptr> asked_reads_;     ///< by tag, at the core
+  std::vector<read_ptr> waiting_reads_;               ///< no leader yet
   std::multimap<log_index, read_ptr> indexed_reads_;  ///< wait for apply
   std::set<member_id> sessions_;
   log_index applied_;

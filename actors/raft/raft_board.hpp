@@ -16,7 +16,7 @@ struct board_view {
 };
 
 class raft_board {
- public:
+public:
   void show(board_view next) {
     const std::lock_guard guard(lock_);
     now_ = std::move(next);
@@ -33,7 +33,7 @@ class raft_board {
     return changed_.wait_until(guard, deadline, [&] { return holds(now_); });
   }
 
- private:
+private:
   mutable std::mutex lock_;
   mutable std::condition_variable changed_;
   board_view now_;

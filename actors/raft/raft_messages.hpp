@@ -32,53 +32,86 @@ using read_ptr = std::shared_ptr<pending_read>;
 
 /// From the node.
 struct tick_now {};
-struct begin_write { write_ptr write; };
-struct begin_read { read_ptr read; };
+struct begin_write {
+  write_ptr write;
+};
+struct begin_read {
+  read_ptr read;
+};
 struct carry_out {};
 
 /// From a link.
-struct from_link { member_id peer; std::shared_ptr<const codec::link_body> body; };
-struct session_changed { member_id peer; bool is_up = false; };
+struct from_link {
+  member_id peer;
+  std::shared_ptr<const codec::link_body> body;
+};
+struct session_changed {
+  member_id peer;
+  bool is_up = false;
+};
 
 /// To and from the log writer.
-struct write_batch { std::optional<hard_state> hard; std::vector<entry> entries; };
-struct batch_written { log_index last; raft_term term; };
-struct compact_log { snapshot_meta start; };
-struct reset_log { snapshot_meta start; };
-struct log_was_reset { snapshot_meta start; };
+struct write_batch {
+  std::optional<hard_state> hard;
+  std::vector<entry> entries;
+};
+struct batch_written {
+  log_index last;
+  raft_term term;
+};
+struct compact_log {
+  snapshot_meta start;
+};
+struct reset_log {
+  snapshot_meta start;
+};
+struct log_was_reset {
+  snapshot_meta start;
+};
 
 /// To and from the applier.
-struct commit_batch { std::vector<entry> entries; };
-struct applied_report { log_index index; std::vector<std::uint64_t> settled; bool members_changed = false; };
+struct commit_batch {
+  std::vector<entry> entries;
+};
+struct applied_report {
+  log_index index;
+  std::vector<std::uint64_t> settled;
+  bool members_changed = false;
+};
 struct flush_state {};
-struct state_flushed { snapshot_meta at; };
-struct install_state { snapshot_meta expected; };
-struct state_installed { snapshot_meta at; };
+struct state_flushed {
+  snapshot_meta at;
+};
+struct install_state {
+  snapshot_meta expected;
+};
+struct state_installed {
+  snapshot_meta at;
+};
 struct fetch_failed {};
 
-using raft_handle = caf::typed_actor<
-    caf::reacts_to<tick_now>,         // one tick of time has passed
-    caf::reacts_to<begin_write>,      // a member's own write
-    caf::reacts_to<begin_read>,       // a read asks for an index
-    caf::reacts_to<from_link>,        // a message of another member
-    caf::reacts_to<session_changed>,  // a session began or ended
-    caf::reacts_to<batch_written>,    // a batch is durable
-    caf::reacts_to<log_was_reset>,    // the log begins behind an installed snapshot
-    caf::reacts_to<applied_report>,   // entries were applied
-    caf::reacts_to<state_flushed>,    // the log may be cut
-    caf::reacts_to<state_installed>,  // a snapshot took the state's place
-    caf::reacts_to<fetch_failed>,     // no snapshot came; the leader offers again
-    caf::reacts_to<carry_out>>;      // carry out what was gathered
+using raft_handle =
+    caf::typed_actor<caf::reacts_to<tick_now>,         // one tick of time has passed
+                     caf::reacts_to<begin_write>,      // a member's own write
+                     caf::reacts_to<begin_read>,       // a read asks for an index
+                     caf::reacts_to<from_link>,        // a message of another member
+                     caf::reacts_to<session_changed>,  // a session began or ended
+                     caf::reacts_to<batch_written>,    // a batch is durable
+                     caf::reacts_to<log_was_reset>,   // the log begins behind an installed snapshot
+                     caf::reacts_to<applied_report>,  // entries were applied
+                     caf::reacts_to<state_flushed>,   // the log may be cut
+                     caf::reacts_to<state_installed>,  // a snapshot took the state's place
+                     caf::reacts_to<fetch_failed>,     // no snapshot came; the leader offers again
+                     caf::reacts_to<carry_out>>;       // carry out what was gathered
 
-using log_writer_handle = caf::typed_actor<
-    caf::reacts_to<write_batch>,   // one synced write
-    caf::reacts_to<compact_log>,   // drop the beginning
-    caf::reacts_to<reset_log>>;    // drop everything
+using log_writer_handle = caf::typed_actor<caf::reacts_to<write_batch>,  // one synced write
+                                           caf::reacts_to<compact_log>,  // drop the beginning
+                                           caf::reacts_to<reset_log>>;   // drop everything
 
-using applier_handle = caf::typed_actor<
-    caf::reacts_to<commit_batch>,   // apply in order
-    caf::reacts_to<flush_state>,    // make the state durable
-    caf::reacts_to<install_state>>; // put the downloaded snapshot in place
+using applier_handle =
+    caf::typed_actor<caf::reacts_to<commit_batch>,    // apply in order
+                     caf::reacts_to<flush_state>,     // make the state durable
+                     caf::reacts_to<install_state>>;  // put the downloaded snapshot in place
 
 }  // namespace muster::raft
 

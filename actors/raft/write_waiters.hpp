@@ -13,7 +13,7 @@ namespace muster::raft {
 /// Who waits for which of this member's writes. Threads of the HTTP front wait, the applier and the
 /// raft actor answer. Each write is answered once.
 class write_waiters {
- public:
+public:
   explicit write_waiters(std::size_t waiting_max) : waiting_max_(waiting_max) {}
 
   /// A new sequence number and its answer. @errors errc::busy above the bound.
@@ -29,7 +29,7 @@ class write_waiters {
   [[nodiscard]] bool was_sent(std::uint64_t sequence);
   void refuse_all(const failure& why);
 
- private:
+private:
   struct waiter {
     std::promise<result<outcome>> answer;
     bool sent = false;

@@ -16,7 +16,8 @@ std::size_t voters_for(std::size_t members, std::size_t voters_max) {
   return most % 2 ? most : most - 1;
 }
 
-/// Who should vote, best first: the leader, voters that are online, stand-bys, spares; then the rest.
+/// Who should vote, best first: the leader, voters that are online, stand-bys, spares; then the
+/// rest.
 std::vector<member_id> ranked(const raft::configuration& now, const std::vector<candidate>& members,
                               member_id leader) {
   const auto rank = [&](const candidate& c) {
@@ -38,8 +39,8 @@ std::vector<member_id> ranked(const raft::configuration& now, const std::vector<
 }  // namespace
 
 std::optional<raft::configuration> plan(const raft::configuration& now,
-                                        const std::vector<candidate>& members,
-                                        member_id leader, const targets& wanted) {
+                                        const std::vector<candidate>& members, member_id leader,
+                                        const targets& wanted) {
   if (now.is_joint() || members.empty()) return std::nullopt;
   const auto order = ranked(now, members, leader);
   const auto may_vote = [&](member_id id) {
@@ -61,7 +62,8 @@ std::optional<raft::configuration> plan(const raft::configuration& now,
     auto& place = next.standbys.size() < wanted.standbys_max ? next.standbys : next.spares;
     place.push_back(id);
   }
-  for (auto* set : {&next.voters, &next.standbys, &next.spares}) std::sort(set->begin(), set->end());
+  for (auto* set : {&next.voters, &next.standbys, &next.spares})
+    std::sort(set->begin(), set->end());
   if (next == now) return std::nullopt;
   return next;
 }

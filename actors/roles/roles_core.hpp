@@ -4,7 +4,8 @@
 #include <optional>
 #include <vector>
 
-/// Decides who is voter, stand-by and spare. Pure: the leader's raft actor asks, and asks again later.
+/// Decides who is voter, stand-by and spare. Pure: the leader's raft actor asks, and asks again
+/// later.
 namespace muster::roles {
 
 struct candidate {
@@ -25,7 +26,7 @@ struct targets {
 /// and more: an odd number of voters up to voters_max, chosen from those caught up; voters stay
 /// while they are members and online; a dead voter is swapped for a stand-by in one change.
 std::optional<raft::configuration> plan(const raft::configuration& now,
-                                        const std::vector<candidate>& members,
-                                        member_id leader, const targets& wanted);
+                                        const std::vector<candidate>& members, member_id leader,
+                                        const targets& wanted);
 
 }  // namespace muster::roles

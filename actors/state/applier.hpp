@@ -28,8 +28,8 @@ struct applier_state {
   static inline const char* name = "applier";
 };
 
-/// Applies committed entries in order, a group in one batch, then answers those who wait. Owns writing
-/// to the state store. Runs detached.
+/// Applies committed entries in order, a group in one batch, then answers those who wait. Owns
+/// writing to the state store. Runs detached.
 raft::applier_handle::behavior_type applier(
     raft::applier_handle::stateful_pointer<applier_state> self, applier_settings with);
 

@@ -9,7 +9,7 @@ namespace muster::state {
 
 /// The state store of this member; an installed snapshot takes its place. Any thread.
 class state_holder {
- public:
+public:
   explicit state_holder(std::shared_ptr<storage::state_store> store) : store_(std::move(store)) {}
   [[nodiscard]] std::shared_ptr<storage::state_store> get() const {
     const std::lock_guard guard(lock_);
@@ -22,7 +22,7 @@ class state_holder {
   /// The state of this moment.
   [[nodiscard]] std::unique_ptr<state_view> view() const { return get()->view(); }
 
- private:
+private:
   mutable std::mutex lock_;
   std::shared_ptr<storage::state_store> store_;
 };

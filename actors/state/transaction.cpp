@@ -17,7 +17,8 @@ std::optional<object> transaction::get(const row_key& key) const {
 
 std::optional<object_id> transaction::find(table where, project_id project,
                                            std::string_view name) const {
-  if (auto own = changes_.names.find({where, project, std::string(name)}); own != changes_.names.end())
+  if (auto own = changes_.names.find({where, project, std::string(name)});
+      own != changes_.names.end())
     return own->second;
   return base_.find(where, project, name);
 }
@@ -30,7 +31,8 @@ void transaction::each(table where, std::optional<project_id> project, const vis
   };
   bool wanted = true;
   const auto show_own_before = [&](const row_key* limit) {
-    while (wanted && own != changes_.rows.end() && in_range(own->first) && (!limit || own->first < *limit)) {
+    while (wanted && own != changes_.rows.end() && in_range(own->first) &&
+           (!limit || own->first < *limit)) {
       if (own->second) wanted = see(*own->second);
       ++own;
     }
@@ -58,7 +60,8 @@ void transaction::put(object row) {
     const std::string name(name_of(row));
     if (before && name_of(*before) != name)
       changes_.names[{key.where, key.project, std::string(name_of(*before))}] = std::nullopt;
-    if (!before || name_of(*before) != name) changes_.names[{key.where, key.project, name}] = key.id;
+    if (!before || name_of(*before) != name)
+      changes_.names[{key.where, key.project, name}] = key.id;
   }
   changes_.rows[key] = std::move(row);
 }

@@ -4,10 +4,10 @@
 
 namespace muster::state {
 
-/// What a group of entries changes, laid over the state they start from. Apply reads and writes here;
-/// the store then puts rows and names in one batch. Not thread-safe.
+/// What a group of entries changes, laid over the state they start from. Apply reads and writes
+/// here; the store then puts rows and names in one batch. Not thread-safe.
 class transaction final : public state_view {
- public:
+public:
   explicit transaction(const state_view& base) : base_(base), applied_(base.applied()) {}
 
   /// Turns to the next entry. Rows put from here on carry its index and stamp.
@@ -22,7 +22,8 @@ class transaction final : public state_view {
   void each(table where, std::optional<project_id> project, const visitor& see) const override;
   log_index applied() const override { return applied_; }
 
-  /// Writes a row; sets head.modified, and head.created if it is new. A changed name moves the index.
+  /// Writes a row; sets head.modified, and head.created if it is new. A changed name moves the
+  /// index.
   void put(object row);
   void erase(const row_key& key);
   /// The next object id.
@@ -35,7 +36,7 @@ class transaction final : public state_view {
   /// Events of this transaction, in order.
   [[nodiscard]] const std::vector<event>& events() const { return events_; }
 
- private:
+private:
   counters numbers();
 
   const state_view& base_;

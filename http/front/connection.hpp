@@ -18,7 +18,7 @@ struct connection {
   std::string in;              ///< read, not yet consumed
   std::size_t head_bytes = 0;  ///< of the request at the front of `in`; 0: not whole yet
   bool must_close = false;
-  bool is_busy = false;        ///< with a worker: deadlines don't count
+  bool is_busy = false;  ///< with a worker: deadlines don't count
   clock::time_point deadline;
   std::shared_ptr<websocket> socket;  ///< set once upgraded
 

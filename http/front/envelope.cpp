@@ -45,8 +45,8 @@ response async(const std::string& uuid, std::string_view operation_json) {
   response r;
   r.status = 202;
   r.headers["Location"] = path;
-  r.body = R"({"type":"async","status":"Operation created","status_code":100,"operation":")" + path +
-           R"(","error_code":0,"error":"","metadata":)";
+  r.body = R"({"type":"async","status":"Operation created","status_code":100,"operation":")" +
+           path + R"(","error_code":0,"error":"","metadata":)";
   r.body += operation_json;
   r.body += "}\n";
   return r;
@@ -54,21 +54,31 @@ response async(const std::string& uuid, std::string_view operation_json) {
 
 int status_of(errc code) {
   switch (code) {
-    case errc::bad_request: return 400;
-    case errc::forbidden: return 403;
-    case errc::not_found: return 404;
-    case errc::conflict: return 409;
-    case errc::changed: return 412;
-    case errc::too_large: return 413;
-    case errc::not_implemented: return 501;
+    case errc::bad_request:
+      return 400;
+    case errc::forbidden:
+      return 403;
+    case errc::not_found:
+      return 404;
+    case errc::conflict:
+      return 409;
+    case errc::changed:
+      return 412;
+    case errc::too_large:
+      return 413;
+    case errc::not_implemented:
+      return 501;
     case errc::refused:
-    case errc::corrupt: return 500;
+    case errc::corrupt:
+      return 500;
     case errc::busy:
     case errc::not_leader:
     case errc::no_quorum:
-    case errc::unavailable: return 503;
+    case errc::unavailable:
+      return 503;
     case errc::unknown_outcome:
-    case errc::timed_out: return 504;
+    case errc::timed_out:
+      return 504;
   }
   return 500;
 }

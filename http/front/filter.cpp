@@ -51,7 +51,8 @@ result<filter> filter::parse(std::string_view text) {
     if (!f.clauses_.empty()) {
       const auto joint = next();
       if (joint != "and" && joint != "or")
-        return fail(errc::bad_request, "Invalid filter: \"and\" or \"or\" is expected, not \"" + joint + "\"");
+        return fail(errc::bad_request,
+                    "Invalid filter: \"and\" or \"or\" is expected, not \"" + joint + "\"");
       c.is_or = joint == "or";
     }
     c.field = next();
@@ -61,7 +62,8 @@ result<filter> filter::parse(std::string_view text) {
     }
     const auto op = next();
     if (op != "eq" && op != "ne")
-      return fail(errc::bad_request, "Invalid filter: \"eq\" or \"ne\" is expected, not \"" + op + "\"");
+      return fail(errc::bad_request,
+                  "Invalid filter: \"eq\" or \"ne\" is expected, not \"" + op + "\"");
     c.is_equal = op == "eq";
     if (at >= words->size()) return fail(errc::bad_request, "Invalid filter: a value is missing");
     c.value = next();

@@ -7,15 +7,15 @@
 
 namespace muster::http {
 
-/// Incus's `filter=`: clauses `[not] field eq|ne value` joined by and/or, left to right; values may be
-/// quoted. An empty filter lets everything through.
+/// Incus's `filter=`: clauses `[not] field eq|ne value` joined by and/or, left to right; values may
+/// be quoted. An empty filter lets everything through.
 class filter {
- public:
+public:
   /// @errors errc::bad_request
   static result<filter> parse(std::string_view text);
   [[nodiscard]] bool accepts(std::string_view object_json) const;
 
- private:
+private:
   struct clause {
     bool is_or = false;  ///< joined to what is before by "or"
     bool is_not = false;

@@ -8,6 +8,8 @@
 #include <openssl/ssl.h>
 
 #include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,9 +19,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <unordered_map>
 
 namespace muster::http {
@@ -50,11 +49,13 @@ std::string address_of(const sockaddr_storage& from) {
 }  // namespace
 
 class front::impl {
- public:
+public:
   explicit impl(front_settings with)
-      : with_(std::move(with)), server_(with_),
+      : with_(std::move(with)),
+        server_(with_),
         pool_(bounds::workers_min, bounds::workers_max, bounds::tasks_waiting_max),
-        epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     watch(wake_, EPOLLIN, EPOLL_CTL_ADD);
     loop_ = std::thread([this] { run(); });
   }
@@ -72,7 +73,7 @@ class front::impl {
   }
   std::size_t threads() const { return pool_.threads(); }
 
- private:
+private:
   struct listener {
     int fd = -1;
     std::shared_ptr<tls::server_contexts> shown;  ///< null: unix socket
@@ -129,7 +130,9 @@ result<int> front::impl::listen_tls(const std::string& host_port,
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
   addrinfo* found = nullptr;
-  if (const int r = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found); r != 0)
+  if (const int r =
+          ::getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found);
+      r != 0)
     return fail(errc::bad_request, "cannot listen on " + host_port + ": " + ::gai_strerror(r));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, ::freeaddrinfo);
   const int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -172,8 +175,8 @@ void front::impl::accept_all(const listener& l) {
   for (int i = 0; i < 64; ++i) {
     sockaddr_storage from{};
     socklen_t size = sizeof from;
-    const int fd = ::accept4(l.fd, reinterpret_cast<sockaddr*>(&from), &size,
-                             SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd =
+        ::accept4(l.fd, reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) return;
     SSL* ssl = l.shown ? l.shown->make_ssl(fd) : nullptr;
     auto c = std::make_shared<connection>(std::make_shared<tls::stream>(fd, ssl));
@@ -260,16 +263,24 @@ void front::impl::park(const connection_ptr& c, std::uint32_t events) {
   watch(c->stream->fd(), events | EPOLLRDHUP | EPOLLONESHOT, EPOLL_CTL_MOD);
 }
 
-// --- requests, on a worker ------------------------------------------------------------------------
+// --- requests, on a worker
+// ------------------------------------------------------------------------
 
 /// False: not done yet (parked) or over (dropped).
 bool front::impl::shake(const connection_ptr& c) {
   if (c->is_shaken) return true;
   switch (c->stream->try_handshake()) {
-    case tls::io::wants_read: park(c, EPOLLIN); return false;
-    case tls::io::wants_write: park(c, EPOLLOUT); return false;
-    case tls::io::closed: drop(c); return false;
-    case tls::io::done: break;
+    case tls::io::wants_read:
+      park(c, EPOLLIN);
+      return false;
+    case tls::io::wants_write:
+      park(c, EPOLLOUT);
+      return false;
+    case tls::io::closed:
+      drop(c);
+      return false;
+    case tls::io::done:
+      break;
   }
   c->is_shaken = true;
   c->peer.fingerprint = c->stream->fingerprint();
@@ -292,10 +303,17 @@ bool front::impl::read_head(const connection_ptr& c) {
     char part[16384];
     std::size_t n = 0;
     switch (c->stream->try_read(part, sizeof part, n)) {
-      case tls::io::wants_read: park(c, EPOLLIN); return false;
-      case tls::io::wants_write: park(c, EPOLLOUT); return false;
-      case tls::io::closed: drop(c); return false;
-      case tls::io::done: break;
+      case tls::io::wants_read:
+        park(c, EPOLLIN);
+        return false;
+      case tls::io::wants_write:
+        park(c, EPOLLOUT);
+        return false;
+      case tls::io::closed:
+        drop(c);
+        return false;
+      case tls::io::done:
+        break;
     }
     if (was_empty) c->deadline = clock::now() + bounds::head_time_max;
     c->in.append(part, n);
@@ -332,9 +350,9 @@ void front::impl::serve_upgrade(const connection_ptr& c) {
   c->in.erase(0, c->head_bytes);
   if (answer.take_websocket) return become_websocket(c, answer, r);
   const auto key = r.header("sec-websocket-key");
-  const std::string hello = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: " + protocol +
-                            "\r\nConnection: Upgrade\r\n" +
-                            (key.empty() ? "" : "Sec-WebSocket-Accept: " + websocket_accept(key) + "\r\n") + "\r\n";
+  const std::string hello =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: " + protocol + "\r\nConnection: Upgrade\r\n" +
+      (key.empty() ? "" : "Sec-WebSocket-Accept: " + websocket_accept(key) + "\r\n") + "\r\n";
   if (!c->stream->write_all(hello, clock::now() + bounds::handshake_time_max)) return drop(c);
   {
     const std::lock_guard guard(lock_);
@@ -357,7 +375,8 @@ void front::impl::become_websocket(const connection_ptr& c, const upgrade_answer
   }
   const std::string hello =
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Accept: " + websocket_accept(key) + "\r\n\r\n";
+      "Sec-WebSocket-Accept: " +
+      websocket_accept(key) + "\r\n\r\n";
   if (!c->stream->write_all(hello, clock::now() + bounds::handshake_time_max)) return drop(c);
   const int fd = c->stream->fd();
   auto socket = std::make_shared<websocket>(c->stream, [this, fd] {

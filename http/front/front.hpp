@@ -28,10 +28,10 @@ struct front_settings {
   std::function<bool(const std::string& method, const std::string& path)> is_upload;
 };
 
-/// Listeners, connections and workers. One thread watches all sockets; a connection holds a worker only
-/// while a request of it is answered. Thread-safe.
+/// Listeners, connections and workers. One thread watches all sockets; a connection holds a worker
+/// only while a request of it is answered. Thread-safe.
 class front {
- public:
+public:
   explicit front(front_settings with);
   ~front();
   front(const front&) = delete;
@@ -46,7 +46,7 @@ class front {
   [[nodiscard]] std::size_t threads() const;
   void stop();
 
- private:
+private:
   class impl;
   std::unique_ptr<impl> impl_;
 };

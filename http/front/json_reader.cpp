@@ -13,7 +13,7 @@ constexpr std::size_t body_bytes_max = 1u << 20;
 /// Line and column of the first byte that cannot be JSON. simdjson tells that a body is wrong, not
 /// where: a plain walk over brackets, strings and words finds the place.
 class locator {
- public:
+public:
   explicit locator(std::string_view text) : text_(text) {}
   std::size_t find() {
     skip();
@@ -21,7 +21,7 @@ class locator {
     return at_;
   }
 
- private:
+private:
   void skip() {
     while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != text_.npos) ++at_;
   }
@@ -58,13 +58,20 @@ class locator {
     skip();
     if (at_ >= text_.size() || depth > depth_max) return false;
     switch (text_[at_]) {
-      case '{': return list('}', true, depth);
-      case '[': return list(']', false, depth);
-      case '"': return string();
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: break;
+      case '{':
+        return list('}', true, depth);
+      case '[':
+        return list(']', false, depth);
+      case '"':
+        return string();
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        break;
     }
     const auto start = at_;
     while (at_ < text_.size() && std::string_view("+-0123456789.eE").find(text_[at_]) != text_.npos)

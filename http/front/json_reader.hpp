@@ -9,10 +9,11 @@
 
 namespace muster::http {
 
-/// A parsed request body: an object with typed getters. A field that is missing or null is absent; one
-/// of another type is errc::bad_request with its name, kept in `error()` so that getters can be chained.
+/// A parsed request body: an object with typed getters. A field that is missing or null is absent;
+/// one of another type is errc::bad_request with its name, kept in `error()` so that getters can be
+/// chained.
 class json_object {
- public:
+public:
   /// @errors errc::bad_request with the position of what is wrong; errc::too_large
   static result<json_object> parse(std::string_view text);
 
@@ -31,7 +32,7 @@ class json_object {
   /// First field that was of the wrong type, if one was.
   [[nodiscard]] status good() const;
 
- private:
+private:
   struct impl;
   explicit json_object(std::shared_ptr<impl> i) : impl_(std::move(i)) {}
   std::shared_ptr<impl> impl_;

@@ -10,7 +10,7 @@ namespace muster::http {
 
 /// Appends JSON to a string. Strings are escaped as Go's encoder does (also <, > and &).
 class json_writer {
- public:
+public:
   json_writer& begin_object();
   json_writer& end_object();
   json_writer& begin_array();
@@ -38,7 +38,7 @@ class json_writer {
   [[nodiscard]] const std::string& text() const { return out_; }
   [[nodiscard]] std::string take() { return std::move(out_); }
 
- private:
+private:
   void separate();
   void quote(std::string_view text);
   std::string out_;

@@ -35,7 +35,8 @@ std::string percent_encode(std::string_view text) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-_.~").find(c) != std::string_view::npos;
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) ||
+                       std::string_view("-_.~").find(c) != std::string_view::npos;
     if (plain) {
       out += c;
       continue;
@@ -61,8 +62,8 @@ status parse_target(request& r) {
     rest.remove_prefix(part.size());
   }
   while (!r.segments.empty() && r.segments.back().empty()) r.segments.pop_back();
-  std::string_view query = mark == std::string::npos ? std::string_view{}
-                                                     : std::string_view(r.target).substr(mark + 1);
+  std::string_view query =
+      mark == std::string::npos ? std::string_view{} : std::string_view(r.target).substr(mark + 1);
   while (!query.empty()) {
     const auto part = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), part.size() + 1));

@@ -32,7 +32,7 @@ struct request {
   std::string body;
   peer_info peer;
   clock::time_point arrived;
-  std::string trace;                  ///< request id, for log lines and commands
+  std::string trace;  ///< request id, for log lines and commands
   /// Uploads only: gives the body in parts.
   std::function<status(const std::function<status(std::string_view)>&)> read_body;
 

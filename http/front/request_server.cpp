@@ -20,7 +20,7 @@ std::string lower(std::string_view text) {
 
 /// httplib's view of a connection. Head and body leave in one write.
 class connection_stream final : public httplib::Stream {
- public:
+public:
   explicit connection_stream(connection& c) : c_(c) {}
   bool is_readable() const override { return true; }
   bool is_writable() const override { return !failed_; }
@@ -58,7 +58,7 @@ class connection_stream final : public httplib::Stream {
     }
   }
 
- private:
+private:
   connection& c_;
   std::string out_;
   bool failed_ = false;
@@ -121,7 +121,9 @@ struct request_server::impl final : httplib::Server {
       answer(in, nullptr, out);
     };
     const auto with_body = [this](const httplib::Request& in, httplib::Response& out,
-                                  const httplib::ContentReader& reader) { answer(in, &reader, out); };
+                                  const httplib::ContentReader& reader) {
+      answer(in, &reader, out);
+    };
     Get(".*", plain);
     Options(".*", plain);
     Post(".*", with_body);
@@ -186,8 +188,7 @@ struct request_server::impl final : httplib::Server {
   const front_settings& with;
 };
 
-request_server::request_server(const front_settings& with)
-    : impl_(std::make_unique<impl>(with)) {}
+request_server::request_server(const front_settings& with) : impl_(std::make_unique<impl>(with)) {}
 request_server::~request_server() = default;
 
 bool request_server::serve(connection& c) {
@@ -212,7 +213,8 @@ result<request> request_server::parse_head(std::string_view head, const peer_inf
   const auto first = head.substr(0, line_end);
   const auto a = first.find(' ');
   const auto b = first.rfind(' ');
-  if (a == std::string_view::npos || b <= a) return fail(errc::bad_request, "the request is damaged");
+  if (a == std::string_view::npos || b <= a)
+    return fail(errc::bad_request, "the request is damaged");
   r.method = first.substr(0, a);
   r.target = first.substr(a + 1, b - a - 1);
   auto rest = head.substr(line_end + 2);
@@ -233,8 +235,7 @@ result<request> request_server::parse_head(std::string_view head, const peer_inf
 
 std::string request_server::plain_response(const response& r) {
   std::string text = "HTTP/1.1 " + std::to_string(r.status) + " " +
-                     (r.status < 400 ? "OK" : "Error") +
-                     "\r\nContent-Type: " + r.content_type +
+                     (r.status < 400 ? "OK" : "Error") + "\r\nContent-Type: " + r.content_type +
                      "\r\nContent-Length: " + std::to_string(r.body.size()) +
                      "\r\nConnection: close\r\n";
   for (const auto& [name, value] : r.headers) text += name + ": " + value + "\r\n";

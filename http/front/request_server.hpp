@@ -8,7 +8,7 @@ namespace muster::http {
 
 /// Answers single requests with cpp-httplib's parser and writer. The only file pair that knows it.
 class request_server {
- public:
+public:
   explicit request_server(const front_settings& with);
   ~request_server();
   /// The request at the front of `c.in`. False: the connection must be closed.
@@ -20,7 +20,7 @@ class request_server {
   /// For answers outside the parser.
   static std::string plain_response(const response& r);
 
- private:
+private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };

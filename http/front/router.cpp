@@ -33,11 +33,10 @@ void router::add(const std::string& method, const std::string& pattern, handler 
       return std::count_if(r.parts.begin(), r.parts.end(), is_capture);
     };
     route fresh{parts, {}};
-    at = routes_.insert(std::find_if(routes_.begin(), routes_.end(),
-                                     [&](const route& r) {
-                                       return captures_of(r) > captures_of(fresh);
-                                     }),
-                        fresh);
+    at = routes_.insert(
+        std::find_if(routes_.begin(), routes_.end(),
+                     [&](const route& r) { return captures_of(r) > captures_of(fresh); }),
+        fresh);
   }
   at->by_method[method] = std::move(h);
 }

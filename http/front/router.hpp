@@ -12,13 +12,13 @@ using handler = std::function<response(const request&, const captures&)>;
 
 /// Which function answers which path. Filled at start, then only read.
 class router {
- public:
+public:
   /// `pattern` like "/1.0/images/{fingerprint}/export".
   void add(const std::string& method, const std::string& pattern, handler h);
   /// Unknown path: 404 "not found"; known path, other method: 501 "not implemented".
   [[nodiscard]] response dispatch(const request& r) const;
 
- private:
+private:
   struct route {
     std::vector<std::string> parts;
     std::map<std::string, handler> by_method;

@@ -50,7 +50,8 @@ bool websocket::queue(ws_op op, std::string_view data) {
     out_ += static_cast<char>(data.size() & 0xff);
   } else {
     out_ += static_cast<char>(127);
-    for (int shift = 56; shift >= 0; shift -= 8) out_ += static_cast<char>(data.size() >> shift & 0xff);
+    for (int shift = 56; shift >= 0; shift -= 8)
+      out_ += static_cast<char>(data.size() >> shift & 0xff);
   }
   out_ += data;
   return true;

@@ -16,10 +16,10 @@ namespace muster::http {
 
 enum class ws_op : unsigned char { more = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
 
-/// The server's end of a WebSocket (RFC 6455). Holds no thread: the front's loop reads it; any thread
-/// may send. Callbacks run on the loop and must not block.
+/// The server's end of a WebSocket (RFC 6455). Holds no thread: the front's loop reads it; any
+/// thread may send. Callbacks run on the loop and must not block.
 class websocket {
- public:
+public:
   /// `want_write` asks the loop to call `write_more` when the socket takes bytes again.
   websocket(std::shared_ptr<tls::stream> on, std::function<void()> want_write);
 
@@ -45,7 +45,7 @@ class websocket {
   [[nodiscard]] bool wants_write() const;
   void ended();
 
- private:
+private:
   bool take_frame(bool& whole);
   bool take_control(ws_op op, std::string payload);
   bool fail_with(unsigned code);

@@ -7,10 +7,10 @@
 
 namespace muster::http {
 
-/// Threads that answer requests. Grows at once when all are busy, because each may wait for a commit;
-/// shrinks after some idle seconds.
+/// Threads that answer requests. Grows at once when all are busy, because each may wait for a
+/// commit; shrinks after some idle seconds.
 class worker_pool {
- public:
+public:
   worker_pool(std::size_t threads_min, std::size_t threads_max, std::size_t waiting_max);
   ~worker_pool();
   /// False: too much is waiting already.
@@ -18,7 +18,7 @@ class worker_pool {
   void stop();
   [[nodiscard]] std::size_t threads() const;
 
- private:
+private:
   void work();
   std::size_t min_, max_, waiting_max_;
   mutable std::mutex lock_;

@@ -28,7 +28,8 @@ void checker::fail(const std::string& what) {
 void checker::saw_leader(member_id who, raft_term term) {
   const auto [at, is_new] = leaders_.try_emplace(term, who);
   if (at->second != who)
-    fail("two leaders of term " + text(term.value) + ": " + text(at->second.value) + " and " + text(who.value));
+    fail("two leaders of term " + text(term.value) + ": " + text(at->second.value) + " and " +
+         text(who.value));
 }
 
 void checker::saw_new_leader(const raft::core& leader) {
@@ -78,7 +79,8 @@ void checker::finish(const storage::map_view& state) {
   for (const auto& name : names_)
     if (!found.contains(name)) return fail("acknowledged write " + name + " is lost");
   for (const auto& [name, count] : found)
-    if (count > 1 && name != "default") return fail(name + " is there " + text(static_cast<std::uint64_t>(count)) + " times");
+    if (count > 1 && name != "default")
+      return fail(name + " is there " + text(static_cast<std::uint64_t>(count)) + " times");
 }
 
 }  // namespace muster::simulation

@@ -10,7 +10,7 @@ namespace muster::simulation {
 
 /// What must hold of a whole run, told step by step. Names its first violation.
 class checker {
- public:
+public:
   /// Election safety (Raft figure 3): one leader a term.
   void saw_leader(member_id who, raft_term term);
   /// Leader completeness: a new leader holds everything that was committed before.
@@ -32,7 +32,7 @@ class checker {
   [[nodiscard]] log_index acknowledged() const { return acknowledged_; }
   [[nodiscard]] std::size_t acknowledged_count() const { return names_.size(); }
 
- private:
+private:
   void fail(const std::string& what);
 
   std::string violation_;

@@ -18,7 +18,8 @@ int main(int argc, char** argv) {
     steps += s.steps();
     acknowledged += s.seen().acknowledged_count();
     if (!violation.empty()) {
-      std::printf("seed %llu: %s\nrepeat it with: muster-sim %llu\n", seed, violation.c_str(), seed);
+      std::printf("seed %llu: %s\nrepeat it with: muster-sim %llu\n", seed, violation.c_str(),
+                  seed);
       return 1;
     }
   }

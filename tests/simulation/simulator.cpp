@@ -38,7 +38,8 @@ simulator::simulator(settings with) : with_(with), random_(with.seed) {
   members_[0].kept.entries = {first_entry()};
 }
 
-// --- time and chance --------------------------------------------------------------------------------
+// --- time and chance
+// --------------------------------------------------------------------------------
 
 void simulator::at(std::uint64_t delay_ms, std::function<void()> what) {
   happenings_.push({now_ms_ + delay_ms, next_order_++, std::move(what)});
@@ -63,7 +64,8 @@ void simulator::advance_to(std::uint64_t end_ms) {
   now_ms_ = end_ms;
 }
 
-// --- a member's life ----------------------------------------------------------------------------------
+// --- a member's life
+// ----------------------------------------------------------------------------------
 
 void simulator::boot(member& m) {
   m.started = {m.started.value + 1};
@@ -253,7 +255,8 @@ void simulator::plan_roles(member& m) {
     step(m, raft::change_members{m.next_tag++, *std::move(next)});
 }
 
-// --- clients and links --------------------------------------------------------------------------------
+// --- clients and links
+// --------------------------------------------------------------------------------
 
 void simulator::client_write(member& m) {
   profile p;
@@ -267,13 +270,15 @@ void simulator::client_write(member& m) {
 
 /// To the leader; again and again until it is applied here: the request id makes that harmless.
 void simulator::send_writes(member& m) {
-  std::erase_if(m.writes, [&](const auto& w) { return now_ms_ - w.second.asked_ms > write_gives_up_ms; });
+  std::erase_if(m.writes,
+                [&](const auto& w) { return now_ms_ - w.second.asked_ms > write_gives_up_ms; });
   const auto leader = m.core->leader();
   if (!leader) return;
   const auto writes = m.writes;
   for (const auto& [sequence, w] : writes) {
     if (leader == m.id) {
-      if (now_ms_ - w.asked_ms < tick_ms || chance(8) == 0) step(m, raft::propose{sequence, w.command});
+      if (now_ms_ - w.asked_ms < tick_ms || chance(8) == 0)
+        step(m, raft::propose{sequence, w.command});
     } else {
       deliver_later(m.id, leader, [this, command = w.command](member& there) {
         step(there, raft::propose{there.next_tag++, command});
@@ -301,7 +306,8 @@ void simulator::answer_reads(member& m) {
 bool simulator::is_linked(member_id a, member_id b) const { return !cut_.contains(pair_of(a, b)); }
 
 void simulator::send(member& from, const raft::message& message) {
-  deliver_later(from.id, message.to, [this, message](member& to) { step(to, raft::received{message}); });
+  deliver_later(from.id, message.to,
+                [this, message](member& to) { step(to, raft::received{message}); });
 }
 
 /// In order and at most once within a session; nothing survives a cut.
@@ -311,7 +317,8 @@ void simulator::deliver_later(member_id from, member_id to, std::function<void(m
   auto& last = last_delivery_ms_[{from.value, to.value}];
   last = std::max(last, now_ms_ + 1 + chance(chance(20) == 0 ? 200 : 10));
   at(last - now_ms_, [this, from, to, session, what = std::move(what)] {
-    if (session_[pair_of(from, to)] == session && is_linked(from, to) && at_id(to).is_up) what(at_id(to));
+    if (session_[pair_of(from, to)] == session && is_linked(from, to) && at_id(to).is_up)
+      what(at_id(to));
   });
 }
 
@@ -351,7 +358,9 @@ void simulator::inject_fault() {
     case 3:
       if (a != b) set_link(a, b, false);
       break;
-    case 4: heal(); break;
+    case 4:
+      heal();
+      break;
     case 5:
       for (std::size_t other = 0; other < members_.size(); ++other)
         if (other != a) set_link(a, other, false);

@@ -15,27 +15,28 @@ struct settings {
   std::uint64_t seed = 1;
   std::size_t members = 5;
   std::uint64_t length_ms = 60'000;
-  std::uint64_t log_kept = 40;      ///< entries behind which a log is cut
+  std::uint64_t log_kept = 40;  ///< entries behind which a log is cut
   bool with_faults = true;
-  bool lies_about_durability = false;  ///< a wrong member, to test the checker: answers before it has synced
+  bool lies_about_durability =
+      false;  ///< a wrong member, to test the checker: answers before it has synced
 };
 
-/// A cluster in one thread: raft cores, roles, apply, disks that forget, links that break; all chance
-/// from the seed, all time simulated. The same seed gives the same run.
+/// A cluster in one thread: raft cores, roles, apply, disks that forget, links that break; all
+/// chance from the seed, all time simulated. The same seed gives the same run.
 class simulator {
- public:
+public:
   explicit simulator(settings with);
   /// Runs to the end, heals everything, lets it settle. Gives the violation; empty: none.
   std::string run();
   [[nodiscard]] const checker& seen() const { return check_; }
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
 
- private:
+private:
   struct disk {
     raft::hard_state hard;
     raft::snapshot_meta start;
     std::vector<raft::entry> entries;
-    storage::map_view state;          ///< as flushed
+    storage::map_view state;  ///< as flushed
     raft::snapshot_meta state_meta;
   };
   struct pending {
@@ -112,8 +113,9 @@ class simulator {
   std::uint64_t next_order_ = 0;
   std::priority_queue<happening> happenings_;
   std::deque<member> members_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> cut_;       ///< links that are down
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> session_;  ///< by pair; changes at each cut
+  std::set<std::pair<std::uint64_t, std::uint64_t>> cut_;  ///< links that are down
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
+      session_;  ///< by pair; changes at each cut
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> last_delivery_ms_;
   std::uint64_t next_name_ = 0;
   checker check_;

@@ -60,7 +60,14 @@ std::vector<object> samples() {
   all.emplace_back(n);
   all.emplace_back(proposer{head, {3}, 4, 5});
   all.emplace_back(seen_request{head, {false, {errc::conflict, "taken"}, {8}, "x"}});
-  all.emplace_back(event{head, "instance-created", "/1.0/instances/c1", "c1", "default", {{"k", "v"}}, {"root", "unix", "@"}, {2}});
+  all.emplace_back(event{head,
+                         "instance-created",
+                         "/1.0/instances/c1",
+                         "c1",
+                         "default",
+                         {{"k", "v"}},
+                         {"root", "unix", "@"},
+                         {2}});
   return all;
 }
 
@@ -76,7 +83,8 @@ std::string hex(std::string_view bytes) {
 
 std::string unhex(const std::string& text) {
   std::string bytes;
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2) bytes += static_cast<char>(std::stoi(text.substr(i, 2), nullptr, 16));
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(text.substr(i, 2), nullptr, 16));
   return bytes;
 }
 
@@ -115,8 +123,8 @@ BOOST_AUTO_TEST_CASE(flipped_bits_are_refused_or_harmless) {
   }
 }
 
-/// Rows as an older build has written them are read as they were meant. MUSTER_WRITE_GOLDEN=1 appends
-/// nothing and changes nothing: it writes the file anew, which only a new table justifies.
+/// Rows as an older build has written them are read as they were meant. MUSTER_WRITE_GOLDEN=1
+/// appends nothing and changes nothing: it writes the file anew, which only a new table justifies.
 BOOST_AUTO_TEST_CASE(rows_of_older_builds_are_read) {
   const auto all = samples();
   if (std::getenv("MUSTER_WRITE_GOLDEN")) {
@@ -150,7 +158,10 @@ BOOST_AUTO_TEST_CASE(commands_come_back) {
       {{{1}, {2}, 3}, {}, {}, join_member{"hash", {}}},
       {{{1}, {2}, 3}, {}, {}, move_instance{{table::instance, {1}, {2}}, {3}}},
       {{{1}, {2}, 3}, {}, {}, want_instance{{table::instance, {1}, {2}}, power::running, "start"}},
-      {{{1}, {2}, 3}, {}, {}, report_instance{{table::instance, {1}, {2}}, 4, instance_status::frozen, "paused"}},
+      {{{1}, {2}, 3},
+       {},
+       {},
+       report_instance{{table::instance, {1}, {2}}, 4, instance_status::frozen, "paused"}},
       {{{1}, {2}, 3}, {}, {}, set_config{{{"a", "b"}}, {4}}},
       {{{1}, {2}, 3}, {}, {}, expire_tokens{}},
   };

@@ -11,12 +11,10 @@ using namespace muster;
 BOOST_AUTO_TEST_SUITE(scheduler)
 
 BOOST_AUTO_TEST_CASE(fewest_instances_first_and_reasons_for_the_rest) {
-  const std::vector<muster::scheduler::candidate> all{{{1}, "n1", "x86_64", 2, true, false},
-                                                      {{2}, "n2", "x86_64", 1, true, false},
-                                                      {{3}, "n3", "x86_64", 0, false, false},
-                                                      {{4}, "n4", "aarch64", 0, true, false},
-                                                      {{5}, "n5", "x86_64", 0, true, true},
-                                                      {{6}, "n6", "x86_64", 1, true, false}};
+  const std::vector<muster::scheduler::candidate> all{
+      {{1}, "n1", "x86_64", 2, true, false},  {{2}, "n2", "x86_64", 1, true, false},
+      {{3}, "n3", "x86_64", 0, false, false}, {{4}, "n4", "aarch64", 0, true, false},
+      {{5}, "n5", "x86_64", 0, true, true},   {{6}, "n6", "x86_64", 1, true, false}};
   const auto p = muster::scheduler::place(all, {"x86_64"});
   BOOST_CHECK(p.chosen == member_id{2});
   BOOST_TEST(p.verdicts.size() == 6U);
@@ -34,7 +32,8 @@ namespace {
 
 using namespace muster::instances;
 
-instance row(power wanted, instance_status status, std::uint64_t owner = 1, std::uint64_t generation = 1) {
+instance row(power wanted, instance_status status, std::uint64_t owner = 1,
+             std::uint64_t generation = 1) {
   instance i;
   i.head.id = {5};
   i.owner = {owner};
@@ -44,7 +43,8 @@ instance row(power wanted, instance_status status, std::uint64_t owner = 1, std:
   return i;
 }
 
-std::vector<step> steps(const instance& r, std::optional<found> seen, bool is_first, bool busy = false) {
+std::vector<step> steps(const instance& r, std::optional<found> seen, bool is_first,
+                        bool busy = false) {
   situation s;
   s.self = {1};
   s.rows = {r};
@@ -64,17 +64,21 @@ BOOST_AUTO_TEST_CASE(table_of_plans) {
   const found up{1, true, false};
   const found old{1, true, false};
   using all = std::vector<step>;
-  BOOST_CHECK(steps(running, up, true) == all{});                          // re-adopted
-  BOOST_CHECK(steps(running, std::nullopt, true) == all{step::start});     // the host was restarted
+  BOOST_CHECK(steps(running, up, true) == all{});                       // re-adopted
+  BOOST_CHECK(steps(running, std::nullopt, true) == all{step::start});  // the host was restarted
   BOOST_CHECK(steps(running, std::nullopt, false) == all{step::report_ended});
   BOOST_CHECK(steps(stopped, up, true) == all{step::stop});
-  BOOST_CHECK(steps(stopped, up, false) == all{});                         // its order is on the way
+  BOOST_CHECK(steps(stopped, up, false) == all{});  // its order is on the way
   BOOST_CHECK(steps(stopped, std::nullopt, true) == all{});
-  BOOST_CHECK(steps(row(power::running, instance_status::stopped), up, false) == all{step::report_running});
+  BOOST_CHECK(steps(row(power::running, instance_status::stopped), up, false) ==
+              all{step::report_running});
   BOOST_CHECK(steps(row(power::frozen, instance_status::frozen), up, true) == all{step::freeze});
-  BOOST_CHECK(steps(row(power::stopped, instance_status::creating), std::nullopt, false) == all{step::create});
-  BOOST_CHECK(steps(row(power::running, instance_status::running, 2, 2), old, true) == all{step::abandon});
-  BOOST_CHECK(steps(row(power::running, instance_status::running, 2, 2), found{1, false, false}, true) == all{});
+  BOOST_CHECK(steps(row(power::stopped, instance_status::creating), std::nullopt, false) ==
+              all{step::create});
+  BOOST_CHECK(steps(row(power::running, instance_status::running, 2, 2), old, true) ==
+              all{step::abandon});
+  BOOST_CHECK(steps(row(power::running, instance_status::running, 2, 2), found{1, false, false},
+                    true) == all{});
   BOOST_CHECK(steps(running, up, true, true) == all{});
   situation gone;
   gone.self = {1};
@@ -96,7 +100,8 @@ BOOST_AUTO_TEST_SUITE(roles)
 
 namespace {
 
-std::vector<muster::roles::candidate> members(std::initializer_list<int> ids, std::initializer_list<int> offline = {}) {
+std::vector<muster::roles::candidate> members(std::initializer_list<int> ids,
+                                              std::initializer_list<int> offline = {}) {
   std::vector<muster::roles::candidate> all;
   for (const int id : ids) {
     const bool off = std::find(offline.begin(), offline.end(), id) != offline.end();
@@ -106,7 +111,8 @@ std::vector<muster::roles::candidate> members(std::initializer_list<int> ids, st
 }
 
 /// Follows the plan to its end; at each resting place the number of voters is odd.
-raft::configuration settle(raft::configuration now, const std::vector<muster::roles::candidate>& all) {
+raft::configuration settle(raft::configuration now,
+                           const std::vector<muster::roles::candidate>& all) {
   for (int i = 0; i < 50; ++i) {
     auto next = muster::roles::plan(now, all, {1}, {});
     if (!next) return now;
@@ -127,9 +133,12 @@ raft::configuration one() {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(counts_by_cluster_size) {
-  struct { std::initializer_list<int> ids; std::size_t voters, standbys, spares; } const table[] = {
-      {{1}, 1, 0, 0}, {{1, 2}, 1, 1, 0}, {{1, 2, 3}, 3, 0, 0}, {{1, 2, 3, 4}, 3, 1, 0},
-      {{1, 2, 3, 4, 5}, 3, 2, 0}, {{1, 2, 3, 4, 5, 6, 7}, 3, 2, 2}};
+  struct {
+    std::initializer_list<int> ids;
+    std::size_t voters, standbys, spares;
+  } const table[] = {
+      {{1}, 1, 0, 0},          {{1, 2}, 1, 1, 0},          {{1, 2, 3}, 3, 0, 0},
+      {{1, 2, 3, 4}, 3, 1, 0}, {{1, 2, 3, 4, 5}, 3, 2, 0}, {{1, 2, 3, 4, 5, 6, 7}, 3, 2, 2}};
   for (const auto& t : table) {
     const auto c = settle(one(), members(t.ids));
     BOOST_TEST(c.voters.size() == t.voters);
@@ -159,10 +168,12 @@ BOOST_AUTO_TEST_CASE(both_sets_of_a_joint_configuration_must_agree) {
   raft::configuration c;
   c.voters = {{1}, {2}, {3}};
   c.outgoing = {{3}, {4}, {5}};
-  const std::map<member_id, std::uint64_t> reached{{{1}, 9}, {{2}, 9}, {{3}, 4}, {{4}, 5}, {{5}, 2}};
+  const std::map<member_id, std::uint64_t> reached{
+      {{1}, 9}, {{2}, 9}, {{3}, 4}, {{4}, 5}, {{5}, 2}};
   BOOST_TEST(raft::reached_by_quorum(c, [&](member_id id) { return reached.at(id); }) == 4U);
   BOOST_CHECK(raft::count_votes(c, {{{1}, true}, {{2}, true}}) == raft::tally::open);
-  BOOST_CHECK(raft::count_votes(c, {{{1}, true}, {{2}, true}, {{4}, true}, {{5}, true}}) == raft::tally::won);
+  BOOST_CHECK(raft::count_votes(c, {{{1}, true}, {{2}, true}, {{4}, true}, {{5}, true}}) ==
+              raft::tally::won);
   BOOST_CHECK(raft::count_votes(c, {{{4}, false}, {{5}, false}}) == raft::tally::lost);
 }
 
@@ -205,8 +216,8 @@ BOOST_AUTO_TEST_CASE(hellos_that_do_not_fit_are_refused) {
   auto theirs = own;
   theirs.member = {2};
   BOOST_CHECK(link::check_hello(own, theirs, {2}, {}).ok());
-  BOOST_CHECK(!link::check_hello(own, theirs, {3}, {}).ok());    // certificate of another member
-  BOOST_CHECK(!link::check_hello(own, theirs, {2}, {9}).ok());   // an older incarnation
+  BOOST_CHECK(!link::check_hello(own, theirs, {3}, {}).ok());   // certificate of another member
+  BOOST_CHECK(!link::check_hello(own, theirs, {2}, {9}).ok());  // an older incarnation
   theirs.cluster_uuid = "v";
   BOOST_CHECK(!link::check_hello(own, theirs, {2}, {}).ok());
   theirs = own;

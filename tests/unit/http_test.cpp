@@ -90,8 +90,11 @@ BOOST_AUTO_TEST_CASE(etags_guard_writes) {
 
 BOOST_AUTO_TEST_CASE(unknown_paths_and_methods) {
   router routes;
-  routes.add("GET", "/1.0/images/{fingerprint}", [](const request&, const captures& c) { return sync("\"" + c.at("fingerprint") + "\""); });
-  routes.add("GET", "/1.0/images/aliases", [](const request&, const captures&) { return sync("[]"); });
+  routes.add("GET", "/1.0/images/{fingerprint}", [](const request&, const captures& c) {
+    return sync("\"" + c.at("fingerprint") + "\"");
+  });
+  routes.add("GET", "/1.0/images/aliases",
+             [](const request&, const captures&) { return sync("[]"); });
   const auto status = [&](const char* method, const char* target) {
     request r;
     r.method = method;
@@ -113,7 +116,8 @@ BOOST_AUTO_TEST_CASE(every_code_has_its_status) {
 }
 
 BOOST_AUTO_TEST_CASE(websocket_keys) {
-  BOOST_TEST(websocket_accept("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");  // RFC 6455 §1.3
+  BOOST_TEST(websocket_accept("dGhlIHNhbXBsZSBub25jZQ==") ==
+             "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");  // RFC 6455 §1.3
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -129,7 +133,8 @@ BOOST_AUTO_TEST_CASE(tokens_come_back_and_garbage_is_refused) {
   auto back = node::decode_join_token(node::encode(t));
   BOOST_REQUIRE(back.ok());
   BOOST_TEST(back->secret == "s");
-  for (const char* bad : {"", "x", "e30=", "!!!!", "eyJhIjoxfQ=="}) BOOST_CHECK(!node::decode_join_token(bad).ok());
+  for (const char* bad : {"", "x", "e30=", "!!!!", "eyJhIjoxfQ=="})
+    BOOST_CHECK(!node::decode_join_token(bad).ok());
 }
 
 BOOST_AUTO_TEST_CASE(sealed_secrets_open_with_their_key_only) {

@@ -4,11 +4,10 @@
 #include <archive_entry.h>
 #include <boost/test/unit_test.hpp>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace muster;
 namespace fs = std::filesystem;
@@ -34,9 +33,12 @@ struct tar_file {
   ~tar_file() { archive_write_free(a); }
   tar_file(const tar_file&) = delete;
   tar_file& operator=(const tar_file&) = delete;
-  void file(const std::string& name, const std::string& content) { add(name, AE_IFREG, content, ""); }
+  void file(const std::string& name, const std::string& content) {
+    add(name, AE_IFREG, content, "");
+  }
   void link(const std::string& name, const std::string& target) { add(name, AE_IFLNK, "", target); }
-  void add(const std::string& name, unsigned type, const std::string& content, const std::string& target) {
+  void add(const std::string& name, unsigned type, const std::string& content,
+           const std::string& target) {
     archive_entry* e = archive_entry_new();
     archive_entry_set_pathname(e, name.c_str());
     archive_entry_set_filetype(e, type);
@@ -61,7 +63,8 @@ int unpack(const fs::path& file, const fs::path& into) {
   return WIFEXITED(state) ? WEXITSTATUS(state) : 99;
 }
 
-constexpr const char* metadata = "architecture: x86_64\ncreation_date: 1760000000\nproperties:\n  os: tiny\n";
+constexpr const char* metadata =
+    "architecture: x86_64\ncreation_date: 1760000000\nproperties:\n  os: tiny\n";
 
 }  // namespace
 
@@ -89,8 +92,12 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_outside) {
     std::function<void(tar_file&)> fill;
   } attacks[] = {
       {"dots", [](tar_file& t) { t.file("rootfs/../../escaped", "x"); }},
-      {"absolute", [&](tar_file& t) { t.file((fs::temp_directory_path() / "image_test.escaped").string(), "x"); }},
-      {"symlink", [](tar_file& t) {
+      {"absolute",
+       [&](tar_file& t) {
+         t.file((fs::temp_directory_path() / "image_test.escaped").string(), "x");
+       }},
+      {"symlink",
+       [](tar_file& t) {
          t.link("rootfs/out", "../..");
          t.file("rootfs/out/escaped", "x");
        }},
@@ -139,9 +146,11 @@ BOOST_AUTO_TEST_CASE(an_upload_is_kept_under_its_fingerprint_or_not_at_all) {
   auto upload = storage::image_upload::begin(at.path);
   BOOST_REQUIRE((*upload)->take("ab").ok());
   BOOST_REQUIRE((*upload)->take("c").ok());
-  BOOST_TEST(*(*upload)->finish() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  BOOST_TEST(*(*upload)->finish() ==
+             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   BOOST_REQUIRE((*upload)->keep().ok());
-  BOOST_TEST(storage::has_image(at.path, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+  BOOST_TEST(storage::has_image(
+      at.path, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

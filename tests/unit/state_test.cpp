@@ -185,9 +185,11 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(views)
 
-/// The store and the maps hold the same after the same commands, also after a flush and a new start.
+/// The store and the maps hold the same after the same commands, also after a flush and a new
+/// start.
 BOOST_AUTO_TEST_CASE(the_state_store_agrees_with_the_maps) {
-  const auto directory = std::filesystem::temp_directory_path() / ("state_test." + std::to_string(::getpid()));
+  const auto directory =
+      std::filesystem::temp_directory_path() / ("state_test." + std::to_string(::getpid()));
   std::filesystem::remove_all(directory);
   auto store = storage::state_store::open(directory, nullptr);
   BOOST_REQUIRE(store.ok());
@@ -206,9 +208,15 @@ BOOST_AUTO_TEST_CASE(the_state_store_agrees_with_the_maps) {
     const auto p = a_profile(w, "p" + std::to_string(chance() % 20));
     const auto id = w.state.find(table::profile, p.head.project, p.name);
     switch (id ? chance() % 3 : 0) {
-      case 0: both(create_object{p}); break;
-      case 1: both(erase_object{{table::profile, p.head.project, *id}, {}}); break;
-      default: both(rename_object{{table::profile, p.head.project, *id}, "p" + std::to_string(chance() % 20)});
+      case 0:
+        both(create_object{p});
+        break;
+      case 1:
+        both(erase_object{{table::profile, p.head.project, *id}, {}});
+        break;
+      default:
+        both(rename_object{{table::profile, p.head.project, *id},
+                           "p" + std::to_string(chance() % 20)});
     }
     if (i == 300) {
       BOOST_REQUIRE((*store)->flush().ok());
@@ -225,7 +233,8 @@ BOOST_AUTO_TEST_CASE(the_state_store_agrees_with_the_maps) {
       ++rows;
       BOOST_CHECK(w.state.get(key_of(o)) == std::optional<object>(o));
       if (is_named(table_of(o)))
-        BOOST_CHECK(view->find(table_of(o), head_of(o).project, name_of(o)) == std::optional(head_of(o).id));
+        BOOST_CHECK(view->find(table_of(o), head_of(o).project, name_of(o)) ==
+                    std::optional(head_of(o).id));
       return true;
     });
   BOOST_TEST(rows == w.state.rows().size());

@@ -4,11 +4,10 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace muster;
 namespace fs = std::filesystem;
@@ -33,7 +32,8 @@ raft::entry entry_at(std::uint64_t index, std::uint64_t term, const std::string&
   return e;
 }
 
-std::unique_ptr<storage::raft_store> open_or_fail(const std::string& path, rocksdb::Env* env = nullptr) {
+std::unique_ptr<storage::raft_store> open_or_fail(const std::string& path,
+                                                  rocksdb::Env* env = nullptr) {
   auto store = storage::raft_store::open(path, env);
   BOOST_REQUIRE_MESSAGE(store.ok(), (store.ok() ? "" : store.error().detail));
   return *std::move(store);
@@ -41,7 +41,10 @@ std::unique_ptr<storage::raft_store> open_or_fail(const std::string& path, rocks
 
 void write_some(storage::raft_store& store, std::uint64_t first, std::uint64_t last) {
   for (auto i = first; i <= last; ++i)
-    BOOST_REQUIRE(store.write(raft::hard_state{{2}, {1}}, {entry_at(i, 2, std::string(200, static_cast<char>('a' + i % 26)))}).ok());
+    BOOST_REQUIRE(store
+                      .write(raft::hard_state{{2}, {1}},
+                             {entry_at(i, 2, std::string(200, static_cast<char>('a' + i % 26)))})
+                      .ok());
 }
 
 /// The newest write-ahead file: where the synced entries lie.

@@ -8,7 +8,10 @@
 #include <lxc/attach_options.h>
 #include <lxc/lxccontainer.h>
 
+#include <cstdio>
+#include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <grp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -16,10 +19,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
 
 namespace muster::instances {
 
@@ -58,7 +57,8 @@ int complain(const std::string& text, int code = 1) {
 }
 
 lxc_ptr open_container(const container& c) {
-  return lxc_ptr(lxc_container_new(container_name(c.id).c_str(), containers_directory(c.data_dir).c_str()));
+  return lxc_ptr(
+      lxc_container_new(container_name(c.id).c_str(), containers_directory(c.data_dir).c_str()));
 }
 
 int unpack(int argc, char** argv) {
@@ -89,10 +89,12 @@ int stop(const wish& w) {
   if (!lxc) return complain("liblxc gives no container");
   if (lxc->is_running(lxc.get())) {
     const int timeout_s = std::atoi(w.option("timeout", "0").c_str());
-    const bool stopped = w.option("force") == "true" ? lxc->stop(lxc.get()) : lxc->shutdown(lxc.get(), timeout_s);
+    const bool stopped =
+        w.option("force") == "true" ? lxc->stop(lxc.get()) : lxc->shutdown(lxc.get(), timeout_s);
     if (!stopped && lxc->is_running(lxc.get()))
-      return complain("Failed shutting down instance, status is \"Running\": it has not stopped within " +
-                      std::to_string(timeout_s) + " s; use --force");
+      return complain(
+          "Failed shutting down instance, status is \"Running\": it has not stopped within " +
+          std::to_string(timeout_s) + " s; use --force");
   }
   lxc->wait(lxc.get(), "STOPPED", 5);
   unmount_rootfs(container_directory(w.what.data_dir, w.what.id));
@@ -116,7 +118,8 @@ int freeze(const wish& w, bool on) {
                      : "the container could not be unfrozen");
 }
 
-// --- exec -----------------------------------------------------------------------------------------
+// --- exec
+// -----------------------------------------------------------------------------------------
 
 pid_t attached = -1;
 
@@ -165,7 +168,8 @@ int exec(wish& w) {
   how.gid = static_cast<gid_t>(std::atoi(w.option("gid", "0").c_str()));
   auto cwd = w.option("cwd", "/root");
   how.initial_cwd = cwd.data();
-  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH}) ::signal(s, pass_on);
+  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH})
+    ::signal(s, pass_on);
   if (lxc->attach(lxc.get(), run_command, &line, &how, &attached) != 0)
     return complain("the command could not be started in the container\n", 126);
   int state = 0;
@@ -179,7 +183,8 @@ int exec(wish& w) {
 int helper_main(int argc, char** argv) {
   if (argc < 1) return complain("a verb is missing");
   const std::string verb = argv[0];
-  if (::geteuid() != 0 && !std::getenv("HOME")) ::setenv("HOME", "/tmp", 1);  // liblxc keeps locks there
+  if (::geteuid() != 0 && !std::getenv("HOME"))
+    ::setenv("HOME", "/tmp", 1);  // liblxc keeps locks there
   if (verb == "unpack") return unpack(argc - 1, argv + 1);
   auto w = parse(argc - 1, argv + 1);
   if (verb == "start") return start(w);

@@ -2,10 +2,10 @@
 
 namespace muster::instances {
 
-/// The helper process: this binary called with `container-helper VERB ...`. It holds the forks, mounts
-/// and liblxc calls, so that the daemon holds none. Gives the exit code; a sentence goes to stderr.
-/// Verbs: unpack FILE DIRECTORY | start C... | stop C... | freeze C... | unfreeze C... | remove C... |
-/// exec C... `--` COMMAND...
+/// The helper process: this binary called with `container-helper VERB ...`. It holds the forks,
+/// mounts and liblxc calls, so that the daemon holds none. Gives the exit code; a sentence goes to
+/// stderr. Verbs: unpack FILE DIRECTORY | start C... | stop C... | freeze C... | unfreeze C... |
+/// remove C... | exec C... `--` COMMAND...
 int helper_main(int argc, char** argv);
 
 }  // namespace muster::instances

@@ -1,11 +1,10 @@
 #include "actors/instances/lxc/exec.hpp"
 
+#include <cstdlib>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cstdlib>
 #include <utility>
 
 namespace muster::instances {
@@ -43,7 +42,8 @@ bool make_pipe(int& read_end, int& write_end, bool is_ours_read) {
 bool make_terminal(exec_process& p, child_ends& child, unsigned columns, unsigned rows) {
   p.out = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
   char name[64] = "";
-  if (p.out < 0 || ::grantpt(p.out) != 0 || ::unlockpt(p.out) != 0 || ::ptsname_r(p.out, name, sizeof name) != 0)
+  if (p.out < 0 || ::grantpt(p.out) != 0 || ::unlockpt(p.out) != 0 ||
+      ::ptsname_r(p.out, name, sizeof name) != 0)
     return false;
   child.in = ::open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
   child.out = child.err = child.in;

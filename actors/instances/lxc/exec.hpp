@@ -5,16 +5,16 @@ namespace muster::instances {
 
 /// A command in a container, and this side's ends of its descriptors; closed by the destructor.
 class exec_process {
- public:
+public:
   exec_process() = default;
   exec_process(exec_process&& other) noexcept { *this = std::move(other); }
   exec_process& operator=(exec_process&& other) noexcept;
   ~exec_process() { close_all(); }
 
   pid_t helper = 0;
-  int in = -1;   ///< write end of 0; with a terminal the same as `out`
+  int in = -1;  ///< write end of 0; with a terminal the same as `out`
   int out = -1;
-  int err = -1;  ///< -1 with a terminal
+  int err = -1;     ///< -1 with a terminal
   int exited = -1;  ///< pidfd of the helper
 
   void close_in();

@@ -2,14 +2,13 @@
 
 #include "actors/instances/lxc/mounts.hpp"
 
-#include <sys/stat.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 namespace muster::instances {
 
@@ -20,7 +19,7 @@ constexpr const char* unprivileged = "/usr/share/lxc/config/userns.conf";
 
 /// Sets items one after the other; remembers the first that was refused.
 class items {
- public:
+public:
   explicit items(lxc_container* lxc) : lxc_(lxc) {}
   void set(const std::string& key, const std::string& value) {
     if (!refused_.empty()) return;
@@ -34,7 +33,7 @@ class items {
     return refused_.empty() ? ok() : status(fail(errc::refused, "liblxc refuses " + refused_));
   }
 
- private:
+private:
   lxc_container* lxc_;
   std::string refused_;
 };
@@ -65,12 +64,14 @@ void set_limits(items& to, const string_map& config) {
     const auto at = config.find(key);
     return at == config.end() ? std::string{} : at->second;
   };
-  if (const auto memory = value("limits.memory"); !memory.empty() && std::isdigit(static_cast<unsigned char>(memory[0]))) {
+  if (const auto memory = value("limits.memory");
+      !memory.empty() && std::isdigit(static_cast<unsigned char>(memory[0]))) {
     const auto bytes = std::to_string(bytes_of(memory));
     to.try_set("lxc.cgroup.memory.limit_in_bytes", bytes);
     to.try_set("lxc.cgroup2.memory.max", bytes);
   }
-  if (const auto cpus = value("limits.cpu"); !cpus.empty() && std::isdigit(static_cast<unsigned char>(cpus[0]))) {
+  if (const auto cpus = value("limits.cpu");
+      !cpus.empty() && std::isdigit(static_cast<unsigned char>(cpus[0]))) {
     const auto quota = std::to_string(std::stoull(cpus) * 100'000);
     to.try_set("lxc.cgroup.cpu.cfs_quota_us", quota);
     to.try_set("lxc.cgroup2.cpu.max", quota + " 100000");
@@ -98,7 +99,7 @@ void set_ids(items& to, unsigned base, unsigned count) {
 /// The container's users are others here: they must be able to pass through every folder above.
 status check_passage(const std::string& directory) {
   for (std::filesystem::path p = directory; p != p.root_path(); p = p.parent_path()) {
-    struct stat s{};
+    struct stat s {};
     if (::stat(p.c_str(), &s) == 0 && !(s.st_mode & S_IXOTH))
       return fail(errc::refused, "unprivileged containers cannot pass through " + p.string() +
                                      ": allow it with chmod o+x " + p.string());
@@ -147,7 +148,8 @@ status configure(lxc_container* lxc, const container& c) {
   lxc->clear_config(lxc);
   items to(lxc);
   to.set("lxc.include", common);
-  auto rooted = ::geteuid() == 0 ? set_rootfs_as_root(to, c, lower) : set_rootfs_as_user(to, c, lower);
+  auto rooted =
+      ::geteuid() == 0 ? set_rootfs_as_root(to, c, lower) : set_rootfs_as_user(to, c, lower);
   if (!rooted) return rooted;
   utsname u{};
   ::uname(&u);
@@ -162,7 +164,8 @@ status configure(lxc_container* lxc, const container& c) {
     if (key.starts_with("environment.")) to.set("lxc.environment", key.substr(12) + "=" + value);
   set_limits(to, c.config);
   if (auto set = to.result(); !set) return set;
-  if (!lxc->save_config(lxc, nullptr)) return fail(errc::refused, "the container's configuration cannot be written");
+  if (!lxc->save_config(lxc, nullptr))
+    return fail(errc::refused, "the container's configuration cannot be written");
   return ok();
 }
 
@@ -182,9 +185,11 @@ void remove_cgroups(const container& c) {
   std::error_code ignored;
   const std::filesystem::path root = "/sys/fs/cgroup";
   std::vector<std::filesystem::path> places{root};
-  for (const auto& hierarchy : std::filesystem::directory_iterator(root, ignored)) places.push_back(hierarchy.path());
+  for (const auto& hierarchy : std::filesystem::directory_iterator(root, ignored))
+    places.push_back(hierarchy.path());
   for (const auto& place : places)
-    for (const char* part : {"/container", "/monitor", ""}) ::rmdir((place / (tree + part)).c_str());
+    for (const char* part : {"/container", "/monitor", ""})
+      ::rmdir((place / (tree + part)).c_str());
 }
 
 }  // namespace muster::instances

@@ -13,8 +13,8 @@ struct lxc_put {
 };
 using lxc_ptr = std::unique_ptr<lxc_container, lxc_put>;
 
-/// Mounts the root file system and writes the configuration: privileged, idmapped, or of an ordinary
-/// user. @errors errc::refused with what is missing on this server.
+/// Mounts the root file system and writes the configuration: privileged, idmapped, or of an
+/// ordinary user. @errors errc::refused with what is missing on this server.
 status configure(lxc_container* lxc, const container& c);
 /// Why the last start failed: the first ERROR of the container's log, which tells the cause.
 std::string first_lxc_error(const container& c);

@@ -4,13 +4,12 @@
 #include "storage/identity.hpp"
 #include "storage/image_files.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace muster::instances {
 
@@ -32,7 +31,8 @@ std::uint64_t number_in(const std::string& text) {
 }
 
 lxc_ptr open_container(const std::string& data_dir, object_id id) {
-  return lxc_ptr(lxc_container_new(container_name(id).c_str(), containers_directory(data_dir).c_str()));
+  return lxc_ptr(
+      lxc_container_new(container_name(id).c_str(), containers_directory(data_dir).c_str()));
 }
 
 /// Field 22 of /proc/PID/stat; empty if there is no such process.
@@ -80,7 +80,8 @@ status lxc_driver::run(const std::string& verb, const container& c, std::vector<
   forget(c.id);
   if (!ended) return ended.error();
   if (ended->code == 0) return ok();
-  return fail(errc::refused, ended->text.empty() ? "the container helper ended with code " + std::to_string(ended->code)
+  return fail(errc::refused, ended->text.empty() ? "the container helper ended with code " +
+                                                       std::to_string(ended->code)
                                                  : ended->text);
 }
 
@@ -93,7 +94,8 @@ status lxc_driver::unpack(const std::string& image) {
   std::filesystem::remove_all(unfinished, failed);
   std::filesystem::create_directories(unfinished, failed);
   if (failed) return fail(errc::refused, "cannot make " + unfinished + ": " + failed.message());
-  auto ended = run_self({helper_word, "unpack", storage::image_path(data_dir_, image), unfinished}, unpack_time_max);
+  auto ended = run_self({helper_word, "unpack", storage::image_path(data_dir_, image), unfinished},
+                        unpack_time_max);
   if (!ended) return ended.error();
   if (ended->code != 0) return fail(errc::refused, "Failed to unpack the image: " + ended->text);
   if (::access((unfinished + "/rootfs").c_str(), F_OK) != 0)
@@ -111,13 +113,16 @@ status lxc_driver::create(const container& c) {
   if (failed) return fail(errc::refused, "cannot make " + directory + ": " + failed.message());
   ::chmod(containers_directory(data_dir_).c_str(), 0711);
   ::chmod(directory.c_str(), 0711);
-  return storage::write_file_durably(generation_file(data_dir_, c.id), std::to_string(c.generation));
+  return storage::write_file_durably(generation_file(data_dir_, c.id),
+                                     std::to_string(c.generation));
 }
 
 status lxc_driver::start(const container& c) { return run("start", c, {}, start_time_max); }
 
 status lxc_driver::stop(const container& c, bool force, int timeout_s) {
-  return run("stop", c, {std::string("option:force=") + (force ? "true" : "false"), "option:timeout=" + std::to_string(timeout_s)},
+  return run("stop", c,
+             {std::string("option:force=") + (force ? "true" : "false"),
+              "option:timeout=" + std::to_string(timeout_s)},
              quick_time_max + std::chrono::seconds(force ? 0 : timeout_s));
 }
 
@@ -127,20 +132,23 @@ status lxc_driver::freeze(const container& c, bool on) {
 
 status lxc_driver::remove(const container& c) { return run("remove", c, {}, unpack_time_max); }
 
-result<pid_t> lxc_driver::exec(const container& c, const exec_wish& what, const child_io& io) const {
+result<pid_t> lxc_driver::exec(const container& c, const exec_wish& what,
+                               const child_io& io) const {
   std::vector<std::string> arguments{helper_word, "exec"};
   for (auto& a : to_arguments(c)) arguments.push_back(std::move(a));
   arguments.push_back("option:uid=" + std::to_string(what.uid));
   arguments.push_back("option:gid=" + std::to_string(what.gid));
   if (!what.cwd.empty()) arguments.push_back("option:cwd=" + what.cwd);
   if (what.with_terminal) arguments.emplace_back("option:terminal=true");
-  for (const auto& [key, value] : what.environment) arguments.push_back("option:env." + key + "=" + value);
+  for (const auto& [key, value] : what.environment)
+    arguments.push_back("option:env." + key + "=" + value);
   arguments.emplace_back("--");
   for (const auto& word : what.command) arguments.push_back(word);
   return spawn_self(arguments, io);
 }
 
-// --- looking --------------------------------------------------------------------------------------
+// --- looking
+// --------------------------------------------------------------------------------------
 
 void lxc_driver::forget(object_id id) {
   const std::lock_guard guard(lock_);
@@ -149,7 +157,8 @@ void lxc_driver::forget(object_id id) {
 
 found lxc_driver::look_at(object_id id) {
   found f;
-  if (auto text = storage::read_file(generation_file(data_dir_, id))) f.generation = number_in(*text);
+  if (auto text = storage::read_file(generation_file(data_dir_, id)))
+    f.generation = number_in(*text);
   {
     const std::lock_guard guard(lock_);
     if (const auto at = alive_.find(id); at != alive_.end()) {
@@ -177,7 +186,8 @@ found lxc_driver::look_at(object_id id) {
 std::map<object_id, found> lxc_driver::observe() {
   std::map<object_id, found> all;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(containers_directory(data_dir_), ignored)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(containers_directory(data_dir_), ignored)) {
     const auto name = entry.path().filename().string();
     if (name.size() < 2 || name[0] != 'i') continue;
     const object_id id{number_in(name.substr(1))};

@@ -27,10 +27,10 @@ struct exec_wish {
   bool with_terminal = false;
 };
 
-/// Containers of this member, by liblxc in helper processes. They outlive this process; a later one finds
-/// them again. Calls block; one at a time for each container. Thread-safe.
+/// Containers of this member, by liblxc in helper processes. They outlive this process; a later one
+/// finds them again. Calls block; one at a time for each container. Thread-safe.
 class lxc_driver {
- public:
+public:
   explicit lxc_driver(std::string data_dir) : data_dir_(std::move(data_dir)) {}
 
   /// Files of a new container; unpacks the image if this member has not yet. Can be repeated.
@@ -48,7 +48,7 @@ class lxc_driver {
   [[nodiscard]] pid_t pid_of(object_id id) const;
   void remove_unpacked(const std::string& image);
 
- private:
+private:
   status unpack(const std::string& image);
   status run(const std::string& verb, const container& c, std::vector<std::string> more,
              std::chrono::milliseconds deadline);

@@ -1,19 +1,18 @@
 #include "actors/instances/lxc/mounts.hpp"
 
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
+#include <sstream>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
 namespace muster::instances {
 
@@ -77,7 +76,8 @@ status bind_idmapped(const std::string& from, const std::string& to, int user_na
   attributes.attr_set = MOUNT_ATTR_IDMAP;
   attributes.userns_fd = static_cast<unsigned>(user_namespace);
   status bound = ok();
-  if (::syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
+  if (::syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+                sizeof attributes) != 0)
     bound = system_failure("mount_setattr");
   else if (::syscall(SYS_move_mount, tree, "", AT_FDCWD, to.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0)
     bound = system_failure("move_mount");
@@ -86,8 +86,8 @@ status bind_idmapped(const std::string& from, const std::string& to, int user_na
 }
 
 status mount_overlay(const std::string& lower, const std::string& directory) {
-  const std::string options = "lowerdir=" + lower + ",upperdir=" + directory + "/upper,workdir=" +
-                              directory + "/work";
+  const std::string options =
+      "lowerdir=" + lower + ",upperdir=" + directory + "/upper,workdir=" + directory + "/work";
   if (::mount("overlay", (directory + "/rootfs").c_str(), "overlay", 0, options.c_str()) != 0)
     return system_failure("overlay");
   return ok();
@@ -112,7 +112,8 @@ status copy_image(const std::string& lower, const std::string& directory) {
   if (::access(mark.c_str(), F_OK) == 0) return ok();
   const pid_t child = ::fork();
   if (child == 0) {
-    ::execlp("cp", "cp", "-a", "--reflink=auto", (lower + "/.").c_str(), (directory + "/rootfs/").c_str(), nullptr);
+    ::execlp("cp", "cp", "-a", "--reflink=auto", (lower + "/.").c_str(),
+             (directory + "/rootfs/").c_str(), nullptr);
     ::_exit(127);
   }
   int state = 0;
@@ -129,10 +130,12 @@ status copy_image(const std::string& lower, const std::string& directory) {
 result<id_range> granted_range(const std::string& user) {
   const auto uids = range_in("/etc/subuid", user);
   const auto gids = range_in("/etc/subgid", user);
-  if (uids.count >= 65536 && uids.base == gids.base && gids.count >= 65536) return id_range{uids.base, 65536};
-  return fail(errc::refused,
-              "no user ids are set aside for unprivileged containers: add the line \"" + user +
-                  ":1000000:65536\" to /etc/subuid and /etc/subgid, or set security.privileged=true");
+  if (uids.count >= 65536 && uids.base == gids.base && gids.count >= 65536)
+    return id_range{uids.base, 65536};
+  return fail(
+      errc::refused,
+      "no user ids are set aside for unprivileged containers: add the line \"" + user +
+          ":1000000:65536\" to /etc/subuid and /etc/subgid, or set security.privileged=true");
 }
 
 status mount_rootfs(const std::string& lower, const std::string& directory, const id_range& ids) {

@@ -1,5 +1,7 @@
 #include "actors/instances/lxc/process.hpp"
 
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -7,9 +9,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 extern char** environ;
 
@@ -59,8 +58,11 @@ result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_
   a.give(io.err, 2);
   posix_spawn_file_actions_addclosefrom_np(&a.files, 3);
   pid_t child = 0;
-  if (const int code = posix_spawn(&child, "/proc/self/exe", &a.files, &a.attributes, argv.data(), environ); code != 0)
-    return fail(errc::unavailable, std::string("no process could be started: ") + std::strerror(code));
+  if (const int code =
+          posix_spawn(&child, "/proc/self/exe", &a.files, &a.attributes, argv.data(), environ);
+      code != 0)
+    return fail(errc::unavailable,
+                std::string("no process could be started: ") + std::strerror(code));
   return child;
 }
 
@@ -86,14 +88,16 @@ result<process_end> run_self(const std::vector<std::string>& arguments,
   process_end result;
   bool in_time = false;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
     if (left.count() <= 0) break;
     pollfd p[2] = {{exited, POLLIN, 0}, {ends[0], POLLIN, 0}};
     ::poll(p, 2, static_cast<int>(left.count()));
     if (p[1].revents & POLLIN) {
       char part[4096];
       const auto n = ::read(ends[0], part, sizeof part);
-      if (n > 0 && result.text.size() < text_bytes_max) result.text.append(part, static_cast<std::size_t>(n));
+      if (n > 0 && result.text.size() < text_bytes_max)
+        result.text.append(part, static_cast<std::size_t>(n));
     } else if (p[0].revents) {
       in_time = true;
       break;
@@ -103,7 +107,8 @@ result<process_end> run_self(const std::vector<std::string>& arguments,
   result.code = wait_for_end(*child);
   ::close(exited);
   ::close(ends[0]);
-  if (!in_time) return fail(errc::timed_out, "it took longer than " + std::to_string(deadline.count()) + " ms");
+  if (!in_time)
+    return fail(errc::timed_out, "it took longer than " + std::to_string(deadline.count()) + " ms");
   return result;
 }
 

@@ -3,9 +3,8 @@
 
 #include <chrono>
 #include <string>
-#include <vector>
-
 #include <sys/types.h>
+#include <vector>
 
 namespace muster::instances {
 
@@ -16,16 +15,17 @@ struct child_io {
   int err = -1;
 };
 
-/// Starts this binary again with other arguments. Everything but 0, 1, 2 is closed in it, signals are
-/// as at the start of a program.
+/// Starts this binary again with other arguments. Everything but 0, 1, 2 is closed in it, signals
+/// are as at the start of a program.
 result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io);
 
 struct process_end {
-  int code = 0;       ///< exit code, or 128 + signal
-  std::string text;   ///< what it wrote to 2, at most 16 KiB
+  int code = 0;      ///< exit code, or 128 + signal
+  std::string text;  ///< what it wrote to 2, at most 16 KiB
 };
 /// Runs a helper to its end. @errors errc::timed_out after which it was killed.
-result<process_end> run_self(const std::vector<std::string>& arguments, std::chrono::milliseconds deadline);
+result<process_end> run_self(const std::vector<std::string>& arguments,
+                             std::chrono::milliseconds deadline);
 
 /// Waits for a child; code as in process_end.
 int wait_for_end(pid_t child);

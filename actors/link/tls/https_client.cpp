@@ -25,7 +25,7 @@ std::string head_of(const http_request& r) {
 
 /// Reads bytes with a look-ahead buffer.
 class reader {
- public:
+public:
   reader(stream& on, clock::time_point deadline) : on_(on), deadline_(deadline) {}
 
   result<std::string> line() {
@@ -35,7 +35,8 @@ class reader {
         buffer_.erase(0, end + 2);
         return text;
       }
-      if (buffer_.size() > head_bytes_max) return fail(errc::corrupt, "an answer's head is too long");
+      if (buffer_.size() > head_bytes_max)
+        return fail(errc::corrupt, "an answer's head is too long");
       if (auto got = more(); !got) return got.error();
     }
   }
@@ -50,7 +51,7 @@ class reader {
   }
   std::string take_rest() { return std::exchange(buffer_, {}); }
 
- private:
+private:
   status more(bool end_is_fine = false) {
     char part[16384];
     auto n = on_.read(part, sizeof part, deadline_);
@@ -130,7 +131,8 @@ status read_body(reader& in, const http_response& r, const sink& give) {
 /// Once a request has left, a broken connection says nothing about what it did.
 failure after_sending(const failure& why, const http_request& r) {
   if (r.method == "GET") return why;
-  return fail(errc::unknown_outcome, why.detail + "; the request may or may not have been carried out");
+  return fail(errc::unknown_outcome,
+              why.detail + "; the request may or may not have been carried out");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace muster::tls {
 /// One request on one connection.
 struct http_request {
   std::string method = "GET";
-  std::string target;                         ///< path and query
+  std::string target;  ///< path and query
   std::string host = "muster";
   std::map<std::string, std::string> headers;
   std::string body;
@@ -32,7 +32,8 @@ struct http_options {
 /// @errors errc::unavailable if nothing was sent; errc::unknown_outcome once the request was.
 result<http_response> ask(stream& on, const http_request& request, const http_options& with);
 
-/// Sends an upgrade and gives back the stream behind the 101. Any other answer: errc::forbidden with its text.
+/// Sends an upgrade and gives back the stream behind the 101. Any other answer: errc::forbidden
+/// with its text.
 status upgrade(stream& on, const http_request& request, const std::string& protocol,
                clock::time_point deadline);
 

@@ -59,7 +59,8 @@ void add_extension(X509* certificate, int nid, const std::string& value) {
 
 bool is_dns_name(const std::string& host) {
   return !host.empty() && host.find_first_not_of(
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == std::string::npos;
+                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
+                              std::string::npos;
 }
 
 }  // namespace
@@ -117,10 +118,11 @@ result<std::string> pem_from_any(std::string_view text) {
   std::string clean;
   for (const char c : text)
     if (c != '\n' && c != '\r') clean += c;
-  const int n = clean.size() % 4 ? -1
-                                 : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(der.data()),
-                                                   reinterpret_cast<const unsigned char*>(clean.data()),
-                                                   static_cast<int>(clean.size()));
+  const int n = clean.size() % 4
+                    ? -1
+                    : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(der.data()),
+                                      reinterpret_cast<const unsigned char*>(clean.data()),
+                                      static_cast<int>(clean.size()));
   if (n > 0) {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const owned<X509> certificate(d2i_X509(nullptr, &at, n));
@@ -148,7 +150,8 @@ result<pem_pair> load(const std::string& directory, const std::string& name) {
 }
 
 status store(const std::string& directory, const std::string& name, const pem_pair& pair) {
-  if (auto done = storage::write_file_durably(directory + "/" + name + ".key", pair.key, 0600); !done)
+  if (auto done = storage::write_file_durably(directory + "/" + name + ".key", pair.key, 0600);
+      !done)
     return done;
   return storage::write_file_durably(directory + "/" + name + ".crt", pair.certificate, 0644);
 }

@@ -5,6 +5,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,10 +15,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 namespace muster::tls {
 
@@ -80,9 +79,12 @@ void stream::push_back(std::string bytes) {
 
 io stream::map_error(int code) const {
   switch (SSL_get_error(ssl_, code)) {
-    case SSL_ERROR_WANT_READ: return io::wants_read;
-    case SSL_ERROR_WANT_WRITE: return io::wants_write;
-    default: return io::closed;
+    case SSL_ERROR_WANT_READ:
+      return io::wants_read;
+    case SSL_ERROR_WANT_WRITE:
+      return io::wants_write;
+    default:
+      return io::closed;
   }
 }
 
@@ -231,8 +233,8 @@ status server_contexts::set(const pem_pair& for_clients, const pem_pair& own) {
   if (!use_pair(clients.get(), for_clients) || !use_pair(members.get(), own))
     return fail(errc::corrupt, "a certificate cannot be used");
   for (const auto& context : {clients, members})  // resumption with a client certificate needs it
-    SSL_CTX_set_session_id_context(context.get(),
-                                   reinterpret_cast<const unsigned char*>("muster"), 6);
+    SSL_CTX_set_session_id_context(context.get(), reinterpret_cast<const unsigned char*>("muster"),
+                                   6);
   SSL_CTX_set_tlsext_servername_callback(clients.get(), &impl::choose);
   SSL_CTX_set_tlsext_servername_arg(clients.get(), impl_.get());
   const std::lock_guard guard(impl_->lock);

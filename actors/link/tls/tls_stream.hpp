@@ -20,10 +20,10 @@ constexpr const char* member_name = "member.muster";
 
 enum class io : unsigned char { done, wants_read, wants_write, closed };
 
-/// A connected socket with or without TLS, non-blocking. One reader and any number of writers at a time;
-/// the lock is held only during calls that do not wait.
+/// A connected socket with or without TLS, non-blocking. One reader and any number of writers at a
+/// time; the lock is held only during calls that do not wait.
 class stream {
- public:
+public:
   /// Owns both. `ssl` null: plain (unix socket).
   stream(int fd, SSL* ssl);
   ~stream();
@@ -55,7 +55,7 @@ class stream {
   [[nodiscard]] const std::string& certificate() const { return certificate_; }
   [[nodiscard]] std::string asked_name() const;
 
- private:
+private:
   bool wait(io what, clock::time_point deadline) const;
   io map_error(int code) const;
   void learn_peer();
@@ -71,7 +71,7 @@ class stream {
 
 /// What a member shows to those who connect; may be replaced while it serves.
 class server_contexts {
- public:
+public:
   server_contexts();
   ~server_contexts();
   /// `for_clients` is shown to everybody, `own` to those who ask for member.muster.
@@ -79,19 +79,20 @@ class server_contexts {
   /// For an accepted socket; owned by the stream it goes into.
   [[nodiscard]] SSL* make_ssl(int fd) const;
 
- private:
+private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };
 
 struct dial_options {
   std::string host_port;
-  std::string server_name;        ///< SNI; empty: none
-  std::string pinned_fingerprint; ///< empty: any, the caller looks at it
-  const pem_pair* own = nullptr;  ///< client certificate
+  std::string server_name;         ///< SNI; empty: none
+  std::string pinned_fingerprint;  ///< empty: any, the caller looks at it
+  const pem_pair* own = nullptr;   ///< client certificate
   clock::time_point deadline;
 };
-/// Connects and authenticates. @errors errc::unavailable, errc::timed_out, errc::forbidden for a wrong pin.
+/// Connects and authenticates. @errors errc::unavailable, errc::timed_out, errc::forbidden for a
+/// wrong pin.
 result<std::shared_ptr<stream>> dial(const dial_options& with);
 result<std::shared_ptr<stream>> dial_unix(const std::string& path, clock::time_point deadline);
 

@@ -113,7 +113,8 @@ void core::take(const message& m, const vote_request& b, output& out) {
 void core::take(const message& m, const vote_response& b, output& out) {
   if (!b.granted && m.term > hard_.term) return become_follower(m.term, {}, out);
   if (b.is_pre) {
-    const bool current = role_ == role::pre_candidate && (!b.granted || m.term.value == hard_.term.value + 1);
+    const bool current =
+        role_ == role::pre_candidate && (!b.granted || m.term.value == hard_.term.value + 1);
     if (current && is_voter(members_, m.from)) record_vote(m.from, b.granted, out);
     return;
   }
@@ -136,7 +137,8 @@ void core::tick_follower(output& out) {
     out.reads_refused.push_back({tag, fail(errc::no_quorum, "the leader does not answer")});
   }
   if (!is_voter(members_, with_.self)) return;
-  const bool alone = all_of(members_).size() == 1 || (members_.voters.size() == 1 && !members_.is_joint());
+  const bool alone =
+      all_of(members_).size() == 1 || (members_.voters.size() == 1 && !members_.is_joint());
   if (alone) return campaign(false, false, out);
   if (ticks_ >= timeout_) {
     if (leader_) {

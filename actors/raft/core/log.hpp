@@ -8,7 +8,7 @@ namespace muster::raft {
 
 /// The part of the log that is kept, in memory: entries behind `start`. Indexes are consecutive.
 class log {
- public:
+public:
   log(snapshot_meta start, std::vector<entry> entries);
 
   [[nodiscard]] const snapshot_meta& start() const { return start_; }
@@ -20,7 +20,8 @@ class log {
   [[nodiscard]] const entry& at(log_index i) const;
   /// Entries from `from` on, at least one if there is one, else up to `bytes_max`.
   [[nodiscard]] std::vector<entry> slice(log_index from, std::size_t bytes_max) const;
-  /// Highest index ≤ `from` whose term is ≤ `term`: where two logs may still agree (Raft §5.3, end).
+  /// Highest index ≤ `from` whose term is ≤ `term`: where two logs may still agree (Raft §5.3,
+  /// end).
   [[nodiscard]] log_index last_agreeing(log_index from, raft_term term) const;
   /// Whether a log that ends so is at least as complete as this one (Raft §5.4.1).
   [[nodiscard]] bool is_up_to_date(log_index other_last, raft_term other_term) const;
@@ -33,7 +34,7 @@ class log {
   void compact(const snapshot_meta& start);
   void reset(const snapshot_meta& start);
 
- private:
+private:
   snapshot_meta start_;
   std::deque<entry> entries_;
 };

@@ -41,7 +41,8 @@ std::optional<failure> core::why_not(const configuration& target) const {
   return std::nullopt;
 }
 
-/// Joint consensus from the start: old and new voters decide together until this entry commits (Raft §6).
+/// Joint consensus from the start: old and new voters decide together until this entry commits
+/// (Raft §6).
 void core::on(const change_members& c, output& out) {
   if (auto why = why_not(c.target)) {
     out.refused.push_back({c.tag, *std::move(why)});

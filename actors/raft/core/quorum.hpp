@@ -7,7 +7,8 @@
 namespace muster::raft {
 
 /// Highest number that a majority of both voter sets has reached.
-/// @param reached per voter; 0 if unknown. @return 0 if a set has no majority. Source: Raft §5.3, §6.
+/// @param reached per voter; 0 if unknown. @return 0 if a set has no majority. Source: Raft §5.3,
+/// §6.
 std::uint64_t reached_by_quorum(const configuration& members,
                                 const std::function<std::uint64_t(member_id)>& reached);
 

@@ -5,7 +5,9 @@
 namespace muster::raft {
 
 core::core(settings with, start_state start)
-    : with_(with), log_(std::move(start.snapshot), std::move(start.entries)), hard_(start.hard),
+    : with_(with),
+      log_(std::move(start.snapshot), std::move(start.entries)),
+      hard_(start.hard),
       chance_(with.seed ^ (with.self.value * 0x9e3779b97f4a7c15ULL)) {
   MUSTER_ENSURE(with_.self, "a member has an id");
   MUSTER_ENSURE(start.applied >= log_.start().index && start.applied <= log_.last(),
@@ -41,8 +43,8 @@ void core::finish(output& out) {
 }
 
 status_view core::status() const {
-  status_view view{role_, hard_.term, leader_, commit_, log_.last(), log_.start().index + 1,
-                   members_, {}, ticks_silent_};
+  status_view view{role_,    hard_.term, leader_,      commit_, log_.last(), log_.start().index + 1,
+                   members_, {},         ticks_silent_};
   for (const auto& [id, p] : progress_)
     view.progress.push_back({id, p.match, p.ticks_silent < with_.election_ticks});
   return view;

@@ -10,13 +10,14 @@
 namespace muster::raft {
 
 /// Decides terms, votes, log, commit, membership and reads of one member. Pure: no clock, chance,
-/// thread, disk or socket. Raft with pre-vote, check-quorum, joint membership, learners, read index.
+/// thread, disk or socket. Raft with pre-vote, check-quorum, joint membership, learners, read
+/// index.
 class core {
- public:
+public:
   core(settings with, start_state start);
 
-  /// Applies one input and adds what it causes to `out`. Appends, commits and read rounds are left to
-  /// `finish`, so that many inputs share them.
+  /// Applies one input and adds what it causes to `out`. Appends, commits and read rounds are left
+  /// to `finish`, so that many inputs share them.
   void step(const input& in, output& out);
   /// Makes the messages that the steps since the last call have led to. Call before carrying out.
   void finish(output& out);
@@ -32,7 +33,7 @@ class core {
   [[nodiscard]] log_index durable_index() const { return durable_; }
   [[nodiscard]] log_index applied_index() const { return applied_; }
 
- private:
+private:
   struct waiting_read {
     std::uint64_t tag = 0;
     member_id from;           ///< self, or the follower that asked
@@ -124,7 +125,7 @@ class core {
   std::uint64_t now_ms_ = 0;
   std::uint64_t chance_;
 
-  std::uint32_t ticks_ = 0;         ///< follower: since the leader was heard or a vote given
+  std::uint32_t ticks_ = 0;  ///< follower: since the leader was heard or a vote given
   std::uint32_t timeout_ = 0;
   std::uint32_t ticks_silent_ = 0;  ///< since quorum contact
   bool lost_leader_link_ = false;

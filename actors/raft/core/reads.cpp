@@ -42,8 +42,8 @@ void core::take(const message&, const read_response& b, output& out) {
     out.reads.push_back({b.tag, b.index});
 }
 
-/// All reads that came since the last round share the next one. A leader that has committed nothing in
-/// its term does not know the commit index yet (Raft §8): its reads wait.
+/// All reads that came since the last round share the next one. A leader that has committed nothing
+/// in its term does not know the commit index yet (Raft §8): its reads wait.
 void core::start_round(output& out) {
   if (!has_committed_in_term()) return;
   bool fresh = false;

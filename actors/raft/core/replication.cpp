@@ -57,8 +57,7 @@ void core::send_appends(member_id to, progress& p, output& out) {
 }
 
 void core::send_heartbeats(output& out) {
-  for (auto& [id, p] : progress_)
-    send(id, heartbeat{std::min(commit_, p.match), read_round_}, out);
+  for (auto& [id, p] : progress_) send(id, heartbeat{std::min(commit_, p.match), read_round_}, out);
 }
 
 /// Answers a stale leader so that it steps down; true if the message is of the current term.
@@ -85,7 +84,8 @@ void core::acknowledge_append(member_id to, log_index match, output& out) {
 void core::take_entries(const message& m, const append_request& b, output& out) {
   if (b.previous_index < commit_ && b.previous_index + b.entries.size() <= commit_)
     return acknowledge_append(m.from, commit_, out);  // an old request: all of it is committed here
-  const bool known = b.previous_index < commit_ || log_.term_at(b.previous_index) == b.previous_term;
+  const bool known =
+      b.previous_index < commit_ || log_.term_at(b.previous_index) == b.previous_term;
   if (!known) {  // Raft §5.3: refuse, with a hint that skips a whole term
     append_response no;
     no.rejected = true;

@@ -11,8 +11,8 @@ void add_project(transaction& tx) {
   p.head.id = tx.next_object();
   p.name = "default";
   p.description = "Default Incus project";
-  for (const char* feature : {"images", "networks", "networks.zones", "profiles",
-                              "storage.buckets", "storage.volumes"})
+  for (const char* feature :
+       {"images", "networks", "networks.zones", "profiles", "storage.buckets", "storage.volumes"})
     p.config[std::string("features.") + feature] = "true";
   tx.put(p);
 
@@ -70,7 +70,8 @@ outcome handle(transaction& tx, const requestor& who, const enable_cluster& b) {
   if (!row) return refuse(errc::refused, "the log is empty");
   if (row->enabled) return refuse(errc::bad_request, "This server is already clustered");
   auto members = tx.all<member>();
-  if (members.size() != 1) return refuse(errc::refused, "Inconsistent state: found leftover members");
+  if (members.size() != 1)
+    return refuse(errc::refused, "Inconsistent state: found leftover members");
   row->enabled = true;
   row->certificate = b.cluster_certificate;
   tx.put(*row);
@@ -98,8 +99,8 @@ outcome handle(transaction& tx, const requestor& who, const join_member& b) {
   if (!ticket->claimed_by.empty() && ticket->claimed_by != b.value.fingerprint)
     return refuse(errc::forbidden, "The join token is in use by another server");
   if (ticket->name != b.value.name)
-    return refuse(errc::bad_request, "The join token was made for a member named \"" + ticket->name +
-                                         "\", not \"" + b.value.name + "\"");
+    return refuse(errc::bad_request, "The join token was made for a member named \"" +
+                                         ticket->name + "\", not \"" + b.value.name + "\"");
   for (const auto& m : members) {
     if (m.name == b.value.name)
       return refuse(errc::conflict, "The cluster already has a member with name: " + m.name);

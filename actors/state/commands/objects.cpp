@@ -153,7 +153,8 @@ outcome handle(transaction& tx, const requestor& who, const rename_object& b) {
   const std::string old_name(name_of(*row));
   const bool renamed = std::visit(
       [&](auto& r) {
-        if constexpr (requires { r.name; } && !std::is_same_v<std::decay_t<decltype(r)>, certificate>) {
+        if constexpr (requires { r.name; } &&
+                      !std::is_same_v<std::decay_t<decltype(r)>, certificate>) {
           r.name = b.name;
           return true;
         }

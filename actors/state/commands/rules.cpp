@@ -16,8 +16,8 @@ failure taken_plain(std::string_view name) {
   return fail(errc::conflict, "\"" + std::string(name) + "\" already exists");
 }
 failure taken_profile(std::string_view name) {
-  return fail(errc::refused,
-              "Error inserting \"" + std::string(name) + "\" into database: The profile already exists");
+  return fail(errc::refused, "Error inserting \"" + std::string(name) +
+                                 "\" into database: The profile already exists");
 }
 failure taken_project(std::string_view name) {
   return fail(errc::refused, "Failed creating project \"" + std::string(name) +
@@ -81,8 +81,7 @@ status may_create_alias(const state_view& state, const object& row) {
 
 status may_create_instance(const state_view& state, const object& row) {
   const auto& value = std::get<instance>(row);
-  if (!is_valid_instance_name(value.name))
-    return fail(errc::bad_request, "Invalid instance name");
+  if (!is_valid_instance_name(value.name)) return fail(errc::bad_request, "Invalid instance name");
   const auto owner = state.row<member>({}, {value.owner.value});
   if (!owner) return fail(errc::not_found, "Cluster member not found");
   if (owner->state != member_state::created)
@@ -133,18 +132,18 @@ status refuse_direct(const state_view&, const object&) {
 table_rules make_rules(table where) {
   switch (where) {
     case table::member:
-      return {"cluster-member", "cluster/members", refuse_direct, refuse_direct, nullptr,
-              taken_plain, keep_member};
+      return {"cluster-member", "cluster/members", refuse_direct, refuse_direct,
+              nullptr,          taken_plain,       keep_member};
     case table::certificate:
       return {"certificate", "certificates", nullptr, nullptr, nullptr, taken_certificate, nullptr};
     case table::token:
       return {"token", {}, nullptr, nullptr, nullptr, taken_plain, nullptr};
     case table::project:
-      return {"project", "projects", nullptr, may_erase_project, may_rename_project, taken_project,
-              nullptr};
+      return {"project",          "projects",    nullptr, may_erase_project,
+              may_rename_project, taken_project, nullptr};
     case table::profile:
-      return {"profile", "profiles", nullptr, may_erase_profile, may_rename_profile, taken_profile,
-              nullptr};
+      return {"profile",          "profiles",    nullptr, may_erase_profile,
+              may_rename_profile, taken_profile, nullptr};
     case table::storage_pool:
       return {"storage-pool", "storage-pools", nullptr, nullptr, nullptr, taken_plain, nullptr};
     case table::network:
@@ -152,11 +151,11 @@ table_rules make_rules(table where) {
     case table::image:
       return {"image", "images", nullptr, nullptr, nullptr, taken_image, keep_image};
     case table::image_alias:
-      return {"image-alias", "images/aliases", may_create_alias, nullptr, nullptr, taken_alias,
-              nullptr};
+      return {"image-alias", "images/aliases", may_create_alias, nullptr,
+              nullptr,       taken_alias,      nullptr};
     case table::instance:
-      return {"instance", "instances", may_create_instance, may_erase_instance, nullptr,
-              taken_instance, keep_instance};
+      return {"instance", "instances",    may_create_instance, may_erase_instance,
+              nullptr,    taken_instance, keep_instance};
     case table::counters:
     case table::cluster:
     case table::server_config:
@@ -190,8 +189,8 @@ bool is_valid_instance_name(std::string_view name) {
   const auto fits = [](char c) { return is_alnum(c) || c == '-'; };
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   return !name.empty() && name.size() < limits::name_bytes_max &&
-         std::all_of(name.begin(), name.end(), fits) && name.front() != '-' &&
-         name.back() != '-' && !digit(name.front());
+         std::all_of(name.begin(), name.end(), fits) && name.front() != '-' && name.back() != '-' &&
+         !digit(name.front());
 }
 
 }  // namespace muster::state

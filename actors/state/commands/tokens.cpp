@@ -35,8 +35,7 @@ outcome handle(transaction& tx, const requestor&, const claim_token& b) {
 
 outcome handle(transaction& tx, const requestor& who, const redeem_token& b) {
   auto ticket = find_token(tx, token_kind::trust, b.secret_hash);
-  if (!ticket)
-    return refuse(errc::forbidden, "No matching certificate add operation found");
+  if (!ticket) return refuse(errc::forbidden, "No matching certificate add operation found");
   if (is_expired(tx, *ticket)) return refuse(errc::forbidden, "Token has expired");
   if (tx.find(table::certificate, {}, b.value.fingerprint))
     return refuse(errc::conflict, "Certificate already in trust store");

@@ -86,9 +86,25 @@ response own_operations(api& a) {
   return out;
 }
 
+/// Gives an instance to another member, whose generation counts from then on. Its files stay where they
+/// are: for whoever has moved them, or has given them up.
+response give_instance(api& a, const request& r, const std::string& name) {
+  auto state = a.server().read(true);
+  if (!state) return error(state.error());
+  const auto& s = *state->state;
+  const auto i = s.by_name<instance>(api::project_of(s, r, ""), name);
+  if (!i) return error(404, "Instance not found");
+  const auto to = s.by_name<member>({}, r.parameter("target"));
+  if (!to) return error(404, "Cluster member not found");
+  return a.submitted(r, move_instance{key_of(*i), to->id()});
+}
+
 }  // namespace
 
 void api::add_internal_routes() {
+  routes_.add("POST", "/internal/instances/{name}/owner", [this](const request& r, const captures& c) {
+    return give_instance(*this, r, c.at("name"));
+  });
   routes_.add("GET", "/internal/ready",
               [](const request&, const captures&) { return empty_sync(); });
   routes_.add("GET", "/internal/status",

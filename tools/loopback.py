@@ -119,6 +119,9 @@ class Client:
         assert ended.status == 200 and ended.metadata["status"] == "Success", ended
         return ended.metadata
 
+    def __del__(self):
+        self.close()
+
     def close(self):
         if self.connection is not None:
             self.connection.close()

@@ -1,5 +1,6 @@
 #include "actors/node/node.hpp"
 #include "actors/node/secrets.hpp"
+#include "schemas/fault_point.hpp"
 #include "schemas/limits.hpp"
 
 #include <sys/utsname.h>
@@ -45,9 +46,11 @@ result<codec::join_accepted> node::accept_join(const codec::join_request& asked,
   b.value.architecture = asked.architecture;
   b.value.certificate = certificate;
   b.value.fingerprint = fingerprint;
+  fault_point("accept.before_write");
   auto joined = write(b, {fingerprint, "tls", address}, "join " + asked.name,
                       clock::now() + limits::write_deadline);
   if (!joined) return joined.error();
+  fault_point("accept.after_write");
   auto r = now();
   if (!r) return r.error();
   codec::join_accepted accepted;
@@ -94,6 +97,7 @@ status node::join(const join_intent& intent) {
   if (intent.address.empty())
     return fail(errc::bad_request, "No server address provided for this member");
   if (auto stored = store_intent(with_.data_dir, intent); !stored) return stored;
+  fault_point("join.after_intent");
   auto asked = ask_to_join(intent, *token);
   if (!asked) {
     // Unknown: it may have been committed; the next start asks again and finds out.
@@ -140,22 +144,32 @@ status node::ask_to_join(const join_intent& intent, const join_token& token) {
       return fail(errc::refused, "Failed to join cluster: " + answer->body);
     auto accepted = codec::decode_join_accepted(answer->body);
     if (!accepted) return accepted.error();
+    fault_point("join.after_answer");
     return store_accepted(with_.data_dir, *accepted);
   }
   return last;
 }
 
 status node::take_over(const codec::join_accepted& accepted) {
+  fault_point("join.after_accepted");
   std::shared_ptr<runtime> old;
   {
     const std::unique_lock guard(lock_);
     old = std::move(runtime_);
   }
-  if (old) old->stop();
-  old.reset();
-  if (auto adopted = adopt_accepted(with_.data_dir, accepted); !adopted) return adopted;
-  if (auto loaded = load_certificates(); !loaded) return loaded;
-  if (auto run = run_member(); !run) return run;
+  if (old) {
+    const auto remains = old->what_remains();
+    old->stop();
+    old.reset();
+    for (int i = 0; i < 2000 && !remains.are_gone(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  auto changed = adopt_accepted(with_.data_dir, accepted);
+  fault_point("join.after_adopt");
+  if (changed) changed = load_certificates();
+  if (changed) changed = run_member();
+  if (!changed) with_.stop_member(changed.error());  // the next start goes on from here
+  fault_point("join.after_run");
   const auto deadline = clock::now() + join_time_max;
   while (clock::now() < deadline) {
     auto r = now();
@@ -174,7 +188,10 @@ status node::take_over(const codec::join_accepted& accepted) {
 void node::finish_join_if_applied() {
   auto r = now();
   if (!r || !load_accepted(with_.data_dir)) return;
-  if ((*r)->view()->row<member>({}, {(*r)->who().member.value})) forget_join(with_.data_dir);
+  if ((*r)->view()->row<member>({}, {(*r)->who().member.value})) {
+    fault_point("join.before_forget");
+    forget_join(with_.data_dir);
+  }
 }
 
 /// A crash came between asking and hearing the answer: ask again until the cluster says yes or no.

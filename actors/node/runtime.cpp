@@ -228,7 +228,7 @@ std::chrono::milliseconds runtime::quorum_silence() const {
 }
 
 void runtime::stop() {
-  if (stopped_.exchange(true)) return;
+  if (stopped_.exchange(true) || !raft_) return;  // the second: its stores did not open
   waiters_->refuse_all(
       fail(errc::unknown_outcome, "Incus is shutting down; the write may or may not happen"));
   links_->stop();

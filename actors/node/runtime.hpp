@@ -63,6 +63,13 @@ public:
     return holder_->get()->checkpoint(directory);
   }
   void stop();
+  /// What keeps the stores of this member open after `stop`: requests that are still being answered.
+  struct remains {
+    std::weak_ptr<const void> log;
+    std::weak_ptr<const void> state;
+    [[nodiscard]] bool are_gone() const { return log.expired() && state.expired(); }
+  };
+  [[nodiscard]] remains what_remains() const { return {log_, holder_->get()->life()}; }
 
 private:
   explicit runtime(runtime_settings with) : with_(std::move(with)) {}

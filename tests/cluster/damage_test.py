@@ -1,0 +1,51 @@
+"""Damage in the raft store: in the middle it stops the member with a sentence; a torn end does not."""
+import glob
+import os
+import unittest
+
+from loopback import Cluster
+from writers import profiles_on
+
+
+def newest_log(member):
+    return max(glob.glob(os.path.join(member.dir, "raft", "*.log")))
+
+
+class Damage(unittest.TestCase):
+    def setUp(self):
+        self.cluster = Cluster(1)
+        self.member = self.cluster[0]
+        client = self.member.unix()
+        for n in range(50):
+            client.done("POST", "/1.0/profiles", {"name": f"p{n}"})
+        self.member.kill()
+
+    def tearDown(self):
+        self.cluster.__exit__(None, None, None)
+
+    def test_a_flipped_byte_in_the_middle(self):
+        path = newest_log(self.member)
+        with open(path, "r+b") as f:
+            f.seek(os.path.getsize(path) // 2)
+            byte = f.read(1)
+            f.seek(-1, os.SEEK_CUR)
+            f.write(bytes([byte[0] ^ 1]))
+        self.member.start()
+        self.assertNotEqual(self.member.process.wait(20), 0)
+        self.assertIn("damaged", self.member.log_text())
+
+    def test_a_torn_end(self):
+        path = newest_log(self.member)
+        os.truncate(path, os.path.getsize(path) - 20)
+        self.cluster.restart(self.member)
+        self.assertGreaterEqual(len(profiles_on(self.member)), 49)
+
+    def test_a_log_without_identity(self):
+        os.remove(os.path.join(self.member.dir, "identity"))
+        self.member.start()
+        self.assertNotEqual(self.member.process.wait(20), 0)
+        self.assertIn("without an identity", self.member.log_text())
+
+
+if __name__ == "__main__":
+    unittest.main()

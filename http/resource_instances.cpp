@@ -3,6 +3,8 @@
 #include "http/config_keys.hpp"
 #include "http/instance_json.hpp"
 
+#include "schemas/fault_point.hpp"
+
 #include <future>
 
 namespace muster::http {
@@ -120,6 +122,7 @@ status create_here(api& a, const request& r, instance i, bool start) {
   auto made = a.submit(r, create_object{i});
   if (!made) return made.error();
   i.head.id = made->id;
+  fault_point("create.after_record");
   auto done = a.order(r, {verb::create, key_of(i), false, 0, {}, {}, {}, {}});
   if (!done) {
     (void)a.submit(r, erase_object{key_of(i), {}}).ok();

@@ -59,7 +59,8 @@ struct response {
 /// Bytes and counts beyond which a request is refused.
 namespace bounds {
 constexpr std::size_t head_bytes_max = 64u << 10;
-constexpr std::size_t body_bytes_max = 1u << 20;
+constexpr std::size_t body_bytes_max = 1u << 20;        // kept
+constexpr std::size_t body_read_bytes_max = 16u << 20;  // read before the connection is closed
 constexpr std::size_t connections_max = 8192;
 constexpr std::size_t websocket_message_bytes_max = 1u << 20;
 constexpr std::size_t websocket_queue_bytes_max = 4u << 20;

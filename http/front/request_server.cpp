@@ -166,12 +166,13 @@ struct request_server::impl final : httplib::Server {
       return answer;
     }
     if (has_body) {
-      bool too_large = false;
+      std::size_t seen = 0;
       const bool whole = (*reader)([&](const char* data, size_t size) {
-        too_large = r.body.size() + size > bounds::body_bytes_max;
-        if (!too_large) r.body.append(data, size);
-        return !too_large;
-      });
+        seen += size;
+        if (seen <= bounds::body_bytes_max) r.body.append(data, size);
+        return seen <= bounds::body_read_bytes_max;  // what is too much is still read, so that the
+      });                                            // client hears the answer
+      const bool too_large = seen > bounds::body_bytes_max;
       if (!whole) current->must_close = true;
       if (too_large) return error(413, "Request body is too large");
       if (!whole) return error(400, "the request's body ended early");

@@ -152,10 +152,10 @@ response change_config(api& a, const request& r) {
   if (!r.header("if-match").empty()) change.expected = stored.head.modified;
   for (const auto& [key, value] : sent.value_or(string_map{})) {
     if (is_local_key(key)) {
-      const auto at = now.find(key);
-      if (value == (at == now.end() ? "" : at->second)) continue;
-      return error(400,
-                   "Changing " + key + " is currently not supported: it is given by --address");
+      if (value.empty() || tls::canonical_address(value) == tls::canonical_address(a.server().address()))
+        continue;
+      return error(
+          400, "Changing " + key + " is currently not supported: it is given by --address");
     }
     if (auto good = check_config(key, value); !good) return error(good.error());
     const auto at = stored.config.find(key);

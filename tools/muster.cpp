@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <unistd.h>
@@ -184,6 +185,7 @@ int main_of(int argc, char** argv) {
 }  // namespace muster::tools
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
   const int code = muster::tools::main_of(argc, argv);
   std::fflush(stdout);
   ::_exit(code);  // a probe that hangs must not keep the program

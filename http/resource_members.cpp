@@ -179,9 +179,16 @@ response make_token(api& a, const request& r) {
   token t;
   t.kind = token_kind::join;
   t.name = body->text("server_name");
+  const bool replace = body->flag("replace");
   if (auto good = body->good(); !good) return error(good.error());
-  if (s.find(table::member, {}, t.name))
-    return error(500, "The cluster already has a member with name: " + t.name);
+  if (const auto there = s.by_name<member>({}, t.name)) {
+    if (!replace) return error(500, "The cluster already has a member with name: " + t.name);
+    if (a.online().contains(there->id()))
+      return error(400, "The member " + t.name + " is online: stop it before it is replaced");
+    t.replaces = there->id();
+  } else if (replace) {
+    return error(404, "Cluster member not found");
+  }
   const auto secret = node::random_hex(32);
   const auto shown = n.shown_pair();
   t.uuid = node::make_uuid(n.self());

@@ -23,7 +23,6 @@ const std::vector<std::string>& extensions() {
                                             "event_location",
                                             "operation_location",
                                             "projects",
-                                            "projects_networks",
                                             "certificate_update",
                                             "certificate_description",
                                             "certificate_token",
@@ -32,8 +31,6 @@ const std::vector<std::string>& extensions() {
                                             "event_lifecycle",
                                             "event_lifecycle_requestor",
                                             "event_lifecycle_requestor_address",
-                                            "image_create_aliases",
-                                            "image_locations",
                                             "instance_get_full",
                                             "instances",
                                             "storage",
@@ -45,7 +42,6 @@ const std::vector<std::string>& extensions() {
                                             "instance_all_projects",
                                             "event_lifecycle_name_and_project",
                                             "event_project",
-                                            "resources_v2",
                                             "network_type",
                                             "operation_description",
                                             "operation_wait",
@@ -152,10 +148,11 @@ response change_config(api& a, const request& r) {
   if (!r.header("if-match").empty()) change.expected = stored.head.modified;
   for (const auto& [key, value] : sent.value_or(string_map{})) {
     if (is_local_key(key)) {
-      if (value.empty() || tls::canonical_address(value) == tls::canonical_address(a.server().address()))
+      if (value.empty() ||
+          tls::canonical_address(value) == tls::canonical_address(a.server().address()))
         continue;
-      return error(
-          400, "Changing " + key + " is currently not supported: it is given by --address");
+      return error(400,
+                   "Changing " + key + " is currently not supported: it is given by --address");
     }
     if (auto good = check_config(key, value); !good) return error(good.error());
     const auto at = stored.config.find(key);

@@ -137,6 +137,7 @@ void put_row(const token& r, wire::Row::Builder row) {
   to.setRestricted(r.restricted);
   put(r.projects, to.initProjects(count(r.projects)));
   to.setLocation(text(r.location));
+  to.setReplaces(r.replaces.value);
 }
 result<object> get_row(wire::Token::Reader from) {
   auto kind = checked(from.getKind(), token_kind::trust);
@@ -154,6 +155,7 @@ result<object> get_row(wire::Token::Reader from) {
   r.restricted = from.getRestricted();
   r.projects = get(from.getProjects());
   r.location = text(from.getLocation());
+  r.replaces = {from.getReplaces()};
   return object{std::move(r)};
 }
 

@@ -61,6 +61,7 @@ struct Token {
   restricted @9 :Bool;
   projects @10 :List(Text);
   location @11 :Text;
+  replaces @12 :UInt64;
 }
 struct Project { name @0 :Text; description @1 :Text; config @2 :List(Pair); }
 struct Profile { name @0 :Text; description @1 :Text; config @2 :List(Pair); devices @3 :List(Device); }

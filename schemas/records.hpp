@@ -139,6 +139,7 @@ struct token {
   bool restricted = false;       ///< trust: properties of the certificate to be
   std::vector<std::string> projects;
   std::string location;  ///< member that made it
+  member_id replaces;    ///< join: the member of that name, which has lost its disk
   bool operator==(const token&) const = default;
 };
 

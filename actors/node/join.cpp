@@ -71,6 +71,7 @@ status node::enable(const std::string& name, const requestor& who, const std::st
   if (is_clustered()) return fail(errc::bad_request, "This server is already clustered");
   if (with_.address.empty())
     return fail(errc::refused, "No cluster.https_address config is set on this member");
+  if (auto good = check_reachable(); !good) return good;
   auto pair = tls::load_or_make(with_.data_dir, "cluster", name);
   if (!pair) return pair.error();
   auto done = write(enable_cluster{name, with_.address, pair->certificate}, who, trace,
@@ -96,6 +97,7 @@ status node::join(const join_intent& intent) {
                                        token->server_name + "\", not \"" + intent.name + "\"");
   if (intent.address.empty())
     return fail(errc::bad_request, "No server address provided for this member");
+  if (auto good = check_reachable(); !good) return good;
   if (auto stored = store_intent(with_.data_dir, intent); !stored) return stored;
   fault_point("join.after_intent");
   auto asked = ask_to_join(intent, *token);

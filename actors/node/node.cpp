@@ -64,10 +64,19 @@ status node::start(bool bootstrap) {
   return ok();
 }
 
+/// What others are told must be an address they can dial.
+status node::check_reachable() const {
+  const auto host = tls::split_address(with_.address).first;
+  if (with_.address.empty() || host.empty() || host == "0.0.0.0" || host == "::")
+    return fail(
+        errc::bad_request,
+        "a cluster needs an address that the other members can reach: give --address HOST:PORT");
+  return ok();
+}
+
 status node::begin_new(bool bootstrap) {
   if (bootstrap) {
-    if (with_.address.empty())
-      return fail(errc::bad_request, "a cluster needs an address: give --address HOST:PORT");
+    if (auto good = check_reachable(); !good) return good;
     if (auto made = tls::store(with_.data_dir, "cluster", tls::make_certificate(with_.name)); !made)
       return made;
   }

@@ -93,6 +93,7 @@ public:
 
 private:
   status load_certificates();
+  [[nodiscard]] status check_reachable() const;
   status begin_new(bool bootstrap);
   status run_member();
   status ensure_bootstrapped(bool enabled);

@@ -1,4 +1,5 @@
 """A join that is cut short anywhere: either side is as before, or the join is complete."""
+import shutil
 import signal
 import unittest
 
@@ -80,6 +81,25 @@ class Join(unittest.TestCase):
             again.start("--join", token)
             self.assertNotEqual(again.process.wait(30), 0)
             joiner.kill()
+
+    def test_a_member_that_lost_its_disk_is_replaced(self):
+        with Cluster(3) as c:
+            c.wait_voters(3)
+            c[0].unix().done("POST", "/1.0/profiles", {"name": "kept"})
+            lost = c.members.pop()
+            refused = c[0].muster("token", "n3", "--replace")
+            self.assertIn("online", refused.stderr)
+            lost.kill()
+            wait_for(lambda: c[0].muster("token", "n3", "--replace").returncode == 0)
+            shutil.rmtree(lost.dir)
+            fresh = Member(c.folder, "n3")
+            fresh.start("--join", c[0].muster("token", "n3", "--replace").stdout.strip()).wait_ready()
+            try:
+                self.complete(c, fresh)
+                wait_for(lambda: [m["kind"] for m in c[0].status()["members"]] == ["voter"] * 3, 40)
+                self.assertEqual(fresh.unix().get("/1.0/profiles/kept").status, 200)
+            finally:
+                fresh.kill()
 
     def test_garbage_tokens(self):
         with Cluster(0) as c:

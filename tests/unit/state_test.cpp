@@ -137,6 +137,25 @@ BOOST_AUTO_TEST_CASE(a_join_uses_its_token_up_and_can_be_repeated) {
   BOOST_TEST(!w.apply(join_member{"h", named("n2", "other")}).done);
 }
 
+BOOST_AUTO_TEST_CASE(a_member_that_lost_its_disk_is_replaced_by_a_new_one) {
+  auto w = cluster_of_one();
+  BOOST_REQUIRE(w.apply(create_object{join_token_for("n2", "h")}).done);
+  const auto old = w.apply(join_member{"h", named("n2", "f2")});
+  auto i = an_instance(w, "c1");
+  i.owner = {old.id.value};
+  BOOST_REQUIRE(w.apply(create_object{i}).done);
+  BOOST_TEST(!w.apply(create_object{join_token_for("n2", "again")}).done);
+  auto t = join_token_for("n2", "again");
+  t.replaces = {old.id.value};
+  BOOST_REQUIRE(w.apply(create_object{t}).done);
+  const auto fresh = w.apply(join_member{"again", named("n2", "f3")});
+  BOOST_REQUIRE(fresh.done);
+  BOOST_CHECK(fresh.id != old.id);
+  BOOST_TEST(w.state.all<member>().size() == 2U);
+  const auto moved = w.state.all<instance>().at(0);
+  BOOST_CHECK(moved.owner.value == fresh.id.value && moved.generation == 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_claimed_token_is_for_one_certificate) {
   auto w = cluster_of_one();
   BOOST_REQUIRE(w.apply(create_object{join_token_for("n2", "h")}).done);

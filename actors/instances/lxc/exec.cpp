@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
@@ -39,18 +40,40 @@ bool make_pipe(int& read_end, int& write_end, bool is_ours_read) {
   return true;
 }
 
-bool make_terminal(exec_process& p, child_ends& child, unsigned columns, unsigned rows) {
+/// A terminal of the container's own, so that programs in it find its name; none if this user may
+/// not.
+bool open_inner_terminal(exec_process& p, child_ends& child, pid_t init) {
+  const auto root = "/proc/" + std::to_string(init) + "/root";
+  p.out = ::open((root + "/dev/pts/ptmx").c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (p.out < 0) return false;
+  int locked = 0;
+  ::ioctl(p.out, TIOCSPTLCK, &locked);
+  child.in = ::ioctl(p.out, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  struct stat inner_root {};
+  if (child.in >= 0 && ::stat(root.c_str(), &inner_root) == 0)
+    (void)!::fchown(child.in, inner_root.st_uid, inner_root.st_gid);
+  if (child.in < 0) close_fd(p.out);
+  return child.in >= 0;
+}
+
+bool open_outer_terminal(exec_process& p, child_ends& child) {
   p.out = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
   char name[64] = "";
   if (p.out < 0 || ::grantpt(p.out) != 0 || ::unlockpt(p.out) != 0 ||
       ::ptsname_r(p.out, name, sizeof name) != 0)
     return false;
   child.in = ::open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  return child.in >= 0;
+}
+
+bool make_terminal(exec_process& p, child_ends& child, pid_t init, unsigned columns,
+                   unsigned rows) {
+  if (!open_inner_terminal(p, child, init) && !open_outer_terminal(p, child)) return false;
   child.out = child.err = child.in;
   p.in = ::fcntl(p.out, F_DUPFD_CLOEXEC, 3);
   ::fcntl(p.out, F_SETFL, O_NONBLOCK);
   if (columns != 0 && rows != 0) p.resize(columns, rows);
-  return child.in >= 0 && p.in >= 0;
+  return p.in >= 0;
 }
 
 }  // namespace
@@ -86,7 +109,7 @@ result<exec_process> begin_exec(const lxc_driver& driver, const container& c, co
   exec_process p;
   child_ends child;
   const bool made = what.with_terminal
-                        ? make_terminal(p, child, columns, rows)
+                        ? make_terminal(p, child, driver.pid_of(c.id), columns, rows)
                         : make_pipe(child.in, p.in, false) && make_pipe(p.out, child.out, true) &&
                               make_pipe(p.err, child.err, true);
   if (!made) return fail(errc::unavailable, "no pipe or terminal could be made");

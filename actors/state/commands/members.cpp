@@ -41,6 +41,22 @@ void emit_cluster(transaction& tx, const requestor& who, std::string action, std
   tx.emit(std::move(e));
 }
 
+/// The old member's disk is lost: its images are elsewhere or gone, its instances stand to be made
+/// anew.
+void take_the_place_of(transaction& tx, member_id old, member_id fresh) {
+  for (auto i : tx.all<instance>()) {
+    if (i.owner != old) continue;
+    i.owner = fresh;
+    ++i.generation;
+    i.wanted = power::stopped;
+    i.status = instance_status::error;
+    tx.put(i);
+  }
+  for (auto i : tx.all<image>())
+    if (std::erase(i.locations, old) != 0) tx.put(i);
+  tx.erase({table::member, {}, {old.value}});
+}
+
 }  // namespace
 
 outcome handle(transaction& tx, const requestor& who, const bootstrap& b) {
@@ -102,6 +118,7 @@ outcome handle(transaction& tx, const requestor& who, const join_member& b) {
     return refuse(errc::bad_request, "The join token was made for a member named \"" +
                                          ticket->name + "\", not \"" + b.value.name + "\"");
   for (const auto& m : members) {
+    if (m.id() == ticket->replaces) continue;
     if (m.name == b.value.name)
       return refuse(errc::conflict, "The cluster already has a member with name: " + m.name);
     if (m.address == b.value.address)
@@ -114,6 +131,7 @@ outcome handle(transaction& tx, const requestor& who, const join_member& b) {
   row.head = {};
   row.head.id = {tx.next_member().value};
   row.join_secret_hash = b.secret_hash;
+  if (ticket->replaces) take_the_place_of(tx, ticket->replaces, row.id());
   tx.put(row);
   emit_for(tx, who, row, "added");
   return done(row.head.id);

@@ -65,7 +65,7 @@ void cancel_older(transaction& tx, const token& next) {
 }
 
 status may_create_token(const state_view& state, const token& t) {
-  if (t.kind == token_kind::join && state.find(table::member, {}, t.name))
+  if (t.kind == token_kind::join && !t.replaces && state.find(table::member, {}, t.name))
     return fail(errc::refused, "The cluster already has a member with name: " + t.name);
   return ok();
 }

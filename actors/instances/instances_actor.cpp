@@ -13,13 +13,16 @@ namespace {
 using self_pointer = instances_handle::stateful_pointer<instances_state>;
 constexpr auto look_every = std::chrono::milliseconds(1000);
 
+/// Does one order on a thread of its own.
+void worker(caf::event_based_actor* self, const std::shared_ptr<const instances_settings>& with,
+            const order_ptr& what, const instances_handle& boss) {
+  what->answer.set_value(carry_out(*with, *what));
+  self->send(boss, order_done{what->key.id});
+  self->quit();
+}
+
 void start_worker(self_pointer self, const order_ptr& what) {
-  self->spawn<caf::detached>([with = self->state.with, what,
-                              boss = instances_handle(self)](caf::event_based_actor* worker) {
-    what->answer.set_value(carry_out(*with, *what));
-    worker->send(boss, order_done{what->key.id});
-    worker->quit();
-  });
+  self->spawn<caf::detached>(worker, self->state.with, what, instances_handle(self));
 }
 
 void take_order(self_pointer self, const order_ptr& what) {

@@ -1,23 +1,35 @@
-#include <atomic>
-#include <boost/test/unit_test.hpp>
-#include <thread>
+#include "actors/link/probe.hpp"
 
+#include "actors/link/basp_inject.hpp"
+#include "actors/link/caf_system.hpp"
+#include "actors/link/flat.hpp"
+#include "actors/link/pump.hpp"
+#include "tests/actors/tls_pair.hpp"
+
+#include <boost/test/unit_test.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 
-#include "actors/link/basp_inject.hpp"
-#include "actors/link/caf_system.hpp"
-#include "actors/link/flat.hpp"
-#include "actors/link/probe.hpp"
-#include "actors/link/pump.hpp"
-#include "tests/actors/tls_pair.hpp"
+#include <atomic>
+#include <future>
 
 using namespace muster;
 using namespace std::chrono_literals;
 
 namespace {
+
+caf::behavior listen(caf::event_based_actor*, std::atomic<int>* heard) {
+  return {[heard](const link::flat&) { ++*heard; }, [heard](caf::get_atom) { ++*heard; }};
+}
+
+void connect_hostile(caf::event_based_actor* self, int fd, std::promise<caf::actor>* found) {
+  link::basp_connect(self, fd, 3000ms, [self, found](const caf::actor& remote) {
+    found->set_value(remote);
+    self->quit();
+  });
+}
 
 /// A member's actor system with an actor in its registry, and a probe host beside it.
 struct member_process {
@@ -26,16 +38,19 @@ struct member_process {
   std::atomic<int> heard{0};
   caf::actor raft;
   tls::pem_pair own = tls::make_certificate("n1");
-  link::probe_host probe{[] { return codec::probe_report{"n1", "v", "leader", {3}, "n1", {9}, {8}, {"n1"}, 1}; }};
-  tests::tls_listener listener{own, [this](std::shared_ptr<tls::stream> s) { probe.serve(std::move(s)); }};
+  link::probe_host probe{
+      [] { return codec::probe_report{"n1", "v", "leader", {3}, "n1", {9}, {8}, {"n1"}, 1}; }};
+  tests::tls_listener listener{
+      own, [this](std::shared_ptr<tls::stream> s) { probe.serve(std::move(s)); }};
 
   member_process() {
-    raft = system.spawn([this](caf::event_based_actor*) -> caf::behavior {
-      return {[this](const link::flat&) { ++heard; }, [this](caf::get_atom) { ++heard; }};
-    });
+    raft = system.spawn(listen, &heard);
     system.registry().put(caf::atom("raft"), raft);
   }
-  ~member_process() { system.registry().erase(caf::atom("raft")); caf::anon_send_exit(raft, caf::exit_reason::kill); }
+  ~member_process() {
+    system.registry().erase(caf::atom("raft"));
+    caf::anon_send_exit(raft, caf::exit_reason::kill);
+  }
 
   std::shared_ptr<tls::stream> connect() {
     tls::dial_options how;
@@ -72,7 +87,8 @@ BOOST_AUTO_TEST_CASE(a_silent_host_is_an_error_in_time) {
   BOOST_CHECK(!link::ask_probe(*stream, 500ms).ok());
 }
 
-/// Everything a hostile probe can name: the registry's actors, CAF's own servers, messages of the links.
+/// Everything a hostile probe can name: the registry's actors, CAF's own servers, messages of the
+/// links.
 BOOST_AUTO_TEST_CASE(a_hostile_probe_reaches_no_actor_of_the_member) {
   member_process m;
   link::caf_config config{2};
@@ -80,30 +96,25 @@ BOOST_AUTO_TEST_CASE(a_hostile_probe_reaches_no_actor_of_the_member) {
   link::pump streams;
   auto adopted = streams.adopt(m.connect(), [] {});
   BOOST_REQUIRE(adopted.ok());
-  std::atomic<bool> done{false};
-  caf::actor remote;
-  hostile.spawn([&](caf::event_based_actor* self) {
-    link::basp_connect(self, adopted->fd, 3000ms, [&, self](const caf::actor& found) {
-      remote = found;
-      done = true;
-      self->quit();
-    });
-  });
-  while (!done) std::this_thread::yield();
+  std::promise<caf::actor> found;
+  hostile.spawn(connect_hostile, adopted->fd, &found);
+  const auto remote = found.get_future().get();
   BOOST_REQUIRE(remote);
   BOOST_CHECK(remote.node() != m.system.node());
   caf::scoped_actor self{hostile};
   for (int i = 0; i < 100; ++i) self->send(remote, link::flat{blob::copy_of("raft raft raft")});
   BOOST_CHECK(!hostile.middleman().remote_lookup(caf::atom("raft"), remote.node()));
   for (const auto name : {caf::atom("ConfigServ"), caf::atom("SpawnServ")}) {
-    const auto found = hostile.middleman().remote_lookup(name, remote.node());
-    if (!found) continue;
-    BOOST_CHECK(found->node() != m.system.node());
-    self->send(caf::actor_cast<caf::actor>(found), caf::get_atom_v);
-    self->send(caf::actor_cast<caf::actor>(found), caf::put_atom_v, std::string("key"), std::string("value"));
+    const auto server = hostile.middleman().remote_lookup(name, remote.node());
+    if (!server) continue;
+    BOOST_CHECK(server->node() != m.system.node());
+    self->send(caf::actor_cast<caf::actor>(server), caf::get_atom_v);
+    self->send(caf::actor_cast<caf::actor>(server), caf::put_atom_v, std::string("key"),
+               std::string("value"));
   }
   self->request(remote, 3s, caf::get_atom_v)
-      .receive([](const link::flat&) {}, [](const caf::error&) { BOOST_ERROR("the probe does not answer any more"); });
+      .receive([](const link::flat&) {},
+               [](const caf::error&) { BOOST_ERROR("the probe does not answer any more"); });
   BOOST_TEST(m.heard == 0);
 }
 

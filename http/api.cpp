@@ -60,9 +60,7 @@ bool is_open_to_all(const request& r) {
   if (s.empty()) return true;
   if (s[0] != "1.0") return s[0] != "internal";
   if (s.size() == 1) return r.method == "GET";
-  if (s[1] == "certificates") return s.size() == 2 && r.method == "POST";
-  // Waiting and WebSockets of an operation are guarded by its secret.
-  return s[1] == "operations" && s.size() == 4 && !r.parameter("secret").empty();
+  return s[1] == "certificates" && s.size() == 2 && r.method == "POST";  // guarded by a token
 }
 
 constexpr const char* forwarded_mark = "incus-cluster-client";
@@ -84,6 +82,9 @@ bool api::may(const request& r, access a) const {
 response api::handle(request& r) {
   r.trace = node::random_hex(8);
   const auto a = access_of(r);
+  if (a != access::member)  // only members speak for others
+    for (const char* name : {"username", "protocol", "address"})
+      r.headers.erase(std::string("x-incus-forwarded-") + name);
   if (!may(r, a)) {
     const auto known = routes_.dispatch([&] {
       auto probe = r;

@@ -19,6 +19,9 @@ std::optional<token> find_token(const state_view& s, const std::string& uuid) {
   return s.by_name<token>({}, uuid);
 }
 
+/// A token is a secret: whoever may only read must not learn it.
+bool may_see_tokens(api& a, const request& r) { return a.access_of(r) != access::restricted; }
+
 std::string lower(std::string text) {
   for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
@@ -68,8 +71,9 @@ response list_operations(api& a, const request& r, const state_view& s) {
   auto all = own_operations(a);
   if (s.only<cluster>().value_or(cluster{}).enabled)
     for (auto& o : others_operations(a, s)) all.push_back(std::move(o));
-  for (const auto& t : s.all<token>())
-    all.push_back({"running", t.uuid, render::token_operation(t, secret_of(a, t))});
+  if (may_see_tokens(a, r))
+    for (const auto& t : s.all<token>())
+      all.push_back({"running", t.uuid, render::token_operation(t, secret_of(a, t))});
   std::map<std::string, std::vector<const listed*>> by_status;
   for (const auto& o : all) by_status[o.status].push_back(&o);
   json_writer w;
@@ -98,6 +102,8 @@ std::optional<response> passed_on(api& a, const request& r, const state_view& s,
 }
 
 response show_operation(api& a, const request& r, const state_view& s, const std::string& uuid) {
+  if (const auto t = find_token(s, uuid); t && !may_see_tokens(a, r))
+    return error(404, "Operation not found");
   if (const auto t = find_token(s, uuid))
     return sync(render::token_operation(*t, secret_of(a, *t)));
   if (const auto o = a.server().ops().get(uuid)) return sync(render::operation(*o));
@@ -114,6 +120,8 @@ response cancel_operation(api& a, const request& r, const state_view& s, const s
 }
 
 response wait_operation(api& a, const request& r, const state_view& s, const std::string& uuid) {
+  if (const auto t = find_token(s, uuid); t && !may_see_tokens(a, r))
+    return error(404, "Operation not found");
   if (const auto t = find_token(s, uuid))
     return sync(render::token_operation(*t, secret_of(a, *t)));
   if (!a.server().ops().get(uuid))

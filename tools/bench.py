@@ -47,7 +47,8 @@ def main():
             idle(cluster, wanted.idle)
         for where, member in (("leader", leader), ("follower", follower)):
             for clients in wanted.clients:
-                for method, path in (("GET", "/1.0/cluster/members?recursion=1"), ("POST", "/1.0/profiles")):
+                for method, path in (("GET", "/1.0/cluster/members?recursion=1"), ("PATCH", "/1.0"),
+                                     ("POST", "/1.0/profiles")):
                     print(f"{where:<8} ", end="", flush=True)
                     load(member, method, path, clients, wanted.seconds)
         if wanted.idle:

@@ -8,8 +8,9 @@
 #include <unistd.h>
 #include <vector>
 
-/// muster-load SOCKET METHOD PATH CLIENTS SECONDS: one kept-alive connection a client, one request after
-/// the other. A POST makes a profile whose name no other request has.
+/// muster-load SOCKET METHOD PATH CLIENTS SECONDS: one kept-alive connection a client, one request
+/// after the other. A POST makes a profile whose name no other request has; a PATCH sets user.load
+/// to another value each time.
 namespace muster::tools {
 
 namespace {
@@ -26,13 +27,20 @@ struct wish {
 
 std::atomic<std::uint64_t> next_number{0};
 
+std::string body_of(const std::string& method) {
+  const auto number =
+      std::to_string(static_cast<std::uint64_t>(::getpid()) * 100'000'000 + next_number++);
+  if (method == "POST")
+    return R"({"name":"b)" + number + R"(","config":{"user.value":")" + std::string(200, 'v') +
+           "\"}}";
+  if (method == "PATCH") return R"({"config":{"user.load":")" + number + "\"}}";
+  return {};
+}
+
 std::string request_of(const wish& w) {
-  std::string body;
-  if (w.method == "POST") {
-    const auto number = std::to_string(static_cast<std::uint64_t>(::getpid()) * 100'000'000 + next_number++);
-    body = R"({"name":"b)" + number + R"(","config":{"user.value":")" + std::string(200, 'v') + "\"}}";
-  }
-  return w.method + " " + w.path + " HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\nContent-Length: " +
+  const auto body = body_of(w.method);
+  return w.method + " " + w.path +
+         " HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
@@ -76,7 +84,8 @@ seen run_client(const wish& w, clock::time_point end) {
     if (status >= 400)
       ++s.errors;
     else
-      s.milliseconds.push_back(std::chrono::duration<double, std::milli>(clock::now() - began).count());
+      s.milliseconds.push_back(
+          std::chrono::duration<double, std::milli>(clock::now() - began).count());
   }
   return s;
 }
@@ -87,7 +96,8 @@ int load(const wish& w) {
   std::vector<seen> all(static_cast<std::size_t>(w.clients));
   std::vector<std::thread> threads;
   const auto began = clock::now();
-  for (auto& s : all) threads.emplace_back([&] { s = run_client(w, began + std::chrono::seconds(w.seconds)); });
+  for (auto& s : all)
+    threads.emplace_back([&] { s = run_client(w, began + std::chrono::seconds(w.seconds)); });
   for (auto& t : threads) t.join();
   const double took = std::chrono::duration<double>(clock::now() - began).count();
   std::vector<double> times;
@@ -98,11 +108,16 @@ int load(const wish& w) {
   }
   std::sort(times.begin(), times.end());
   const auto quantile = [&](double q) {
-    return times.empty() ? 0.0 : times[std::min(times.size() - 1, static_cast<std::size_t>(q * static_cast<double>(times.size())))];
+    return times.empty()
+               ? 0.0
+               : times[std::min(times.size() - 1,
+                                static_cast<std::size_t>(q * static_cast<double>(times.size())))];
   };
-  std::printf("%s %s clients=%d n=%zu rate=%.0f/s p50=%.2f ms p99=%.2f ms max=%.1f ms errors=%llu\n",
-              w.method.c_str(), w.path.c_str(), w.clients, times.size(), static_cast<double>(times.size()) / took,
-              quantile(0.5), quantile(0.99), quantile(1), static_cast<unsigned long long>(errors));
+  std::printf(
+      "%s %s clients=%d n=%zu rate=%.0f/s p50=%.2f ms p99=%.2f ms max=%.1f ms errors=%llu\n",
+      w.method.c_str(), w.path.c_str(), w.clients, times.size(),
+      static_cast<double>(times.size()) / took, quantile(0.5), quantile(0.99), quantile(1),
+      static_cast<unsigned long long>(errors));
   return 0;
 }
 

@@ -93,6 +93,11 @@ class Security(unittest.TestCase):
         self.assertEqual(c.get("/1.0").metadata["auth"], "trusted")
         self.assertEqual(c.ask("POST", "/1.0/profiles", {"name": "x"}).status, 403)
         self.assertEqual(c.get("/internal/snapshot").status, 403)
+        token = self.node.unix().ask("POST", "/1.0/cluster/members", {"server_name": "n9"}).metadata
+        secret = token["metadata"]["secret"]
+        for path in ["/1.0/operations?recursion=1", f"/1.0/operations/{token['id']}", f"/1.0/operations/{token['id']}/wait"]:
+            self.assertNotIn(secret, c.get(path).body.decode(), path)
+            self.assertIn(secret, self.node.unix().get(path).body.decode(), path)
         full = self.node.tls(*self.trusted)
         self.assertEqual(full.ask("POST", "/1.0/profiles", {"name": "by-tls"}).status, 201)
         self.assertEqual(full.get("/internal/snapshot").status, 403)
@@ -208,6 +213,9 @@ class Security(unittest.TestCase):
         w = WebSocket.unix(self.cluster[1].socket, "/1.0/events?type=lifecycle")
         self.node.unix().done("POST", "/1.0/profiles", {"name": "seen"})
         event = json.loads(w.read()[1])
+        self.node.tls(*self.trusted).ask("POST", "/1.0/profiles", {"name": "spoofed"},
+                                         {"X-Incus-forwarded-username": "root", "X-Incus-forwarded-protocol": "unix"})
+        self.assertEqual(json.loads(w.read()[1])["metadata"]["requestor"]["protocol"], "tls")
         self.assertEqual(event["metadata"]["action"], "profile-created")
         self.assertEqual(event["location"], "n1")
         self.assertEqual(event["metadata"]["requestor"]["protocol"], "unix")

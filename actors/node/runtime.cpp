@@ -12,6 +12,7 @@
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <charconv>
 #include <thread>
 
 namespace muster::node {
@@ -127,12 +128,25 @@ void runtime::spawn_actors(caf::actor_system& system) {
     for (const auto& m : view()->all<member>()) ids.push_back(m.id());
     return ids;
   };
-  drive.targets = [] { return roles::targets{}; };
+  drive.targets = [this] { return wanted_counts(); };
   drive.name_of = [this](member_id id) {
     const auto p = find_peer(id);
     return p ? p->name : "member " + std::to_string(id.value);
   };
   raft_ = system.spawn(raft::raft_actor, std::move(drive));
+}
+
+/// cluster.max_voters and cluster.max_standby; checked when they were set.
+roles::targets runtime::wanted_counts() const {
+  roles::targets wanted;
+  const auto config = view()->only<server_config>().value_or(server_config{}).config;
+  const auto read = [&](const char* key, std::size_t& into) {
+    if (const auto at = config.find(key); at != config.end())
+      std::from_chars(at->second.data(), at->second.data() + at->second.size(), into);
+  };
+  read("cluster.max_voters", wanted.voters_max);
+  read("cluster.max_standby", wanted.standbys_max);
+  return wanted;
 }
 
 std::optional<link::peer> runtime::find_peer(member_id id) const {

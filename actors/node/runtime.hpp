@@ -77,6 +77,7 @@ private:
   void spawn_actors(caf::actor_system& system);
   void refresh_peers();
   void fetch(member_id leader);
+  [[nodiscard]] roles::targets wanted_counts() const;
   [[nodiscard]] std::optional<link::peer> find_peer(member_id id) const;
   [[nodiscard]] std::shared_ptr<storage::state_store> open_state();
   codec::hello make_hello() const;

@@ -101,6 +101,18 @@ class Join(unittest.TestCase):
             finally:
                 fresh.kill()
 
+    def test_five_members_and_the_number_of_voters(self):
+        with Cluster(5) as c:
+            kinds = lambda: sorted(m["kind"] for m in c[0].status()["members"])
+            wait_for(lambda: kinds() == ["stand-by"] * 2 + ["voter"] * 3, 40)
+            c[4].unix().done("PATCH", "/1.0", {"config": {"cluster.max_voters": "5"}})
+            wait_for(lambda: kinds() == ["voter"] * 5, 40)
+            leader = c.leader()
+            leader.kill()
+            rest = [m for m in c.members if m is not leader]
+            c.leader(rest)
+            rest[0].unix().done("POST", "/1.0/profiles", {"name": "after"})
+
     def test_garbage_tokens(self):
         with Cluster(0) as c:
             for token in ["rubbish", "e30=", "x" * 5000]:

@@ -11,22 +11,9 @@ import loopback
 
 
 def reaper_of(folder):
-    """A process that cleans up once this one is gone, however it went."""
-    read_end, write_end = os.pipe()
-    reaper = os.fork()
-    if reaper == 0:
-        os.setsid()
-        for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(s, signal.SIG_IGN)
-        os.close(write_end)
-        while os.read(read_end, 1):
-            pass
-        subprocess.run(["pkill", "-KILL", "-f", f"musterd --data-dir {folder}"], check=False)
-        loopback.remove_folder(folder)
-        os._exit(0)
-    os.close(read_end)
-    os.set_inheritable(write_end, False)
-    return reaper, write_end
+    """A process of its own session that cleans up once this one is gone."""
+    return subprocess.Popen([sys.executable, os.path.join(loopback.ROOT, "tools/reaper.py"), folder],
+                            stdin=subprocess.PIPE, start_new_session=True)
 
 
 def show(cluster, through):
@@ -97,7 +84,7 @@ def main():
     wanted = options.parse_args()
     began = time.monotonic()
     cluster = loopback.Cluster(0, keep=True)
-    reaper, keep_open = reaper_of(cluster.folder)
+    reaper = reaper_of(cluster.folder)
     try:
         for i in range(3):
             cluster.add(f"n{i + 1}")
@@ -113,8 +100,8 @@ def main():
     except KeyboardInterrupt:
         print("\ncleaning up")
     finally:
-        os.close(keep_open)
-        os.waitpid(reaper, 0)
+        reaper.stdin.close()
+        reaper.wait()
 
 
 if __name__ == "__main__":

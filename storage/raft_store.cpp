@@ -55,6 +55,8 @@ result<std::unique_ptr<raft_store>> raft_store::open(const std::string& path, ro
   const auto opened = rocksdb::DB::Open(options, path, &raw);
   std::unique_ptr<rocksdb::DB> db(raw);
   if (opened.IsCorruption()) return damaged(opened.ToString());
+  if (opened.IsIOError() && opened.ToString().find("lock file") != std::string::npos)
+    return fail(errc::refused, "another musterd already runs on " + path);
   if (!opened.ok())
     return fail(errc::refused, "cannot open the raft store in " + path + ": " + opened.ToString());
   std::unique_ptr<raft_store> store(new raft_store(std::move(db)));

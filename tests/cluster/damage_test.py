@@ -1,9 +1,10 @@
 """Damage in the raft store: in the middle it stops the member with a sentence; a torn end does not."""
 import glob
 import os
+import subprocess
 import unittest
 
-from loopback import Cluster
+from loopback import BIN, Cluster
 from writers import profiles_on
 
 
@@ -39,6 +40,14 @@ class Damage(unittest.TestCase):
         os.truncate(path, os.path.getsize(path) - 20)
         self.cluster.restart(self.member)
         self.assertGreaterEqual(len(profiles_on(self.member)), 49)
+
+    def test_a_second_daemon_on_the_same_directory(self):
+        self.cluster.restart(self.member)
+        again = subprocess.run([os.path.join(BIN, "musterd"), "--data-dir", self.member.dir, "--name", "n1"],
+                               capture_output=True, text=True, timeout=20)
+        self.assertNotEqual(again.returncode, 0)
+        self.assertIn("another musterd already runs", again.stderr)
+        self.assertEqual(self.member.unix().get("/1.0").status, 200)
 
     def test_a_log_without_identity(self):
         os.remove(os.path.join(self.member.dir, "identity"))

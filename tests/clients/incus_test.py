@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import os
+import select
 import subprocess
 import tempfile
 import unittest
@@ -164,16 +165,15 @@ class OnACluster(unittest.TestCase):
     def test_monitor(self):
         watch = subprocess.Popen([INCUS, "monitor", "--type=lifecycle", "--format=json"],
                                  stdout=subprocess.PIPE, text=True, env=self.local.env)
-        try:
-            names = iter(range(1000))
-            done = []
+        done = []
 
-            def made():
-                name = f"m{next(names)}"
-                self.remote("profile", "create", name)
-                done.append(name)
-                return len(done) > 3
-            wait_for(made, every_s=0.2)
+        def is_heard():
+            """The monitor may still be connecting: another event until it has shown one."""
+            done.append(f"m{len(done)}")
+            self.remote("profile", "create", done[-1])
+            return select.select([watch.stdout], [], [], 0.2)[0]
+        try:
+            wait_for(is_heard)
             event = json.loads(watch.stdout.readline())
             self.assertEqual(event["metadata"]["action"], "profile-created")
             self.assertEqual(event["metadata"]["requestor"]["protocol"], "tls")

@@ -25,7 +25,7 @@ response send_snapshot(api& a) {
   auto r = a.server().now();
   if (!r) return error(r.error());
   static std::atomic<unsigned> number{0};
-  const auto directory = a.server().data_dir() + "/snapshot." + std::to_string(number++);
+  const auto directory = storage::outgoing_directory(a.server().data_dir(), number++);
   if (auto made = (*r)->checkpoint(directory); !made) return error(made.error());
   auto sender = storage::snapshot_sender::open(directory);
   if (!sender) return error(sender.error());

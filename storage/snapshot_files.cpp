@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <charconv>
 #include <fcntl.h>
 #include <filesystem>
 #include <unistd.h>
@@ -239,32 +240,59 @@ status snapshot_receiver::finish() {
   return sync_directory(s.directory);
 }
 
-std::string state_directory(const std::string& data_dir) { return data_dir + "/state"; }
-std::string incoming_directory(const std::string& data_dir) { return data_dir + "/state.incoming"; }
+// --- where the state lies ---
 
 namespace {
-std::string marker(const std::string& data_dir) { return data_dir + "/state.install"; }
-}  // namespace
 
-status install_snapshot(const std::string& data_dir) {
-  if (auto marked = write_file_durably(marker(data_dir), "install\n"); !marked) return marked;
-  auto finished = finish_install(data_dir);
-  if (!finished) return finished.error();
-  return ok();
+/// Highest N of DIR/state/N; 0: none.
+std::uint64_t state_number(const std::string& data_dir) {
+  std::uint64_t highest = 0;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(state_root(data_dir), ignored)) {
+    const auto name = entry.path().filename().string();
+    std::uint64_t n = 0;
+    const auto read = std::from_chars(name.data(), name.data() + name.size(), n);
+    if (read.ec == std::errc{} && read.ptr == name.data() + name.size())
+      highest = std::max(highest, n);
+  }
+  return highest;
 }
 
-result<bool> finish_install(const std::string& data_dir) {
+std::string numbered(const std::string& data_dir, std::uint64_t n) {
+  return state_root(data_dir) + "/" + std::to_string(n);
+}
+
+}  // namespace
+
+std::string state_root(const std::string& data_dir) { return data_dir + "/state"; }
+std::string incoming_directory(const std::string& data_dir) {
+  return state_root(data_dir) + "/incoming";
+}
+std::string state_directory(const std::string& data_dir) {
+  return numbered(data_dir, std::max<std::uint64_t>(state_number(data_dir), 1));
+}
+std::string outgoing_directory(const std::string& data_dir, std::uint64_t n) {
+  return state_root(data_dir) + "/outgoing." + std::to_string(n);
+}
+
+status install_snapshot(const std::string& data_dir) {
   std::error_code failed;
-  if (!fs::exists(marker(data_dir), failed)) return false;
-  if (fs::exists(incoming_directory(data_dir), failed)) {
-    fs::remove_all(state_directory(data_dir), failed);
-    if (!failed) fs::rename(incoming_directory(data_dir), state_directory(data_dir), failed);
-    if (failed) return fail(errc::refused, "cannot put the snapshot in place: " + failed.message());
-  }
-  if (auto synced = sync_directory(data_dir); !synced) return synced.error();
-  fs::remove(marker(data_dir), failed);
-  if (auto synced = sync_directory(data_dir); !synced) return synced.error();
-  return true;
+  const auto place = numbered(data_dir, std::max<std::uint64_t>(state_number(data_dir), 1) + 1);
+  fs::rename(incoming_directory(data_dir), place, failed);
+  if (failed) return fail(errc::refused, "cannot put the snapshot in place: " + failed.message());
+  return sync_directory(state_root(data_dir));
+}
+
+status prepare_state(const std::string& data_dir) {
+  std::error_code failed;
+  fs::create_directories(state_root(data_dir), failed);
+  const auto kept = fs::path(state_directory(data_dir)).filename();
+  if (!failed)
+    for (const auto& entry : fs::directory_iterator(state_root(data_dir), failed))
+      if (entry.path().filename() != kept) fs::remove_all(entry.path(), failed);
+  if (failed)
+    return fail(errc::refused, "cannot prepare " + state_root(data_dir) + ": " + failed.message());
+  return ok();
 }
 
 }  // namespace muster::storage

@@ -40,13 +40,16 @@ private:
   std::unique_ptr<state> state_;
 };
 
-/// Puts `incoming` in the place of `state`. A marker file makes it go on after a crash:
-/// call `finish_install` at each start before the state store is opened.
-status install_snapshot(const std::string& data_dir);
-/// True if an install that had begun was finished now.
-result<bool> finish_install(const std::string& data_dir);
-/// DIR/state and DIR/state.incoming.
+/// DIR/state holds the state stores: DIR/state/N with the highest N counts. Requests may still read an
+/// older one while a snapshot takes its place; it is removed at the next start.
+std::string state_root(const std::string& data_dir);
 std::string state_directory(const std::string& data_dir);
+/// Where a snapshot is received, and where checkpoints are made to be sent.
 std::string incoming_directory(const std::string& data_dir);
+std::string outgoing_directory(const std::string& data_dir, std::uint64_t n);
+/// The received snapshot, whole and synced, becomes the state: one rename.
+status install_snapshot(const std::string& data_dir);
+/// At each start: makes DIR/state and removes what is not the state.
+status prepare_state(const std::string& data_dir);
 
 }  // namespace muster::storage

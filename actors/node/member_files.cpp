@@ -80,7 +80,7 @@ status create_member(const std::string& data_dir, const storage::identity& who, 
     auto store = storage::raft_store::open(raft + ".made", nullptr);
     if (!store) return store.error();
   }
-  if (auto gone = remove(storage::state_directory(data_dir)); !gone) return gone;
+  if (auto gone = remove(storage::state_root(data_dir)); !gone) return gone;
   if (auto made = storage::store_identity(identity + ".made", who); !made) return made;
   auto found = find_identity(data_dir);
   if (!found) return found.error();

@@ -36,7 +36,7 @@ std::shared_ptr<storage::state_store> runtime::open_state() {
 }
 
 status runtime::open_stores() {
-  if (auto finished = storage::finish_install(with_.data_dir); !finished) return finished.error();
+  if (auto prepared = storage::prepare_state(with_.data_dir); !prepared) return prepared;
   auto log = storage::raft_store::open(with_.data_dir + "/raft", with_.env);
   if (!log) return log.error();
   log_ = *std::move(log);

@@ -92,6 +92,10 @@ void carry_out_task(self_pointer self, const task& t, const instance* row) {
       return report(with, *row, instance_status::stopped, "");
     case step::report_ended:
       (void)with.write(want_instance{key_of(*row), power::stopped, {}}, {}, "reconcile").ok();
+      if (row->ephemeral) {  // its files go at the next look
+        (void)with.write(erase_object{key_of(*row), {}}, {}, "reconcile").ok();
+        return;
+      }
       return report(with, *row, instance_status::stopped, "shutdown");
   }
 }

@@ -36,6 +36,7 @@ public:
       (void)want(power::running).ok();
       return stopped;
     }
+    if (row_.ephemeral && what_.what == verb::stop) return end_ephemeral();
     return report(instance_status::stopped, action);
   }
   status restart() {
@@ -88,6 +89,11 @@ public:
   }
 
 private:
+  /// An ephemeral instance does not outlive its stop.
+  status end_ephemeral() {
+    auto erased = with_.write(erase_object{key_of(row_), {}}, what_.who, what_.trace);
+    return erased ? driver().remove(box_) : status(erased.error());
+  }
   lxc_driver& driver() { return *with_.driver; }
   status want(power wanted) {
     auto done = with_.write(want_instance{key_of(row_), wanted, {}}, what_.who, what_.trace);

@@ -27,7 +27,7 @@ bool websocket::is_open() const {
 
 std::size_t websocket::backlog_bytes() const {
   const std::lock_guard guard(lock_);
-  return out_.size();
+  return closing_ || ended_ ? 0 : out_.size();
 }
 
 void websocket::pause(bool on) {

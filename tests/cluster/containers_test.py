@@ -150,6 +150,19 @@ class Containers(unittest.TestCase):
         os.kill(state(client, "e1")["pid"], 9)
         wait_for(lambda: client.get("/1.0/instances/e1").metadata["status"] == "Stopped")
 
+    def test_an_ephemeral_instance_goes_when_it_stops(self):
+        for how in ("stop", "end"):
+            client = self.launch("v1", "n2", ephemeral=True)
+            pid = state(client, "v1")["pid"]
+            if how == "stop":
+                client.done("PUT", "/1.0/instances/v1/state", {"action": "stop", "force": True})
+            else:
+                os.kill(pid, 9)
+            wait_for(lambda: client.get("/1.0/instances/v1").status == 404)
+            containers = os.path.join(self.cluster[1].dir, "containers")
+            wait_for(lambda: not is_alive(pid))
+            wait_for(lambda: os.listdir(containers) == [])
+
     def test_a_creation_cut_short_leaves_no_ghost(self):
         node = self.cluster[2]
         self.launch("x0", "n3")  # the image is there

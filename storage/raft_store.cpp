@@ -68,12 +68,17 @@ status raft_store::load() {
   std::string bytes;
   rocksdb::ReadOptions read;
   read.verify_checksums = true;
-  if (db_->Get(read, keys::hard_state(), &bytes).ok()) {
+  // A key that cannot be read is not a key that is not there: a forgotten vote could be given twice.
+  auto got = db_->Get(read, keys::hard_state(), &bytes);
+  if (!got.ok() && !got.IsNotFound()) return damaged(got.ToString());
+  if (got.ok()) {
     auto hard = codec::decode_hard_state(bytes);
     if (!hard) return damaged(hard.error().detail);
     contents_.hard = *hard;
   }
-  if (db_->Get(read, keys::log_start(), &bytes).ok()) {
+  got = db_->Get(read, keys::log_start(), &bytes);
+  if (!got.ok() && !got.IsNotFound()) return damaged(got.ToString());
+  if (got.ok()) {
     auto start = codec::decode_snapshot_meta(bytes);
     if (!start) return damaged(start.error().detail);
     contents_.start = *std::move(start);

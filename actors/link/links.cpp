@@ -6,6 +6,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
+#include <future>
 #include <map>
 #include <mutex>
 
@@ -13,9 +14,12 @@ namespace muster::link {
 
 struct links::impl {
   caf::actor_system& system;
-  std::shared_ptr<const links_settings> with;
   pump streams;
+  std::shared_ptr<std::promise<void>>
+      unused;  ///< set when the last link or dialling thread has let go of `with`
+  std::shared_ptr<const links_settings> with;
   mutable std::mutex lock;
+  bool stopped = false;
   struct one {
     peer who;
     caf::actor actor;
@@ -24,7 +28,14 @@ struct links::impl {
   std::map<member_id, one> all;
 
   impl(caf::actor_system& s, links_settings w)
-      : system(s), with(std::make_shared<const links_settings>(std::move(w))) {}
+      : system(s),
+        unused(std::make_shared<std::promise<void>>()),
+        with(new links_settings(std::move(w)), [done = unused](const links_settings* p) {
+          delete p;
+          done->set_value();
+        }) {}
+
+  void set_peers(const std::vector<peer>& peers);
 };
 
 links::links(caf::actor_system& system, links_settings with)
@@ -32,24 +43,26 @@ links::links(caf::actor_system& system, links_settings with)
 
 links::~links() { stop(); }
 
-void links::set_peers(const std::vector<peer>& peers) {
-  const std::lock_guard guard(impl_->lock);
-  std::map<member_id, impl::one> next;
+void links::impl::set_peers(const std::vector<peer>& peers) {
+  std::map<member_id, one> next;
   for (const auto& p : peers) {
-    auto old = impl_->all.extract(p.id);
+    auto old = all.extract(p.id);
     if (!old.empty() && old.mapped().who == p) {
       next.insert(std::move(old));
       continue;
     }
     if (!old.empty()) caf::anon_send_exit(old.mapped().actor, caf::exit_reason::user_shutdown);
     auto board = std::make_shared<link_board>();
-    auto actor =
-        impl_->system.spawn(link_actor, link_settings{p, impl_->with, board, &impl_->streams});
+    auto actor = system.spawn(link_actor, link_settings{p, with, board, &streams});
     next[p.id] = {p, std::move(actor), std::move(board)};
   }
-  for (auto& [id, gone] : impl_->all)
-    caf::anon_send_exit(gone.actor, caf::exit_reason::user_shutdown);
-  impl_->all = std::move(next);
+  for (auto& [id, gone] : all) caf::anon_send_exit(gone.actor, caf::exit_reason::user_shutdown);
+  all = std::move(next);
+}
+
+void links::set_peers(const std::vector<peer>& peers) {
+  const std::lock_guard guard(impl_->lock);
+  if (!impl_->stopped) impl_->set_peers(peers);
 }
 
 status links::accept(member_id from, std::shared_ptr<tls::stream> stream) {
@@ -94,6 +107,14 @@ std::vector<peer_health> links::health() const {
   return all;
 }
 
-void links::stop() { set_peers({}); }
+void links::stop() {
+  {
+    const std::lock_guard guard(impl_->lock);
+    if (std::exchange(impl_->stopped, true)) return;
+    impl_->set_peers({});
+    impl_->with.reset();
+  }
+  impl_->unused->get_future().wait();
+}
 
 }  // namespace muster::link

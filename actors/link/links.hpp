@@ -63,6 +63,7 @@ public:
   bool send(member_id to, codec::link_body body);
   void send_to_all(const codec::link_body& body);
   [[nodiscard]] std::vector<peer_health> health() const;
+  /// Afterwards none of the callbacks runs; a dial under way is waited for (limits::dial_deadline).
   void stop();
 
 private:

@@ -81,11 +81,10 @@ void link_driver::on_dialled(const std::shared_ptr<tls::stream>& stream) {
   }
   if (session_ || stream_id_ != 0) return;
   auto self = caf::actor_cast<caf::actor>(self_);
-  auto id = std::make_shared<std::uint64_t>(0);
   auto adopted =
-      with_.streams->adopt(stream, [self, id] { caf::anon_send(self, stream_closed{*id}); });
+      with_.streams->adopt(stream, [self](auto id) { caf::anon_send(self, stream_closed{id}); });
   if (!adopted) return;
-  *id = stream_id_ = adopted->id;
+  stream_id_ = adopted->id;
   stream_since_ = steady::now();
   connect(adopted->id, adopted->fd);
 }
@@ -103,11 +102,10 @@ void link_driver::on_accepted(const std::shared_ptr<tls::stream>& stream) {
   close_session("replaced by a new connection");
   close_stream();
   auto self = caf::actor_cast<caf::actor>(self_);
-  auto id = std::make_shared<std::uint64_t>(0);
   auto adopted =
-      with_.streams->adopt(stream, [self, id] { caf::anon_send(self, stream_closed{*id}); });
+      with_.streams->adopt(stream, [self](auto id) { caf::anon_send(self, stream_closed{id}); });
   if (!adopted) return;
-  *id = stream_id_ = adopted->id;
+  stream_id_ = adopted->id;
   stream_since_ = steady::now();
   basp_serve(self_->home_system(), adopted->fd, self);
 }

@@ -65,7 +65,7 @@ probe_host::~probe_host() { caf::anon_send_exit(impl_->actor, caf::exit_reason::
 
 void probe_host::serve(std::shared_ptr<tls::stream> stream) {
   if (impl_->streams.open_streams() >= probes_max) return;
-  if (auto adopted = impl_->streams.adopt(std::move(stream), [] {}))
+  if (auto adopted = impl_->streams.adopt(std::move(stream), [](auto) {}))
     basp_serve(impl_->system, adopted->fd, impl_->actor);
 }
 
@@ -74,7 +74,7 @@ result<codec::probe_report> ask_probe(std::shared_ptr<tls::stream> stream,
   caf_config config{1};
   caf::actor_system system{config};
   pump streams;
-  auto adopted = streams.adopt(std::move(stream), [] {});
+  auto adopted = streams.adopt(std::move(stream), [](auto) {});
   if (!adopted) return adopted.error();
   auto answer = std::make_shared<std::promise<result<codec::probe_report>>>();
   auto future = answer->get_future();

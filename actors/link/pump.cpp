@@ -45,7 +45,7 @@ struct side {
 struct pair {
   std::uint64_t id = 0;
   side ends[2];
-  std::function<void()> on_close;
+  std::function<void(std::uint64_t id)> on_close;
 };
 
 }  // namespace
@@ -120,7 +120,7 @@ struct pump::impl {
   }
 
   std::uint64_t add(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b,
-                    std::function<void()> on_close) {
+                    std::function<void(std::uint64_t id)> on_close) {
     auto p = std::make_shared<pair>();
     p->ends[0].stream = std::move(a);
     p->ends[1].stream = std::move(b);
@@ -145,7 +145,7 @@ struct pump::impl {
       ::epoll_ctl(epoll, EPOLL_CTL_DEL, end.stream->fd(), nullptr);
       end.stream->shutdown();
     }
-    p->on_close();
+    p->on_close(id);
   }
 
   void run() {
@@ -197,7 +197,7 @@ pump::~pump() {
 }
 
 result<pump::adopted> pump::adopt(std::shared_ptr<tls::stream> stream,
-                                  std::function<void()> on_close) {
+                                  std::function<void(std::uint64_t id)> on_close) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
     return fail(errc::unavailable, "no socket pair");
@@ -207,7 +207,7 @@ result<pump::adopted> pump::adopt(std::shared_ptr<tls::stream> stream,
 }
 
 void pump::join(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b) {
-  impl_->add(std::move(a), std::move(b), [] {});
+  impl_->add(std::move(a), std::move(b), [](std::uint64_t) {});
 }
 
 void pump::close(std::uint64_t id) {

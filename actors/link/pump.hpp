@@ -24,7 +24,8 @@ public:
     std::uint64_t id = 0;
   };
   /// `on_close` is called once, on the pump's thread, when either end has closed; must not block.
-  result<adopted> adopt(std::shared_ptr<tls::stream> stream, std::function<void()> on_close);
+  result<adopted> adopt(std::shared_ptr<tls::stream> stream,
+                        std::function<void(std::uint64_t id)> on_close);
   /// Carries bytes between two streams until either ends.
   void join(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b);
   void close(std::uint64_t id);

@@ -86,6 +86,14 @@ struct side {
     std::unique_lock guard(lock);
     return changed.wait_for(guard, 20s, holds);
   }
+  std::uint64_t sessions_so_far() {
+    const std::lock_guard guard(lock);
+    return sessions;
+  }
+  void cut() {
+    const std::lock_guard guard(lock);
+    accepted->shutdown();
+  }
   [[nodiscard]] link::peer as_peer() const {
     return {id, "n" + std::to_string(id.value), listener->address(), *tls::fingerprint_of(own.certificate)};
   }
@@ -165,8 +173,8 @@ BOOST_AUTO_TEST_CASE(reconnects_leak_nothing) {
       threads = count_of("/proc/self/task");
       memory = resident_kb();
     }
-    const auto before = p.a.sessions;
-    p.b.accepted->shutdown();
+    const auto before = p.a.sessions_so_far();
+    p.b.cut();
     BOOST_REQUIRE(p.a.wait([&] { return p.a.sessions > before && p.a.is_up; }));
     BOOST_REQUIRE(p.b.wait([&] { return p.b.is_up; }));
   }

@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_hostile_probe_reaches_no_actor_of_the_member) {
   link::caf_config config{2};
   caf::actor_system hostile{config};
   link::pump streams;
-  auto adopted = streams.adopt(m.connect(), [] {});
+  auto adopted = streams.adopt(m.connect(), [](auto) {});
   BOOST_REQUIRE(adopted.ok());
   std::promise<caf::actor> found;
   hostile.spawn(connect_hostile, adopted->fd, &found);

@@ -68,7 +68,8 @@ status raft_store::load() {
   std::string bytes;
   rocksdb::ReadOptions read;
   read.verify_checksums = true;
-  // A key that cannot be read is not a key that is not there: a forgotten vote could be given twice.
+  // A key that cannot be read is not a key that is not there: a forgotten vote could be given
+  // twice.
   auto got = db_->Get(read, keys::hard_state(), &bytes);
   if (!got.ok() && !got.IsNotFound()) return damaged(got.ToString());
   if (got.ok()) {
@@ -100,9 +101,16 @@ status raft_store::load() {
 }
 
 status raft_store::write(const std::optional<raft::hard_state>& hard,
+                         const std::optional<raft::snapshot_meta>& begins_behind,
                          const std::vector<raft::entry>& entries) {
   rocksdb::WriteBatch batch;
   if (hard) batch.Put(keys::hard_state(), slice(codec::encode(*hard)));
+  if (begins_behind) {
+    batch.DeleteRange(keys::entry({0}), keys::entry(last_ + 1));
+    batch.Put(keys::log_start(), slice(codec::encode(*begins_behind)));
+    last_ = begins_behind->index;
+  }
+  MUSTER_ENSURE(entries.empty() || entries.front().index <= last_ + 1, "the log has no hole");
   for (const auto& e : entries) batch.Put(keys::entry(e.index), slice(codec::encode(e)));
   if (!entries.empty()) {
     for (auto i = entries.back().index + 1; i <= last_; i = i + 1) batch.Delete(keys::entry(i));
@@ -116,14 +124,6 @@ status raft_store::compact(const raft::snapshot_meta& start) {
   rocksdb::WriteBatch batch;
   batch.DeleteRange(keys::entry({0}), keys::entry(start.index + 1));
   batch.Put(keys::log_start(), slice(codec::encode(start)));
-  return check(db_->Write(synced(), &batch));
-}
-
-status raft_store::reset(const raft::snapshot_meta& start) {
-  rocksdb::WriteBatch batch;
-  batch.DeleteRange(keys::entry({0}), keys::entry(last_ + 1));
-  batch.Put(keys::log_start(), slice(codec::encode(start)));
-  last_ = start.index;
   return check(db_->Write(synced(), &batch));
 }
 

@@ -31,14 +31,14 @@ public:
   /// What the disk held when the store was opened; gives it away.
   contents take_contents() { return std::move(contents_); }
 
-  /// Entries at and behind entries.front().index are replaced.
+  /// With `begins_behind` all entries go and the log begins anew behind it: a snapshot took their
+  /// place. Entries at and behind entries.front().index are replaced.
   /// @errors errc::corrupt: the disk refused; the member must stop before it answers anything.
   status write(const std::optional<raft::hard_state>& hard,
+               const std::optional<raft::snapshot_meta>& begins_behind,
                const std::vector<raft::entry>& entries);
   /// Drops the entries up to start.index; the log begins behind it.
   status compact(const raft::snapshot_meta& start);
-  /// Drops all entries: a snapshot took their place.
-  status reset(const raft::snapshot_meta& start);
 
 private:
   raft_store(std::unique_ptr<rocksdb::DB> db);

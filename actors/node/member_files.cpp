@@ -45,7 +45,7 @@ status write_first_entry(const std::string& path, member_id voter) {
   first.kind = raft::entry_kind::configuration;
   first.members =
       std::make_shared<const raft::configuration>(raft::configuration{{voter}, {}, {}, {}});
-  return (*store)->write(raft::hard_state{{1}, {}}, {first});
+  return (*store)->write(raft::hard_state{{1}, {}}, {}, {first});
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "actors/node/runtime.hpp"
 
 #include "actors/node/secrets.hpp"
+#include "actors/raft/core/start.hpp"
 #include "actors/raft/log_writer.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
@@ -45,24 +46,13 @@ status runtime::open_stores() {
   holder_ = std::make_shared<state::state_holder>(*std::move(state));
 
   auto contents = log_->take_contents();
-  auto at = holder_->get()->meta();
-  const auto log_end = contents.start.index + contents.entries.size();
-  if (at.index < contents.start.index)
-    return fail(errc::corrupt,
-                "the state is older than the beginning of the log: this member's disk was changed "
-                "from outside; remove its data directory and let it join again with a new token");
-  if (at.index > log_end) {  // a snapshot was installed and the log not yet begun anew
-    if (auto reset = log_->reset(at); !reset) return reset;
-    contents.start = at;
-    contents.entries.clear();
-  }
-  began_new_ = contents.start.index == log_index{} && contents.entries.size() == 1 &&
-               contents.entries[0].kind == raft::entry_kind::configuration;
-  start_.hard = contents.hard;
-  start_.snapshot = contents.start;
-  start_.entries = std::move(contents.entries);
-  start_.applied = at.index;
-  return ok();
+  auto plan = raft::plan_start(contents.hard, std::move(contents.start),
+                               std::move(contents.entries), holder_->get()->meta());
+  if (!plan) return plan.error();
+  start_ = std::move(plan->start);
+  began_new_ = start_.snapshot.index == log_index{} && start_.entries.size() == 1 &&
+               start_.entries[0].kind == raft::entry_kind::configuration;
+  return plan->log_begins_anew ? log_->write(std::nullopt, start_.snapshot, {}) : ok();
 }
 
 codec::hello runtime::make_hello() const {
@@ -122,7 +112,9 @@ void runtime::spawn_actors(caf::actor_system& system) {
   drive.send = [this](member_id to, codec::link_body body) {
     return links_->send(to, std::move(body));
   };
-  drive.fetch_snapshot = [this](member_id leader, const raft::snapshot_meta&) { fetch(leader); };
+  drive.fetch_snapshot = [this](member_id leader, const raft::snapshot_meta& offered) {
+    fetch(leader, offered);
+  };
   drive.members = [this] {
     std::vector<member_id> ids;
     for (const auto& m : view()->all<member>()) ids.push_back(m.id());
@@ -173,11 +165,11 @@ void runtime::refresh_peers() {
   links_->set_peers(peers);
 }
 
-void runtime::fetch(member_id leader) {
-  std::thread([this, leader, raft = raft_, applier = applier_, download = with_.download_snapshot,
+void runtime::fetch(member_id leader, const raft::snapshot_meta& offered) {
+  std::thread([offered, raft = raft_, applier = applier_, download = with_.download_snapshot,
                from = find_peer(leader)] {
     if (from && download(*from))
-      caf::send_as(raft, applier, raft::install_state{});
+      caf::send_as(raft, applier, raft::install_state{offered});
     else
       caf::anon_send(raft, raft::fetch_failed{});
   }).detach();

@@ -76,7 +76,7 @@ private:
   status open_stores();
   void spawn_actors(caf::actor_system& system);
   void refresh_peers();
-  void fetch(member_id leader);
+  void fetch(member_id leader, const raft::snapshot_meta& offered);
   [[nodiscard]] roles::targets wanted_counts() const;
   [[nodiscard]] std::optional<link::peer> find_peer(member_id id) const;
   [[nodiscard]] std::shared_ptr<storage::state_store> open_state();

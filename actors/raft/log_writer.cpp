@@ -15,7 +15,8 @@ log_writer_handle::behavior_type log_writer(
   return {
       [=](const write_batch& batch) {
         auto& state = self->state;
-        if (auto written = state.store->write(batch.hard, batch.entries); !written)
+        if (auto written = state.store->write(batch.hard, batch.begins_behind, batch.entries);
+            !written)
           return state.stop(written.error());
         counts().log_syncs.fetch_add(1, std::memory_order_relaxed);
         counts().entries_written.fetch_add(batch.entries.size(), std::memory_order_relaxed);
@@ -26,11 +27,6 @@ log_writer_handle::behavior_type log_writer(
       [=](const compact_log& cut) {
         if (auto done = self->state.store->compact(cut.start); !done)
           self->state.stop(done.error());
-      },
-      [=](const reset_log& cut) {
-        if (auto done = self->state.store->reset(cut.start); !done)
-          return self->state.stop(done.error());
-        self->send(raft_actor(), log_was_reset{cut.start});
       },
   };
 }

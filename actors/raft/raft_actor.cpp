@@ -92,15 +92,17 @@ void driver::send_all(std::vector<message>& messages) {
 /// being written and nothing is to be.
 void driver::hand_to_writer() {
   if (writing_) return;
-  if (!out_.hard && out_.entries.empty()) {
+  if (!out_.hard && !out_.begins_behind && out_.entries.empty()) {
     send_all(out_.messages_after_durable);
     return;
   }
   writing_ = true;
   after_write_ = std::move(out_.messages_after_durable);
   out_.messages_after_durable.clear();
-  self_->send(with_.writer, write_batch{out_.hard, std::move(out_.entries)});
+  self_->send(with_.writer,
+              write_batch{out_.hard, std::move(out_.begins_behind), std::move(out_.entries)});
   out_.hard.reset();
+  out_.begins_behind.reset();
   out_.entries.clear();
 }
 
@@ -308,14 +310,19 @@ void driver::on_session(member_id peer, bool is_up) {
 // --- apply, compaction, snapshots ---------------------------------------------------------------
 
 void driver::on_applied(const applied_report& report) {
-  applied_ = report.index;
   for (const auto sequence : report.settled) writes_.erase(sequence);
   step(applied{report.index});
+  reach(report.index);
+  if (report.members_changed) check_roles();
+  maybe_flush();
+}
+
+/// The state holds everything up to `index`; reads that waited for it may go.
+void driver::reach(log_index index) {
+  applied_ = index;
   const auto end = indexed_reads_.upper_bound(applied_);
   for (auto at = indexed_reads_.begin(); at != end; ++at) at->second->answer.set_value(at->first);
   indexed_reads_.erase(indexed_reads_.begin(), end);
-  if (report.members_changed) check_roles();
-  maybe_flush();
 }
 
 void driver::maybe_flush() {
@@ -333,20 +340,20 @@ void driver::maybe_flush() {
 void driver::on_flushed(const snapshot_meta& at) {
   flushing_ = false;
   const auto cut = std::exchange(last_flushed_, at);
-  if (cut.index <= with_.start.snapshot.index) return;
+  if (cut.index <= with_.start.snapshot.index || out_.begins_behind) return;
   step(compact{cut});
   self_->send(with_.writer, compact_log{cut});
 }
 
+/// Own writes that the snapshot holds were not seen to apply: they are said again, and the request
+/// id tells their outcome.
 void driver::on_installed(const snapshot_meta& at) {
-  applied_ = at.index;
-  self_->send(with_.writer, reset_log{at});
-}
-
-void driver::on_reset(const snapshot_meta& start) {
   fetching_ = false;
-  last_flushed_ = start;
-  step(snapshot_installed{start});
+  last_flushed_ = at;
+  step(snapshot_installed{at});
+  reach(at.index);
+  for (auto& [sequence, u] : writes_) u.sent = false;
+  try_send_all();
 }
 
 void driver::check_roles() {
@@ -385,7 +392,6 @@ raft_handle::behavior_type raft_actor(raft_handle::stateful_pointer<raft_actor_s
       [=](const from_link& m) { self->state.drive->on_link(m.peer, *m.body); },
       [=](const session_changed& m) { self->state.drive->on_session(m.peer, m.is_up); },
       [=](const batch_written& m) { self->state.drive->on_written(m); },
-      [=](const log_was_reset& m) { self->state.drive->on_reset(m.start); },
       [=](const applied_report& m) { self->state.drive->on_applied(m); },
       [=](const state_flushed& m) { self->state.drive->on_flushed(m.at); },
       [=](const state_installed& m) { self->state.drive->on_installed(m.at); },

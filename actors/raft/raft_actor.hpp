@@ -46,7 +46,6 @@ public:
   void on_applied(const applied_report& report);
   void on_flushed(const snapshot_meta& at);
   void on_installed(const snapshot_meta& at);
-  void on_reset(const snapshot_meta& start);
   void on_fetch_failed() { fetching_ = false; }
   void carry_out_now();
 
@@ -71,6 +70,7 @@ private:
   void expire_reads();
   void ask_read(const read_ptr& read);
   void check_roles();
+  void reach(log_index index);
   void maybe_flush();
   void show_board();
   void send_all(std::vector<message>& messages);

@@ -53,6 +53,7 @@ struct session_changed {
 /// To and from the log writer.
 struct write_batch {
   std::optional<hard_state> hard;
+  std::optional<snapshot_meta> begins_behind;
   std::vector<entry> entries;
 };
 struct batch_written {
@@ -60,12 +61,6 @@ struct batch_written {
   raft_term term;
 };
 struct compact_log {
-  snapshot_meta start;
-};
-struct reset_log {
-  snapshot_meta start;
-};
-struct log_was_reset {
   snapshot_meta start;
 };
 
@@ -82,8 +77,9 @@ struct flush_state {};
 struct state_flushed {
   snapshot_meta at;
 };
+/// A downloaded snapshot, at least as new as what was offered.
 struct install_state {
-  snapshot_meta expected;
+  snapshot_meta offered;
 };
 struct state_installed {
   snapshot_meta at;
@@ -97,16 +93,14 @@ using raft_handle =
                      caf::reacts_to<from_link>,        // a message of another member
                      caf::reacts_to<session_changed>,  // a session began or ended
                      caf::reacts_to<batch_written>,    // a batch is durable
-                     caf::reacts_to<log_was_reset>,   // the log begins behind an installed snapshot
-                     caf::reacts_to<applied_report>,  // entries were applied
-                     caf::reacts_to<state_flushed>,   // the log may be cut
+                     caf::reacts_to<applied_report>,   // entries were applied
+                     caf::reacts_to<state_flushed>,    // the log may be cut
                      caf::reacts_to<state_installed>,  // a snapshot took the state's place
                      caf::reacts_to<fetch_failed>,     // no snapshot came; the leader offers again
                      caf::reacts_to<carry_out>>;       // carry out what was gathered
 
-using log_writer_handle = caf::typed_actor<caf::reacts_to<write_batch>,  // one synced write
-                                           caf::reacts_to<compact_log>,  // drop the beginning
-                                           caf::reacts_to<reset_log>>;   // drop everything
+using log_writer_handle = caf::typed_actor<caf::reacts_to<write_batch>,   // one synced write
+                                           caf::reacts_to<compact_log>>;  // drop the beginning
 
 using applier_handle =
     caf::typed_actor<caf::reacts_to<commit_batch>,    // apply in order
@@ -124,8 +118,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::session_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::write_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::batch_written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::compact_log)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::reset_log)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::log_was_reset)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::commit_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::applied_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::flush_state)

@@ -34,6 +34,7 @@ group apply_entries(transaction& tx, const applier_settings& with, raft::snapsho
                     const std::vector<entry>& entries) {
   group g;
   for (const auto& e : entries) {
+    if (e.index <= at.index) continue;  // committed before the snapshot that is here came
     MUSTER_ENSURE(e.index == at.index + 1, "committed entries come in order");
     at.index = e.index;
     at.term = e.term;
@@ -74,15 +75,18 @@ void apply_group(applier_state& state, const std::vector<entry>& entries,
   if (!tx.changes().rows.empty()) with.show_changes(tx.changes());
 }
 
-/// Puts the downloaded snapshot in place and opens it.
-std::optional<raft::snapshot_meta> install(applier_state& state) {
+/// Puts the downloaded snapshot in place and opens it. None: what is here is newer.
+std::optional<raft::snapshot_meta> install(applier_state& state, log_index offered) {
   const auto& with = state.with;
+  const auto before = with.holder->get()->meta().index;
+  if (before >= offered) return std::nullopt;
   if (auto done = storage::install_snapshot(with.data_dir); !done) {
     with.stop(done.error());
     return std::nullopt;
   }
   auto store = with.reopen();
   if (!store) return std::nullopt;
+  MUSTER_ENSURE(store->meta().index >= offered, "a snapshot is as new as its offer");
   with.holder->replace(store);
   return store->meta();
 }
@@ -106,8 +110,11 @@ raft::applier_handle::behavior_type applier(
         if (!flushed) return self->state.with.stop(flushed.error());
         self->send(raft_actor(), raft::state_flushed{*std::move(flushed)});
       },
-      [=](const raft::install_state&) {
-        if (auto at = install(self->state)) self->send(raft_actor(), raft::state_installed{*at});
+      [=](const raft::install_state& m) {
+        if (auto at = install(self->state, m.offered.index))
+          self->send(raft_actor(), raft::state_installed{*at});
+        else
+          self->send(raft_actor(), raft::fetch_failed{});
       },
   };
 }

@@ -1,5 +1,6 @@
 #include "tests/simulation/simulator.hpp"
 
+#include "actors/raft/core/start.hpp"
 #include "actors/roles/roles_core.hpp"
 #include "actors/state/apply.hpp"
 #include "actors/state/transaction.hpp"
@@ -82,8 +83,13 @@ void simulator::boot(member& m) {
   raft::settings s;
   s.self = m.id;
   s.seed = random_();
-  raft::start_state start{m.kept.hard, m.kept.start, m.kept.entries, m.state_meta.index};
-  m.core = std::make_unique<raft::core>(s, std::move(start));
+  auto plan = raft::plan_start(m.kept.hard, m.kept.start, m.kept.entries, m.state_meta);
+  MUSTER_ENSURE(plan.ok(), "the state is never older than the log's beginning");
+  if (plan->log_begins_anew) {
+    m.kept.start = m.state_meta;
+    m.kept.entries.clear();
+  }
+  m.core = std::make_unique<raft::core>(s, std::move(plan->start));
   at_member(m, chance(tick_ms), [this, &m] { tick(m); });
   for (auto& other : members_)
     if (other.is_up && other.id != m.id && is_linked(m.id, other.id)) {
@@ -141,15 +147,20 @@ void simulator::carry_out(member& m) {
 
 void simulator::write_out(member& m) {
   if (m.is_writing) return;
-  if (!m.out.hard && m.out.entries.empty()) {
+  if (!m.out.hard && !m.out.begins_behind && m.out.entries.empty()) {
     for (const auto& message : std::exchange(m.out.messages_after_durable, {})) send(m, message);
     return;
   }
   m.is_writing = true;
   const auto hard = std::exchange(m.out.hard, std::nullopt);
+  const auto begins_behind = std::exchange(m.out.begins_behind, std::nullopt);
   const auto entries = std::exchange(m.out.entries, {});
   const auto after = std::exchange(m.out.messages_after_durable, {});
-  at_member(m, 1 + chance(20), [this, &m, hard, entries, after] {
+  at_member(m, 1 + chance(20), [this, &m, hard, begins_behind, entries, after] {
+    if (begins_behind) {
+      m.kept.start = *begins_behind;
+      m.kept.entries.clear();
+    }
     finish_write(m, hard, entries);
     m.is_writing = false;
     for (const auto& message : after) send(m, message);
@@ -214,7 +225,9 @@ void simulator::settle(member& m, const command& c, const outcome& done, log_ind
 
 /// Flush, then cut behind the flush: the log never begins behind what the state holds on disk.
 void simulator::cut_log(member& m) {
-  if (m.state_meta.index.value < m.kept.start.index.value + with_.log_kept || m.is_writing) return;
+  if (m.state_meta.index.value < m.kept.start.index.value + with_.log_kept || m.is_writing ||
+      m.out.begins_behind)
+    return;
   m.kept.state = m.state;
   m.kept.state_meta = m.state_meta;
   auto& log = m.kept.entries;
@@ -230,13 +243,13 @@ void simulator::fetch_snapshot(member& m) {
   if (!leader) return;
   at_member(m, 20 + chance(100), [this, &m, leader] {
     auto& from = at_id(leader);
-    if (!from.is_up || !is_linked(m.id, leader) || m.is_writing) return;
+    if (!from.is_up || !is_linked(m.id, leader)) return;
     if (from.state_meta.index <= m.state_meta.index) return;
     m.state = m.kept.state = from.state;
-    m.state_meta = m.kept.state_meta = m.kept.start = from.state_meta;
-    m.kept.entries.clear();
-    m.reads.clear();
-    step(m, raft::snapshot_installed{m.state_meta});
+    m.state_meta = m.kept.state_meta = from.state_meta;
+    m.apply_at_ms = std::max(m.apply_at_ms, now_ms_) + chance(20);  // told behind what is applied
+    at_member(m, m.apply_at_ms - now_ms_,
+              [this, &m, meta = m.state_meta] { step(m, raft::snapshot_installed{meta}); });
   });
 }
 

@@ -42,7 +42,7 @@ std::unique_ptr<storage::raft_store> open_or_fail(const std::string& path,
 void write_some(storage::raft_store& store, std::uint64_t first, std::uint64_t last) {
   for (auto i = first; i <= last; ++i)
     BOOST_REQUIRE(store
-                      .write(raft::hard_state{{2}, {1}},
+                      .write(raft::hard_state{{2}, {1}}, {},
                              {entry_at(i, 2, std::string(200, static_cast<char>('a' + i % 26)))})
                       .ok());
 }
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(what_was_written_is_there_after_a_crash) {
     auto store = storage::raft_store::open(at / "raft", nullptr);
     if (!store) ::_exit(1);
     for (std::uint64_t i = 1; i <= 50; ++i)
-      if (!(*store)->write(raft::hard_state{{3}, {2}}, {entry_at(i, 3, "x")})) ::_exit(2);
+      if (!(*store)->write(raft::hard_state{{3}, {2}}, {}, {entry_at(i, 3, "x")})) ::_exit(2);
   });
   auto store = open_or_fail(at / "raft");
   const auto kept = store->take_contents();
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(entries_behind_a_new_one_are_replaced) {
   {
     auto store = open_or_fail(at / "raft");
     write_some(*store, 1, 10);
-    BOOST_REQUIRE(store->write(std::nullopt, {entry_at(5, 4, "new")}).ok());
+    BOOST_REQUIRE(store->write(std::nullopt, {}, {entry_at(5, 4, "new")}).ok());
   }
   const auto kept = open_or_fail(at / "raft")->take_contents();
   BOOST_REQUIRE(kept.entries.size() == 5U);
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(a_flipped_byte_in_the_middle_is_an_error_with_a_sentence) {
   in_a_process_that_dies([&] {
     auto store = storage::raft_store::open(at / "raft", nullptr);
     for (std::uint64_t i = 1; i <= 200; ++i)
-      if (!(*store)->write(std::nullopt, {entry_at(i, 2, std::string(300, 'm'))})) ::_exit(2);
+      if (!(*store)->write(std::nullopt, {}, {entry_at(i, 2, std::string(300, 'm'))})) ::_exit(2);
   });
   const auto wal = wal_of(at / "raft");
   std::fstream file(wal, std::ios::in | std::ios::out | std::ios::binary);
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(a_torn_end_is_cut) {
   in_a_process_that_dies([&] {
     auto store = storage::raft_store::open(at / "raft", nullptr);
     for (std::uint64_t i = 1; i <= 20; ++i)
-      if (!(*store)->write(std::nullopt, {entry_at(i, 2, std::string(300, 'm'))})) ::_exit(2);
+      if (!(*store)->write(std::nullopt, {}, {entry_at(i, 2, std::string(300, 'm'))})) ::_exit(2);
   });
   const auto wal = wal_of(at / "raft");
   fs::resize_file(wal, fs::file_size(wal) - 100);
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_forgetful_disk_keeps_what_was_synced) {
     auto store = storage::raft_store::open(at / "raft", disk.get());
     if (!store) ::_exit(1);
     for (std::uint64_t i = 1; i <= 30; ++i)
-      if (!(*store)->write(std::nullopt, {entry_at(i, 2, "y")})) ::_exit(2);
+      if (!(*store)->write(std::nullopt, {}, {entry_at(i, 2, "y")})) ::_exit(2);
     ::_exit(0);
   });
   BOOST_TEST(open_or_fail(at / "raft")->take_contents().entries.size() == 30U);

@@ -122,15 +122,23 @@ void core::on(const link_up& l, output&) {
   if (auto p = progress_.find(l.peer); p != progress_.end()) p->second.to_probe();
 }
 
+/// A log that holds the snapshot's last entry goes on behind it: what it has acknowledged there stays
+/// (Raft §7).
 void core::on(const snapshot_installed& s, output& out) {
+  applied_ = std::max(applied_, s.meta.index);
   if (s.meta.index <= commit_) return;
-  MUSTER_ENSURE(role_ != role::leader, "a leader installs no snapshot");
-  log_.reset(s.meta);
-  commit_ = applied_ = durable_ = given_ = s.meta.index;
-  out.entries.clear();
-  out.committed.clear();
-  use_members();
-  if (leader_) acknowledge_append(leader_, s.meta.index, out);
+  if (log_.term_at(s.meta.index) == s.meta.term) {
+    set_commit(s.meta.index, out);
+    given_ = std::max(given_, s.meta.index);
+  } else {
+    MUSTER_ENSURE(role_ != role::leader, "a leader's log holds what is committed (Raft §5.4.3)");
+    log_.reset(s.meta);
+    commit_ = durable_ = given_ = s.meta.index;
+    out.begins_behind = s.meta;
+    out.entries.clear();
+    use_members();
+  }
+  if (leader_ && leader_ != with_.self) acknowledge_append(leader_, s.meta.index, out);
 }
 
 void core::on(const compact& c, output&) {

@@ -66,7 +66,7 @@ struct link_down {
 struct link_up {
   member_id peer;
 };
-/// The state store was replaced by this snapshot, durably; the log restarts behind it.
+/// The state store was replaced by this snapshot, durably.
 struct snapshot_installed {
   snapshot_meta meta;
 };
@@ -104,9 +104,11 @@ struct read_refused {
 
 /// Everything one step caused, in the order the driver carries it out.
 struct output {
-  /// (1) One synced write: hard state, then entries; entries at or behind entries.front().index
-  /// that the disk holds are replaced.
+  /// (1) One synced write: hard state; then, if given, all entries go and the log begins behind
+  /// `begins_behind`; then entries: those at or behind entries.front().index that the disk holds are
+  /// replaced.
   std::optional<hard_state> hard;
+  std::optional<snapshot_meta> begins_behind;
   std::vector<entry> entries;
   /// (2) May be sent at once, beside the write: append requests, heartbeats, pre-votes, reads.
   std::vector<message> messages;

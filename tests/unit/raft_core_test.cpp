@@ -1,0 +1,93 @@
+#include "actors/raft/core/raft_core.hpp"
+
+#include "actors/raft/core/start.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace muster;
+using namespace muster::raft;
+
+namespace {
+
+configuration three_voters() {
+  configuration c;
+  c.voters = {{1}, {2}, {3}};
+  return c;
+}
+
+snapshot_meta meta(std::uint64_t index, std::uint64_t term) {
+  snapshot_meta m;
+  m.index = {index};
+  m.term = {term};
+  m.members = three_voters();
+  return m;
+}
+
+entry at(std::uint64_t index, std::uint64_t term) {
+  entry e;
+  e.index = {index};
+  e.term = {term};
+  e.kind = entry_kind::noop;
+  return e;
+}
+
+/// Member 2 with entries 1..`last` of term 1, nothing committed.
+core follower(std::uint64_t last) {
+  start_state start;
+  start.hard.term = {1};
+  start.snapshot = meta(0, 0);
+  for (std::uint64_t i = 1; i <= last; ++i) start.entries.push_back(at(i, 1));
+  settings with;
+  with.self = {2};
+  return {with, std::move(start)};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(installed_snapshots)
+
+BOOST_AUTO_TEST_CASE(what_was_acknowledged_behind_a_snapshot_stays) {
+  auto c = follower(8);
+  const auto out = c.step(snapshot_installed{meta(5, 1)});
+  BOOST_TEST(c.entries().last().value == 8U);
+  BOOST_TEST(c.status().commit.value == 5U);
+  BOOST_TEST(!out.begins_behind);
+  BOOST_TEST(out.committed.empty());  // the state holds them
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_differs_gives_way) {
+  auto c = follower(8);
+  const auto out = c.step(snapshot_installed{meta(5, 2)});
+  BOOST_TEST(c.entries().last().value == 5U);
+  BOOST_REQUIRE(out.begins_behind);
+  BOOST_TEST(out.begins_behind->index.value == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(an_old_snapshot_changes_nothing) {
+  auto c = follower(8);
+  (void)c.step(snapshot_installed{meta(6, 1)});
+  const auto out = c.step(snapshot_installed{meta(5, 1)});
+  BOOST_TEST(c.status().commit.value == 6U);
+  BOOST_TEST(!out.begins_behind);
+}
+
+BOOST_AUTO_TEST_CASE(a_start_finds_log_and_state_as_a_stop_at_any_point_left_them) {
+  const std::vector<entry> log{at(4, 1), at(5, 2), at(6, 2)};
+  struct row {
+    snapshot_meta state;
+    bool begins_anew;
+    std::size_t kept;
+  };
+  for (const auto& [state, begins_anew, kept] :
+       {row{meta(3, 1), false, 3}, row{meta(5, 2), false, 3}, row{meta(6, 2), false, 3},
+        row{meta(5, 3), true, 0}, row{meta(9, 3), true, 0}}) {
+    auto plan = plan_start({}, meta(3, 1), log, state);
+    BOOST_REQUIRE(plan.ok());
+    BOOST_TEST(plan->log_begins_anew == begins_anew);
+    BOOST_TEST(plan->start.entries.size() == kept);
+    BOOST_TEST(plan->start.applied.value == state.index.value);
+  }
+  BOOST_CHECK(plan_start({}, meta(3, 1), log, meta(2, 1)).error().code == errc::corrupt);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -33,7 +33,7 @@ rocksdb::Env* env_from_environment() {
 
 daemon::daemon(daemon_settings with)
     : with_(std::move(with)),
-      config_(std::max(2U, std::thread::hardware_concurrency())),
+      config_(1),  // raft and links hand over to each other without waking another thread
       system_(config_) {}
 
 node::node_settings daemon::hooks() {

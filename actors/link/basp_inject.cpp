@@ -1,5 +1,7 @@
 #include "actors/link/basp_inject.hpp"
 
+#include "actors/link/basp_stream.hpp"
+
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/io/basp_broker.hpp>
@@ -26,19 +28,22 @@ std::uint16_t next_key() {
 
 }  // namespace
 
-void basp_serve(caf::actor_system& system, int fd, const caf::actor& whom) {
-  system.middleman().backend().dispatch([&system, fd, whom] {
-    caf::anon_send(broker_of(system), caf::publish_atom_v,
-                   system.middleman().backend().new_scribe(fd), next_key(),
-                   caf::actor_cast<caf::strong_actor_ptr>(whom), system.message_types(whom));
-  });
+void basp_serve(caf::actor_system& system, std::shared_ptr<tls::stream> stream,
+                const caf::actor& whom, std::function<void()> on_close) {
+  system.middleman().backend().dispatch(
+      [&system, stream = std::move(stream), whom, on_close = std::move(on_close)]() mutable {
+        caf::anon_send(broker_of(system), caf::publish_atom_v,
+                       make_scribe(system, std::move(stream), std::move(on_close)), next_key(),
+                       caf::actor_cast<caf::strong_actor_ptr>(whom), system.message_types(whom));
+      });
 }
 
-void basp_connect(caf::event_based_actor* self, int fd, std::chrono::milliseconds deadline,
+void basp_connect(caf::event_based_actor* self, std::shared_ptr<tls::stream> stream,
+                  std::chrono::milliseconds deadline, std::function<void()> on_close,
                   std::function<void(const caf::actor&)> then) {
   auto& system = self->home_system();
   self->request(broker_of(system), deadline, caf::connect_atom_v,
-                system.middleman().backend().new_scribe(fd), next_key())
+                make_scribe(system, std::move(stream), std::move(on_close)), next_key())
       .then([then](caf::node_id&, caf::strong_actor_ptr& remote,
                    std::set<std::string>&) { then(caf::actor_cast<caf::actor>(remote)); },
             [then](caf::error&) { then(nullptr); });

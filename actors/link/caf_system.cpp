@@ -23,6 +23,7 @@ caf_config::caf_config(std::size_t threads) {
   load<caf::io::middleman>();
   set("scheduler.policy", caf::atom("sharing"));
   set("scheduler.max-threads", threads);
+  set("middleman.workers", std::size_t{0});  // messages are decoded where they are read
   set("middleman.enable-automatic-connections", false);
   set("logger.verbosity", caf::atom("quiet"));
 }

@@ -1,6 +1,7 @@
 #include "actors/link/link_actor.hpp"
 
 #include "actors/link/basp_inject.hpp"
+#include "actors/link/tls/tls_stream.hpp"
 #include "schemas/metrics.hpp"
 
 #include <caf/actor_system.hpp>
@@ -32,7 +33,7 @@ link_driver::link_driver(caf::event_based_actor* self, link_settings with)
     : self_(self), with_(std::move(with)), next_knock_(steady::now()) {}
 
 link_driver::~link_driver() {
-  if (stream_id_ != 0) with_.streams->close(stream_id_);
+  if (stream_) stream_->shutdown();
   with_.board->is_up = false;
 }
 
@@ -47,8 +48,8 @@ void link_driver::on_tick() {
     if (now >= next_beat_) on_send(codec::link_body{codec::beat{}});
     return;
   }
-  if (stream_id_ != 0 && now - stream_since_ > limits::dial_deadline) close_stream();
-  if (stream_id_ != 0 || dialling_) return;
+  if (stream_ && now - stream_since_ > limits::dial_deadline) close_stream();
+  if (stream_ || dialling_) return;
   if (dials()) {
     if (now >= next_dial_) dial();
   } else if (now >= next_knock_) {
@@ -58,7 +59,7 @@ void link_driver::on_tick() {
 }
 
 void link_driver::on_dial_at_once() {
-  if (session_ || dialling_ || stream_id_ != 0 || !dials()) return;
+  if (session_ || dialling_ || stream_ || !dials()) return;
   dial();
 }
 
@@ -79,35 +80,31 @@ void link_driver::on_dialled(const std::shared_ptr<tls::stream>& stream) {
     backoff_ = std::min<std::chrono::milliseconds>(backoff_ * 2, backoff_max);
     return;
   }
-  if (session_ || stream_id_ != 0) return;
-  auto self = caf::actor_cast<caf::actor>(self_);
-  auto adopted =
-      with_.streams->adopt(stream, [self](auto id) { caf::anon_send(self, stream_closed{id}); });
-  if (!adopted) return;
-  stream_id_ = adopted->id;
-  stream_since_ = steady::now();
-  connect(adopted->id, adopted->fd);
-}
-
-void link_driver::connect(std::uint64_t stream_id, int fd) {
-  basp_connect(self_, fd, limits::dial_deadline, [this, stream_id](const caf::actor& remote) {
-    if (stream_id != stream_id_) return;
-    if (!remote) return close_stream();
-    offered_session_ = random_number();
-    say_hello(remote, offered_session_);
-  });
+  if (session_ || stream_) return;
+  auto on_close = adopt(stream);
+  basp_connect(self_, stream, limits::dial_deadline, std::move(on_close),
+               [this, number = stream_number_](const caf::actor& remote) {
+                 if (number != stream_number_ || !stream_) return;
+                 if (!remote) return close_stream();
+                 offered_session_ = random_number();
+                 say_hello(remote, offered_session_);
+               });
 }
 
 void link_driver::on_accepted(const std::shared_ptr<tls::stream>& stream) {
   close_session("replaced by a new connection");
   close_stream();
-  auto self = caf::actor_cast<caf::actor>(self_);
-  auto adopted =
-      with_.streams->adopt(stream, [self](auto id) { caf::anon_send(self, stream_closed{id}); });
-  if (!adopted) return;
-  stream_id_ = adopted->id;
+  auto on_close = adopt(stream);
+  basp_serve(self_->home_system(), stream, caf::actor_cast<caf::actor>(self_), std::move(on_close));
+}
+
+/// From here on this is the link's stream. Gives what is to be called at its end.
+std::function<void()> link_driver::adopt(const std::shared_ptr<tls::stream>& stream) {
+  stream_ = stream;
   stream_since_ = steady::now();
-  basp_serve(self_->home_system(), adopted->fd, self);
+  return [self = caf::actor_cast<caf::actor>(self_), number = ++stream_number_] {
+    caf::anon_send(self, stream_closed{number});
+  };
 }
 
 void link_driver::say_hello(const caf::actor& remote, std::uint64_t session) {
@@ -120,7 +117,7 @@ void link_driver::say_hello(const caf::actor& remote, std::uint64_t session) {
 /// The acceptor answers with its own hello under the dialler's number; then both are open.
 void link_driver::on_hello(const flat& message, const caf::actor& remote) {
   auto m = codec::decode_link_message(message.words);
-  if (!m || !std::holds_alternative<codec::hello>(m->body) || stream_id_ == 0) return;
+  if (!m || !std::holds_alternative<codec::hello>(m->body) || !stream_) return;
   const auto& theirs = std::get<codec::hello>(m->body);
   if (dials() && m->session != offered_session_) return;
   if (auto good = check_hello(with_.with->hello(), theirs, with_.remote.id, seen_); !good)
@@ -157,13 +154,13 @@ void link_driver::close_session(const char*) {
 }
 
 void link_driver::close_stream() {
-  if (stream_id_ != 0) with_.streams->close(std::exchange(stream_id_, 0));
+  if (stream_) std::exchange(stream_, nullptr)->shutdown();
   next_dial_ = steady::now() + backoff_;
 }
 
-void link_driver::on_closed(std::uint64_t id) {
-  if (id != stream_id_ || id == 0) return;
-  stream_id_ = 0;
+void link_driver::on_closed(std::uint64_t number) {
+  if (number != stream_number_ || !stream_) return;
+  stream_ = nullptr;
   next_dial_ = steady::now();
   close_session("closed");
 }
@@ -221,7 +218,7 @@ caf::behavior link_actor(caf::stateful_actor<link_state>* self, link_settings wi
       [=](const flat& m, const caf::actor& remote) { drive->on_hello(m, remote); },
       [=](const stream_accepted& m) { drive->on_accepted(m.stream); },
       [=](const stream_dialled& m) { drive->on_dialled(m.stream); },
-      [=](const stream_closed& m) { drive->on_closed(m.id); },
+      [=](const stream_closed& m) { drive->on_closed(m.number); },
       [=](dial_at_once) { drive->on_dial_at_once(); },
   };
 }

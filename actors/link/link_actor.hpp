@@ -1,7 +1,6 @@
 #pragma once
 #include "actors/link/flat.hpp"
 #include "actors/link/links.hpp"
-#include "actors/link/pump.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -22,7 +21,6 @@ struct link_settings {
   peer remote;
   std::shared_ptr<const links_settings> with;
   std::shared_ptr<link_board> board;
-  pump* streams = nullptr;
 };
 
 // Messages of the link actor.
@@ -33,7 +31,7 @@ struct stream_dialled {
   std::shared_ptr<tls::stream> stream;
 };  ///< null: nobody answered
 struct stream_closed {
-  std::uint64_t id = 0;
+  std::uint64_t number = 0;
 };
 struct body_to_send {
   std::shared_ptr<const codec::link_body> body;
@@ -51,7 +49,7 @@ public:
   void on_tick();
   void on_accepted(const std::shared_ptr<tls::stream>& stream);
   void on_dialled(const std::shared_ptr<tls::stream>& stream);
-  void on_closed(std::uint64_t id);
+  void on_closed(std::uint64_t number);
   void on_remote_down(const caf::actor_addr& who);
   void on_hello(const flat& message, const caf::actor& remote);
   void on_message(const flat& message);
@@ -60,7 +58,7 @@ public:
 
 private:
   void dial();
-  void connect(std::uint64_t stream_id, int fd);
+  std::function<void()> adopt(const std::shared_ptr<tls::stream>& stream);
   void say_hello(const caf::actor& remote, std::uint64_t session);
   void open_session(const caf::actor& remote, std::uint64_t session, const codec::hello& theirs);
   void close_session(const char* why);
@@ -69,7 +67,8 @@ private:
 
   caf::event_based_actor* self_;
   link_settings with_;
-  std::uint64_t stream_id_ = 0;  ///< at the pump; 0: none
+  std::shared_ptr<tls::stream> stream_;  ///< with BASP; null: none
+  std::uint64_t stream_number_ = 0;      ///< of the last one
   caf::actor remote_;
   std::unique_ptr<session_window> session_;
   std::uint64_t offered_session_ = 0;  ///< dialler: number in our hello

@@ -14,7 +14,6 @@ namespace muster::link {
 
 struct links::impl {
   caf::actor_system& system;
-  pump streams;
   std::shared_ptr<std::promise<void>>
       unused;  ///< set when the last link or dialling thread has let go of `with`
   std::shared_ptr<const links_settings> with;
@@ -53,7 +52,7 @@ void links::impl::set_peers(const std::vector<peer>& peers) {
     }
     if (!old.empty()) caf::anon_send_exit(old.mapped().actor, caf::exit_reason::user_shutdown);
     auto board = std::make_shared<link_board>();
-    auto actor = system.spawn(link_actor, link_settings{p, with, board, &streams});
+    auto actor = system.spawn(link_actor, link_settings{p, with, board});
     next[p.id] = {p, std::move(actor), std::move(board)};
   }
   for (auto& [id, gone] : all) caf::anon_send_exit(gone.actor, caf::exit_reason::user_shutdown);

@@ -3,13 +3,14 @@
 #include "actors/link/basp_inject.hpp"
 #include "actors/link/caf_system.hpp"
 #include "actors/link/flat.hpp"
-#include "actors/link/pump.hpp"
+#include "actors/link/tls/tls_stream.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include <atomic>
 #include <future>
 
 namespace muster::link {
@@ -27,9 +28,10 @@ caf::behavior probe_actor(caf::event_based_actor* self,
 }
 
 /// Connects and asks; answers the promise once.
-void probe_client(caf::event_based_actor* self, int fd, std::chrono::milliseconds deadline,
+void probe_client(caf::event_based_actor* self, const std::shared_ptr<tls::stream>& stream,
+                  std::chrono::milliseconds deadline,
                   std::shared_ptr<std::promise<result<codec::probe_report>>> answer) {
-  basp_connect(self, fd, deadline, [self, deadline, answer](const caf::actor& remote) {
+  const auto then = [self, deadline, answer](const caf::actor& remote) {
     if (!remote) {
       answer->set_value(fail(errc::unavailable, "the member offers no probe"));
       return self->quit();
@@ -44,7 +46,9 @@ void probe_client(caf::event_based_actor* self, int fd, std::chrono::millisecond
               answer->set_value(fail(errc::timed_out, "the probe did not answer in time"));
               self->quit();
             });
-  });
+  };
+  basp_connect(
+      self, stream, deadline, [] {}, then);
 }
 
 }  // namespace
@@ -52,8 +56,8 @@ void probe_client(caf::event_based_actor* self, int fd, std::chrono::millisecond
 struct probe_host::impl {
   caf_config config{1};
   caf::actor_system system{config};
-  pump streams;
   caf::actor actor;
+  std::shared_ptr<std::atomic<std::size_t>> open = std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 probe_host::probe_host(std::function<codec::probe_report()> report)
@@ -64,21 +68,18 @@ probe_host::probe_host(std::function<codec::probe_report()> report)
 probe_host::~probe_host() { caf::anon_send_exit(impl_->actor, caf::exit_reason::user_shutdown); }
 
 void probe_host::serve(std::shared_ptr<tls::stream> stream) {
-  if (impl_->streams.open_streams() >= probes_max) return;
-  if (auto adopted = impl_->streams.adopt(std::move(stream), [](auto) {}))
-    basp_serve(impl_->system, adopted->fd, impl_->actor);
+  if (impl_->open->load() >= probes_max) return;
+  ++*impl_->open;
+  basp_serve(impl_->system, std::move(stream), impl_->actor, [open = impl_->open] { --*open; });
 }
 
 result<codec::probe_report> ask_probe(std::shared_ptr<tls::stream> stream,
                                       std::chrono::milliseconds deadline) {
   caf_config config{1};
   caf::actor_system system{config};
-  pump streams;
-  auto adopted = streams.adopt(std::move(stream), [](auto) {});
-  if (!adopted) return adopted.error();
   auto answer = std::make_shared<std::promise<result<codec::probe_report>>>();
   auto future = answer->get_future();
-  system.spawn(probe_client, adopted->fd, deadline, answer);
+  system.spawn(probe_client, stream, deadline, answer);
   if (future.wait_for(deadline) != std::future_status::ready)
     return fail(errc::timed_out, "the probe did not answer in time");
   return future.get();

@@ -45,7 +45,6 @@ struct side {
 struct pair {
   std::uint64_t id = 0;
   side ends[2];
-  std::function<void(std::uint64_t id)> on_close;
 };
 
 }  // namespace
@@ -56,7 +55,6 @@ struct pump::impl {
   std::atomic<bool> stopping{false};
   std::mutex lock;
   std::map<std::uint64_t, std::shared_ptr<pair>> pairs;  ///< by id
-  std::vector<std::uint64_t> to_close;
   std::uint64_t next_id = 1;
   std::thread thread;
 
@@ -119,18 +117,15 @@ struct pump::impl {
     return true;
   }
 
-  std::uint64_t add(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b,
-                    std::function<void(std::uint64_t id)> on_close) {
+  void add(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b) {
     auto p = std::make_shared<pair>();
     p->ends[0].stream = std::move(a);
     p->ends[1].stream = std::move(b);
-    p->on_close = std::move(on_close);
     const std::lock_guard guard(lock);
     p->id = next_id++;
     pairs[p->id] = p;
     watch(p->ends[0].stream->fd(), p->id * 2, EPOLLIN | EPOLLOUT, EPOLL_CTL_ADD);  // serves at once
     watch(p->ends[1].stream->fd(), p->id * 2 + 1, EPOLLIN, EPOLL_CTL_ADD);
-    return p->id;
   }
 
   void finish(std::uint64_t id) {
@@ -145,7 +140,6 @@ struct pump::impl {
       ::epoll_ctl(epoll, EPOLL_CTL_DEL, end.stream->fd(), nullptr);
       end.stream->shutdown();
     }
-    p->on_close(id);
   }
 
   void run() {
@@ -166,12 +160,6 @@ struct pump::impl {
         }
         if (p && !serve(*p)) finish(p->id);
       }
-      std::vector<std::uint64_t> closing;
-      {
-        const std::lock_guard guard(lock);
-        closing.swap(to_close);
-      }
-      for (const auto id : closing) finish(id);
     }
   }
 
@@ -196,31 +184,8 @@ pump::~pump() {
   ::close(impl_->wake);
 }
 
-result<pump::adopted> pump::adopt(std::shared_ptr<tls::stream> stream,
-                                  std::function<void(std::uint64_t id)> on_close) {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
-    return fail(errc::unavailable, "no socket pair");
-  const auto id = impl_->add(std::move(stream), std::make_shared<tls::stream>(ends[0], nullptr),
-                             std::move(on_close));
-  return adopted{ends[1], id};
-}
-
 void pump::join(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b) {
-  impl_->add(std::move(a), std::move(b), [](std::uint64_t) {});
-}
-
-void pump::close(std::uint64_t id) {
-  {
-    const std::lock_guard guard(impl_->lock);
-    impl_->to_close.push_back(id);
-  }
-  impl_->wake_up();
-}
-
-std::size_t pump::open_streams() const {
-  const std::lock_guard guard(impl_->lock);
-  return impl_->pairs.size();
+  impl_->add(std::move(a), std::move(b));
 }
 
 }  // namespace muster::link

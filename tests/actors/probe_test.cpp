@@ -3,7 +3,6 @@
 #include "actors/link/basp_inject.hpp"
 #include "actors/link/caf_system.hpp"
 #include "actors/link/flat.hpp"
-#include "actors/link/pump.hpp"
 #include "tests/actors/tls_pair.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -24,11 +23,13 @@ caf::behavior listen(caf::event_based_actor*, std::atomic<int>* heard) {
   return {[heard](const link::flat&) { ++*heard; }, [heard](caf::get_atom) { ++*heard; }};
 }
 
-void connect_hostile(caf::event_based_actor* self, int fd, std::promise<caf::actor>* found) {
-  link::basp_connect(self, fd, 3000ms, [self, found](const caf::actor& remote) {
+void connect_hostile(caf::event_based_actor* self, const std::shared_ptr<tls::stream>& stream,
+                     std::promise<caf::actor>* found) {
+  const auto then = [self, found](const caf::actor& remote) {
     found->set_value(remote);
     self->quit();
-  });
+  };
+  link::basp_connect(self, stream, 3000ms, [] {}, then);
 }
 
 /// A member's actor system with an actor in its registry, and a probe host beside it.
@@ -93,11 +94,8 @@ BOOST_AUTO_TEST_CASE(a_hostile_probe_reaches_no_actor_of_the_member) {
   member_process m;
   link::caf_config config{2};
   caf::actor_system hostile{config};
-  link::pump streams;
-  auto adopted = streams.adopt(m.connect(), [](auto) {});
-  BOOST_REQUIRE(adopted.ok());
   std::promise<caf::actor> found;
-  hostile.spawn(connect_hostile, adopted->fd, &found);
+  hostile.spawn(connect_hostile, m.connect(), &found);
   const auto remote = found.get_future().get();
   BOOST_REQUIRE(remote);
   BOOST_CHECK(remote.node() != m.system.node());

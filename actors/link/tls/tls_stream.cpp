@@ -49,6 +49,7 @@ context_ptr make_context(const SSL_METHOD* method) {
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                       SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context.get(), 1);  // a record's head and body by one call
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, accept_any);
   return context;
 }
@@ -161,7 +162,7 @@ io stream::try_write(const char* from, std::size_t size, std::size_t& given) {
 
 bool stream::has_pending() {
   const std::lock_guard guard(lock_);
-  return !pushed_back_.empty() || (ssl_ && SSL_pending(ssl_) > 0);
+  return !pushed_back_.empty() || (ssl_ && SSL_has_pending(ssl_) == 1);
 }
 
 bool stream::wait(io what, clock::time_point deadline) const {

@@ -1,0 +1,143 @@
+"""muster beside etcd on this machine: see `tools/dev bench --help`."""
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import loopback
+from measure import load, measured
+from sides import Etcd, Muster
+import table
+
+# What each side is asked: (protocol, method, path or key, body). %c: the client, %n: a number of its
+# own for each request, %v: 256 bytes, %b: the same in base64 ("L2JlbmNo" and four digits are a key).
+MUSTER = {
+    "write": ("http", "PUT", "/1.0/profiles/b%c", '{"config":{"user.value":"%v"},"description":"","devices":{}}'),
+    "create": ("http", "POST", "/1.0/profiles", '{"name":"n%n","config":{"user.value":"%v"}}'),
+    "read": ("http", "GET", "/1.0/profiles/b%c", ""),
+    "stale": ("http", "GET", "/1.0/profiles/b%c?consistency=stale", ""),
+    "members": ("http", "GET", "/1.0/cluster/members?recursion=1", ""),
+}
+ETCD = {
+    "write": ("grpc", "put", "/bench/%c", ""),
+    "create": ("grpc", "put", "/create/%n", ""),
+    "read": ("grpc", "get", "/bench/%c", ""),
+    "stale": ("grpc", "sget", "/bench/%c", ""),
+}
+GATEWAY = {
+    "write": ("http", "POST", "/v3/kv/put", '{"key":"L2JlbmNo%c","value":"%b"}'),
+    "create": ("http", "POST", "/v3/kv/put", '{"key":"L2NyZWF0ZS8x%n","value":"%b"}'),
+    "read": ("http", "POST", "/v3/kv/range", '{"key":"L2JlbmNo%c"}'),
+    "stale": ("http", "POST", "/v3/kv/range", '{"key":"L2JlbmNo%c","serializable":true}'),
+}
+# What is measured with which numbers of clients.
+LOADS = [("write", (1, 8, 32, 128)), ("create", (1, 32, 128)), ("read", (1, 8, 32, 128)), ("stale", (32,)),
+         ("members", (32,))]
+CLIENTS_MAX = 128
+
+
+class Bench:
+    def __init__(self, wanted):
+        self.wanted = wanted
+        self.muster = Muster()
+        self.sides = [self.muster]
+        self.etcd = self.etcd_plain = None
+        if "etcd" in wanted.sides:
+            self.etcd = Etcd(True)
+            self.sides.append(self.etcd)
+            if wanted.plain:
+                self.etcd_plain = Etcd(False)
+                self.sides.append(self.etcd_plain)
+        self.runs = {}  # (load, clients) → column → runs
+        self.first = 0
+
+    def stop(self):
+        for side in self.sides:
+            side.stop()
+
+    def columns(self):
+        """column → (side, way, questions), in the order in which they are asked."""
+        found = {"muster": (self.muster, "tls", MUSTER)}
+        if self.etcd:
+            found["etcd grpc"] = (self.etcd, "tls", ETCD)
+            found["etcd json"] = (self.etcd, "tls", GATEWAY)
+        if self.wanted.plain:
+            found["muster unix"] = (self.muster, "plain", MUSTER)
+        if self.etcd_plain:
+            found["etcd grpc plain"] = (self.etcd_plain, "plain", ETCD)
+            found["etcd json plain"] = (self.etcd_plain, "plain", GATEWAY)
+        return found
+
+    def prepare(self):
+        """What is read or changed must be there."""
+        for side, way, questions in self.columns().values():
+            target = side.targets()[way]
+            make = questions["write"]
+            if questions is MUSTER:
+                make = ("http", "POST", "/1.0/profiles", '{"name":"b%c","config":{"user.value":"%v"}}')
+                if way == "plain":
+                    continue  # the same members
+            load(target, make, CLIENTS_MAX, side.certificate, total=CLIENTS_MAX, warmup=0)
+
+    def run_once(self, what, clients, column):
+        side, way, questions = self.columns()[column]
+        if what not in questions:
+            return
+        pids = side.pids()
+        others = [p for s in self.sides for p in s.pids() if p not in pids]
+        certificate = side.certificate if way == "tls" else None
+        # Numbers never come again: what was created with them is still there.
+        self.first += 10_000_000
+        said = measured(pids, others, side.targets()[way], questions[what], clients, certificate,
+                        seconds=self.wanted.seconds, first=self.first)
+        self.runs.setdefault((what, clients), {}).setdefault(column, []).append(said)
+        print(table.run_line(what, clients, column, said), flush=True)
+
+    def loads(self):
+        self.prepare()
+        for what, all_clients in LOADS:
+            if self.wanted.only and what not in self.wanted.only:
+                continue
+            for clients in self.wanted.clients or all_clients:
+                for _ in range(self.wanted.rounds):
+                    for column in self.columns():
+                        self.run_once(what, clients, column)
+
+
+def arguments():
+    options = argparse.ArgumentParser(prog="tools/dev bench", description=__doc__)
+    options.add_argument("-r", "--rounds", type=int, default=5, help="runs of each figure, alternating between the sides")
+    options.add_argument("-s", "--seconds", type=float, default=3, help="of each run")
+    options.add_argument("-c", "--clients", type=int, nargs="+", help="instead of each row's own numbers")
+    options.add_argument("--only", nargs="+", choices=[name for name, _ in LOADS], help="these rows only")
+    options.add_argument("--sides", nargs="+", choices=["muster", "etcd"], default=["muster", "etcd"])
+    options.add_argument("--no-plain", dest="plain", action="store_false", help="without the columns without TLS")
+    options.add_argument("--json", default=os.path.join(loopback.ROOT, "build/bench/latest.json"))
+    return options.parse_args()
+
+
+def commit():
+    said = subprocess.run(["git", "-C", loopback.ROOT, "describe", "--always", "--dirty"],
+                          capture_output=True, text=True, check=False)
+    return said.stdout.strip()
+
+
+def main():
+    wanted = arguments()
+    bench = Bench(wanted)
+    try:
+        bench.loads()
+    finally:
+        bench.stop()
+    found = {"commit": commit(), "cores": os.cpu_count(), "rounds": wanted.rounds, "seconds": wanted.seconds,
+             "rows": table.rows(bench.runs)}
+    os.makedirs(os.path.dirname(wanted.json), exist_ok=True)
+    with open(wanted.json, "w") as f:
+        json.dump(found, f, indent=1)
+    print(table.text(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,8 @@ class Snapshot(unittest.TestCase):
     def fill_log(self, member):
         """Until the beginning of the log is cut."""
         while member.status()["first"] < 100:
-            subprocess.run([os.path.join(BIN, "muster-load"), member.socket, "PATCH", "/1.0", "32", "1"],
+            subprocess.run([os.path.join(BIN, "muster-load"), f"unix:{member.socket}", "PATCH", "/1.0",
+                            "--body", '{"config":{"user.load":"%n"}}', "--clients", "32", "--seconds", "1"],
                            check=True, stdout=subprocess.DEVNULL)
 
     def test_a_follower_catches_up_by_snapshot(self):

@@ -10,7 +10,7 @@ class Snapshot(unittest.TestCase):
     def fill_log(self, member):
         """Until the beginning of the log is cut."""
         while member.status()["first"] < 100:
-            subprocess.run([os.path.join(BIN, "muster-load"), f"unix:{member.socket}", "PATCH", "/1.0",
+            subprocess.run([os.path.join(BIN, "muster-load"), "PATCH", "/1.0", "--to", f"unix:{member.socket}",
                             "--body", '{"config":{"user.load":"%n"}}', "--clients", "32", "--seconds", "1"],
                            check=True, stdout=subprocess.DEVNULL)
 

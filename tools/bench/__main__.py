@@ -7,9 +7,10 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import loopback
-from measure import load, measured
-from sides import Etcd, Muster
+import faults
 import table
+from measure import load, measured
+from sides import Etcd, Limit, Muster
 
 # What each side is asked: (protocol, method, path or key, body). %c: the client, %n: a number of its
 # own for each request, %v: 256 bytes, %b: the same in base64 ("L2JlbmNo" and four digits are a key).
@@ -32,10 +33,13 @@ GATEWAY = {
     "read": ("http", "POST", "/v3/kv/range", '{"key":"L2JlbmNo%c"}'),
     "stale": ("http", "POST", "/v3/kv/range", '{"key":"L2JlbmNo%c","serializable":true}'),
 }
+LIMIT = {"write": ("raw", "-", "-", "")}
 # What is measured with which numbers of clients.
 LOADS = [("write", (1, 8, 32, 128)), ("create", (1, 32, 128)), ("read", (1, 8, 32, 128)), ("stale", (32,)),
          ("members", (32,))]
+FAULTS = ["idle", "failover", "records"]
 CLIENTS_MAX = 128
+RECORDS_FIRST = 500_000_000_000
 
 
 class Bench:
@@ -50,6 +54,8 @@ class Bench:
             if wanted.plain:
                 self.etcd_plain = Etcd(False)
                 self.sides.append(self.etcd_plain)
+        self.limit = Limit()
+        self.sides.append(self.limit)
         self.runs = {}  # (load, clients) → column → runs
         self.first = 0
 
@@ -68,18 +74,28 @@ class Bench:
         if self.etcd_plain:
             found["etcd grpc plain"] = (self.etcd_plain, "plain", ETCD)
             found["etcd json plain"] = (self.etcd_plain, "plain", GATEWAY)
+        found["limit"] = (self.limit, "plain", LIMIT)
         return found
 
     def prepare(self):
         """What is read or changed must be there."""
         for side, way, questions in self.columns().values():
             target = side.targets()[way]
+            if questions is LIMIT:
+                continue
             make = questions["write"]
             if questions is MUSTER:
                 make = ("http", "POST", "/1.0/profiles", '{"name":"b%c","config":{"user.value":"%v"}}')
                 if way == "plain":
                     continue  # the same members
             load(target, make, CLIENTS_MAX, side.certificate, total=CLIENTS_MAX, warmup=0)
+
+    def note(self, what, clients, column, said):
+        self.runs.setdefault((what, clients), {}).setdefault(column, []).append(said)
+        print(table.run_line(what, clients, column, said), flush=True)
+
+    def wants(self, what):
+        return not self.wanted.only or what in self.wanted.only
 
     def run_once(self, what, clients, column):
         side, way, questions = self.columns()[column]
@@ -92,13 +108,12 @@ class Bench:
         self.first += 10_000_000
         said = measured(pids, others, side.targets()[way], questions[what], clients, certificate,
                         seconds=self.wanted.seconds, first=self.first)
-        self.runs.setdefault((what, clients), {}).setdefault(column, []).append(said)
-        print(table.run_line(what, clients, column, said), flush=True)
+        self.note(what, clients, column, said)
 
     def loads(self):
         self.prepare()
         for what, all_clients in LOADS:
-            if self.wanted.only and what not in self.wanted.only:
+            if not self.wants(what):
                 continue
             for clients in self.wanted.clients or all_clients:
                 for _ in range(self.wanted.rounds):
@@ -106,14 +121,51 @@ class Bench:
                         self.run_once(what, clients, column)
 
 
+    def columns_with_faults(self):
+        return {c: (side, q) for c, (side, _, q) in self.columns().items() if c in ("muster", "etcd grpc")}
+
+    def idle(self, what):
+        for column, (side, _) in self.columns_with_faults().items():
+            self.note(what, 0, column, faults.idle(side, self.wanted.idle_seconds))
+
+    def failovers(self):
+        """Once with clients that wait for what they are told, once with such that wait half a second."""
+        for name, patience, seconds in (("failover", 0.5, 5), ("failover, waiting", 30, 10)):
+            for _ in range(self.wanted.kills):
+                for column, (side, questions) in self.columns_with_faults().items():
+                    self.note(name, 0, column, faults.failover(side, questions["write"], patience, seconds))
+
+    def records(self):
+        count = self.wanted.records
+        for column, (side, questions) in self.columns_with_faults().items():
+            self.note(f"load {count}", 0, column, faults.fill(side, questions["create"], count, RECORDS_FIRST))
+            last = RECORDS_FIRST + count - 1
+            for _ in range(3):
+                self.note(f"restart {count}", 0, column, faults.back_after(side, side.start, last))
+            self.note(f"rejoin {count}", 0, column, faults.back_after(side, side.rejoin, last))
+        self.idle(f"idle {count}")
+
+    def run(self):
+        if self.wants("idle"):
+            self.idle("idle fresh")
+        self.loads()
+        if self.wants("failover"):
+            self.failovers()
+        if self.wants("records") and self.wanted.records:
+            self.records()
+
+
 def arguments():
     options = argparse.ArgumentParser(prog="tools/dev bench", description=__doc__)
     options.add_argument("-r", "--rounds", type=int, default=5, help="runs of each figure, alternating between the sides")
     options.add_argument("-s", "--seconds", type=float, default=3, help="of each run")
     options.add_argument("-c", "--clients", type=int, nargs="+", help="instead of each row's own numbers")
-    options.add_argument("--only", nargs="+", choices=[name for name, _ in LOADS], help="these rows only")
+    options.add_argument("--only", nargs="+", choices=[name for name, _ in LOADS] + FAULTS, help="these rows only")
     options.add_argument("--sides", nargs="+", choices=["muster", "etcd"], default=["muster", "etcd"])
     options.add_argument("--no-plain", dest="plain", action="store_false", help="without the columns without TLS")
+    options.add_argument("--kills", type=int, default=5, help="of a leader, each way")
+    options.add_argument("--records", type=int, default=100_000, help="created before restart and rejoin; 0: none")
+    options.add_argument("--idle-seconds", type=float, default=10)
     options.add_argument("--json", default=os.path.join(loopback.ROOT, "build/bench/latest.json"))
     return options.parse_args()
 
@@ -128,7 +180,7 @@ def main():
     wanted = arguments()
     bench = Bench(wanted)
     try:
-        bench.loads()
+        bench.run()
     finally:
         bench.stop()
     found = {"commit": commit(), "cores": os.cpu_count(), "rounds": wanted.rounds, "seconds": wanted.seconds,

@@ -55,17 +55,24 @@ class Watch:
         self.stolen = (stolen - self.stolen) / self.seconds
 
 
-def load(target, ask, clients, certificate=None, seconds=3.0, warmup=0.3, total=0, first=0):
-    """`ask`: (protocol, method, path, body). What muster-load says."""
+def load_command(targets, ask, clients, certificate=None, seconds=3.0, warmup=0.3, total=0, first=0, patience=0):
+    """`ask`: (protocol, method, path, body)."""
     protocol, method, path, body = ask
-    command = [os.path.join(loopback.BIN, "muster-load"), target, method, path, "--protocol", protocol,
-               "--clients", str(clients), "--seconds", str(seconds), "--warmup", str(warmup)]
+    command = [os.path.join(loopback.BIN, "muster-load"), method, path, "--protocol", protocol,
+               "--clients", str(clients), "--seconds", str(seconds), "--warmup", str(warmup),
+               "--patience", str(patience), "--to", *targets]
     if body:
         command += ["--body", body]
     if certificate:
         command += ["--cert", certificate[0], "--key", certificate[1]]
     if total:
-        command += ["--total", str(total), "--first", str(first)]
+        command += ["--total", str(total)]
+    return [*command, "--first", str(first)]
+
+
+def load(target, ask, clients, certificate=None, **more):
+    """What muster-load says."""
+    command = load_command([target], ask, clients, certificate, **more)
     done = subprocess.run(command, capture_output=True, text=True, timeout=3600)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
@@ -82,5 +89,5 @@ def measured(servers, ours, *arguments, **more):
     asked = max(1.0, said["ops"] * w.seconds / max(said["seconds"], 0.001))
     return {"rate": said["ops"] / said["seconds"], "p50_us": said["p50_us"], "p99_us": said["p99_us"],
             "max_us": said["max_us"], "cpu_us": w.servers_s / asked * 1e6, "load_cores": said["cpu_s"] / said["seconds"],
-            "errors": said["errors"] + said["broken"], "why": said["why"],
+            "silence_s": said["silence_s"], "errors": said["errors"] + said["broken"], "why": said["why"],
             "others": w.others, "stolen": w.stolen, "is_noisy": w.others > OTHERS_MAX}

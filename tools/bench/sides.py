@@ -44,8 +44,65 @@ class Muster:
         leader = self.cluster.leader()
         return {"tls": f"tls:127.0.0.1:{leader.port}", "plain": f"unix:{leader.socket}"}
 
+    def members(self):
+        return self.cluster.members
+
+    def leader(self):
+        return self.cluster.leader()
+
+    def target(self, m):
+        return f"tls:127.0.0.1:{m.port}"
+
+    def start(self, m):
+        m.start()
+
+    def reads(self, m, name):
+        """Whether this member answers a linearizable read of what the load created as `name`."""
+        try:
+            return m.unix(2).get(f"/1.0/profiles/n{name:012}?consistency=strict").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def answers_reads(self, m):
+        try:
+            return m.unix(2).get("/1.0/profiles/default?consistency=strict").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def rejoin(self, m):
+        """Starts a member that has lost its disk as a new one."""
+        shutil.rmtree(m.dir)
+        other = next(o for o in self.members() if o.is_running())
+        token = wait_for(lambda: other.muster("token", m.name, "--replace").stdout.strip())
+        m.start("--join", token)
+
     def stop(self):
         self.cluster.__exit__(None, None, None)
+
+
+class Limit:
+    """The log without anything around it."""
+    name = "limit"
+    certificate = None
+
+    def __init__(self, value_bytes=256):
+        self.folder = tempfile.mkdtemp(prefix="limit.")
+        self.process = subprocess.Popen([os.path.join(loopback.BIN, "muster-limit"), self.folder, str(value_bytes)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        port, *self.processes = self.process.stdout.readline().split()
+        self.port = int(port)
+
+    def pids(self):
+        return [int(p) for p in self.processes]
+
+    def targets(self):
+        return {"plain": f"tcp:127.0.0.1:{self.port}"}
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class EtcdMember:
@@ -72,8 +129,8 @@ class Etcd:
         self.is_tls = is_tls
         self.folder = tempfile.mkdtemp(prefix="etcd.")
         self.certificate = make_certificate(self.folder, "etcd") if is_tls else None
-        self.members = [EtcdMember(self.folder, f"e{i + 1}") for i in range(3)]
-        for m in self.members:
+        self.all = [EtcdMember(self.folder, f"e{i + 1}") for i in range(3)]
+        for m in self.all:
             self.start(m, "new")
         self.leader()
 
@@ -81,7 +138,7 @@ class Etcd:
         return "https" if self.is_tls else "http"
 
     def start(self, m, state="existing"):
-        peers = ",".join(f"{x.name}={self.scheme()}://127.0.0.1:{x.peer_port}" for x in self.members)
+        peers = ",".join(f"{x.name}={self.scheme()}://127.0.0.1:{x.peer_port}" for x in self.all)
         client, peer = (f"{self.scheme()}://127.0.0.1:{port}" for port in (m.port, m.peer_port))
         command = ["etcd", "--name", m.name, "--data-dir", m.dir, "--listen-client-urls", client,
                    "--advertise-client-urls", client, "--listen-peer-urls", peer,
@@ -118,7 +175,7 @@ class Etcd:
     def leader(self):
         """The member that leads, once one of those running does."""
         def find():
-            for m in self.members:
+            for m in self.all:
                 if not m.is_running():
                     continue
                 try:
@@ -131,14 +188,46 @@ class Etcd:
         return wait_for(find, 30)
 
     def pids(self):
-        return [m.process.pid for m in self.members if m.is_running()]
+        return [m.process.pid for m in self.all if m.is_running()]
+
+    def members(self):
+        return self.all
+
+    def target(self, m):
+        return f"{'tls' if self.is_tls else 'tcp'}:127.0.0.1:{m.port}"
 
     def targets(self):
-        way = "tls" if self.is_tls else "tcp"
-        return {"tls" if self.is_tls else "plain": f"{way}:127.0.0.1:{self.leader().port}"}
+        return {"tls" if self.is_tls else "plain": self.target(self.leader())}
+
+    def reads(self, m, name):
+        """Whether this member answers a linearizable read of what the load created as `name`."""
+        key = base64.b64encode(f"/create/{name:012}".encode()).decode()
+        try:
+            return self.ask(m, "/v3/kv/range", {"key": key}, 2).get("count") == "1"
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def answers_reads(self, m):
+        return self.answers(m, "/v3/kv/range", {"key": "Lw=="})
+
+    def rejoin(self, m):
+        """Starts a member that has lost its disk as a new one."""
+        shutil.rmtree(m.dir)
+        other = self.leader()
+        own = next(x["ID"] for x in self.ask(other, "/v3/cluster/member/list")["members"] if x.get("name") == m.name)
+        wait_for(lambda: self.answers(other, "/v3/cluster/member/remove", {"ID": own}), 30)
+        peer = f"{self.scheme()}://127.0.0.1:{m.peer_port}"
+        wait_for(lambda: self.answers(other, "/v3/cluster/member/add", {"peerURLs": [peer]}), 30)
+        self.start(m)
+
+    def answers(self, m, path, body):
+        try:
+            return bool(self.ask(m, path, body, 2))
+        except (OSError, http.client.HTTPException):
+            return False
 
     def stop(self):
-        for m in self.members:
+        for m in self.all:
             if m.is_running():
                 m.kill()
         shutil.rmtree(self.folder, ignore_errors=True)

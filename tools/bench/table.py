@@ -3,15 +3,15 @@ import statistics
 
 # metric → (how it is called, whether less is better)
 METRICS = {"rate": ("/s", False), "p50_us": ("p50 µs", True), "p99_us": ("p99 µs", True),
-           "cpu_us": ("CPU µs", True)}
+           "cpu_us": ("CPU µs", True), "seconds": ("s", True), "cpu_percent": ("CPU %", True), "rss_mib": ("RSS MiB", True)}
 # How often muster is better than the other: shown right of the other's column.
 RATIOS = {"etcd grpc": "muster", "etcd json": "muster", "etcd grpc plain": "muster unix", "etcd json plain": "muster unix"}
 
 
 def run_line(what, clients, column, said):
     noisy = "  OTHERS" if said["is_noisy"] else ""
-    text = (f"  {what:<8}{clients:>4}  {column:<16}{said['rate']:>9.0f}/s  p50 {said['p50_us']:>7} µs  "
-            f"p99 {said['p99_us']:>7} µs  CPU {said['cpu_us']:>6.0f} µs  others {said['others']:.2f}{noisy}")
+    figures = "  ".join(f"{called} {number(said[m])}" for m, (called, _) in METRICS.items() if m in said)
+    text = f"  {what:<10}{clients or '':>4}  {column:<16}{figures}  others {said['others']:.2f}{noisy}"
     if said["errors"]:
         text += f"  errors {said['errors']}: {said['why'][:200]}"
     return text

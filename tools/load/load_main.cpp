@@ -21,7 +21,7 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 struct plan {
-  std::string to;
+  std::vector<std::string> to;  ///< client i goes to the (i modulo count)-th
   std::string certificate;
   std::string key;
   question what;
@@ -30,6 +30,7 @@ struct plan {
   double warmup_s = 0;      ///< not counted
   std::uint64_t total = 0;  ///< ends after so many answers; 0: after `seconds`
   std::uint64_t first = 0;  ///< the first %n
+  double patience_s = 0;    ///< a slower or cut connection is dialled again; 0: waits for ever
 };
 
 struct session {
@@ -63,8 +64,8 @@ public:
         credentials_(p.certificate, p.key, p.what.protocol == "grpc" ? "h2" : "http/1.1"),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         next_(p.first) {
-    const auto to = target::parse(p.to);
-    for (int i = 0; i < p.clients; ++i) sessions_.push_back(open(to, i));
+    for (const auto& to : p.to) targets_.push_back(target::parse(to));
+    for (int i = 0; i < p.clients; ++i) sessions_.push_back(open(i));
   }
   ~loader() { ::close(epoll_); }
   loader(const loader&) = delete;
@@ -82,9 +83,10 @@ public:
       push(s);
     }
     epoll_event events[256];
-    while (open_ > 0 && !is_over(clock::now())) {
-      const int n = ::epoll_wait(epoll_, events, 256, 100);
+    while ((open_ > 0 || plan_.patience_s > 0) && !is_over(clock::now())) {
+      const int n = ::epoll_wait(epoll_, events, 256, plan_.patience_s > 0 ? 10 : 100);
       for (int i = 0; i < n; ++i) on_event(sessions_[events[i].data.u32]);
+      if (plan_.patience_s > 0) dial_again();
     }
     took_s_ = std::chrono::duration<double>(clock::now() - counted_from_).count();
     cpu_ = cpu_seconds() - cpu_;
@@ -114,8 +116,9 @@ private:
     return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(seconds));
   }
 
-  session open(const target& to, int client) {
+  session open(int client) {
     session s;
+    const auto& to = targets_[static_cast<std::size_t>(client) % targets_.size()];
     s.on = std::make_unique<wire>(to, credentials_);
     const auto& q = plan_.what;
     if (q.protocol == "grpc")
@@ -151,6 +154,7 @@ private:
   }
 
   void on_event(session& s) {
+    if (!s.on) return;
     do {
       if (!s.on->fill()) break;
       const auto said = s.says->take(s.on->in, s.on->out);
@@ -183,10 +187,29 @@ private:
   void drop(session& s) {
     ++seen_.broken;
     --open_;
-    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, s.on->fd(), nullptr);
+    s.on.reset();
+  }
+
+  void dial_again() {
+    const auto now = clock::now();
+    for (std::size_t i = 0; i < sessions_.size(); ++i) {
+      auto& s = sessions_[i];
+      if (s.on && now - s.began < to_clock(plan_.patience_s)) continue;
+      if (s.on) drop(s);
+      try {
+        s = open(static_cast<int>(i));
+      } catch (const std::runtime_error&) {
+        continue;  // nobody listens there now
+      }
+      s.says->greet(s.on->out);
+      ask(s);
+      push(s);
+      if (!s.on->is_open()) drop(s);
+    }
   }
 
   plan plan_;
+  std::vector<target> targets_;
   credentials credentials_;
   int epoll_;
   int open_ = 0;
@@ -206,7 +229,9 @@ private:
 int main(int argc, char** argv) {
   plan p;
   CLI::App app("One connection a client, one question after the other; prints one line of JSON.");
-  app.add_option("target", p.to, "unix:PATH, tcp:HOST:PORT or tls:HOST:PORT")->required();
+  app.add_option("-t,--to", p.to,
+                 "unix:PATH, tcp:HOST:PORT or tls:HOST:PORT; clients are dealt out")
+      ->required();
   app.add_option("method", p.what.method, "of HTTP; put, get or sget of etcd's gRPC")->required();
   app.add_option("path", p.what.path, "with query; the key for gRPC. %c client, %n number")
       ->required();
@@ -220,6 +245,7 @@ int main(int argc, char** argv) {
   app.add_option("-w,--warmup", p.warmup_s, "seconds before counting begins");
   app.add_option("-n,--total", p.total, "end after so many answers");
   app.add_option("--first", p.first, "the first number");
+  app.add_option("--patience", p.patience_s, "seconds after which a connection is dialled again");
   CLI11_PARSE(app, argc, argv);
   try {
     loader l(p);

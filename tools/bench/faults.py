@@ -1,0 +1,69 @@
+"""Rows that are not a plain load: a leader killed, idleness, many records with restart and rejoin."""
+import json
+import subprocess
+import time
+
+from loopback import wait_for
+from measure import OTHERS_MAX, Watch, load, load_command, resident_mib
+
+
+def plain(watch, **figures):
+    return {**figures, "errors": 0, "why": "", "others": watch.others, "stolen": watch.stolen,
+            "is_noisy": watch.others > OTHERS_MAX}
+
+
+def idle(side, seconds):
+    """A member's share of one core, and its memory; means over the members."""
+    pids = side.pids()
+    with Watch(pids) as w:
+        time.sleep(seconds)
+    return plain(w, cpu_percent=100 * w.servers_s / w.seconds / len(pids),
+                 rss_mib=sum(resident_mib(p) for p in pids) / len(pids))
+
+
+def failover(side, question, patience, seconds):
+    """Seconds without an acknowledged write around kill -9 of the leader, for two clients that write to
+    the others all the time, one each, and try again at once."""
+    victim = side.leader()
+    others = [m for m in side.members() if m is not victim]
+    command = load_command([side.target(m) for m in others], question, 2, side.certificate, seconds=seconds,
+                           warmup=0, patience=patience)
+    with Watch(side.pids()) as w:
+        loader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.7)  # of undisturbed writes
+        victim.kill()
+        said, _ = loader.communicate(timeout=60)
+    side.start(victim)
+    wait_for(side.leader, 30)
+    wait_caught_up(side)
+    return plain(w, seconds=json.loads(said)["silence_s"])
+
+
+def wait_caught_up(side):
+    """The next kill must not find a member that has not come back."""
+    wait_for(lambda: all(m.is_running() and side.answers_reads(m) for m in side.members()), 40)
+
+
+def fill(side, question, count, first):
+    """`count` records created by 32 clients."""
+    target = next(iter(side.targets().values()))
+    with Watch(side.pids()) as w:
+        said = load(target, question, 32, side.certificate, total=count, first=first, warmup=0)
+    found = plain(w, rate=said["ops"] / said["seconds"], seconds=said["silence_s"])
+    found["errors"] = said["errors"] + said["broken"]
+    found["why"] = said["why"]
+    return found
+
+
+def back_after(side, start, name):
+    """Seconds from kill -9 of a follower and `start` of it to its first correct linearizable read."""
+    leader = side.leader()
+    victim = next(m for m in side.members() if m is not leader)
+    victim.kill()
+    time.sleep(0.5)
+    with Watch(side.pids()) as w:
+        began = time.monotonic()
+        start(victim)
+        wait_for(lambda: side.reads(victim, name), 300, 0.01)
+        took = time.monotonic() - began
+    return plain(w, seconds=took)

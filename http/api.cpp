@@ -65,6 +65,28 @@ bool is_open_to_all(const request& r) {
 
 constexpr const char* forwarded_mark = "incus-cluster-client";
 
+/// Names the request also in an answer that comes later.
+response traced(response answer, const std::string& trace) {
+  answer.later = [begin = std::move(answer.later), trace](const deliver& give) {
+    begin([give, trace](std::function<response()> make) {
+      give([make = std::move(make), trace] {
+        auto r = make();
+        if (r.later) return traced(std::move(r), trace);
+        r.headers["X-Muster-Request"] = trace;
+        return r;
+      });
+    });
+  };
+  return answer;
+}
+
+/// `?consistency=`: strict, stale, or as usual.
+node::freshness wanted_of(const request& r) {
+  const auto text = r.parameter("consistency");
+  if (text == "strict") return node::freshness::strict;
+  return text == "stale" ? node::freshness::stale : node::freshness::usual;
+}
+
 }  // namespace
 
 bool api::may(const request& r, access a) const {
@@ -86,16 +108,16 @@ response api::handle(request& r) {
     for (const char* name : {"username", "protocol", "address"})
       r.headers.erase(std::string("x-incus-forwarded-") + name);
   if (!may(r, a)) {
-    const auto known = routes_.dispatch([&] {
-      auto probe = r;
-      probe.method = "PROBE";
-      return probe;
-    }());
-    return known.status == 404 ? error(404, "not found") : error(403, "not authorized");
+    return routes_.knows(r) ? error(403, "not authorized") : error(404, "not found");
   }
   auto answer = dispatch(r);
+  if (answer.later) return traced(std::move(answer), r.trace);
   answer.headers["X-Muster-Request"] = r.trace;
   return answer;
+}
+
+bool api::is_quick(const request& r) const {
+  return !r.query.contains("target") && routes_.is_quick(r);
 }
 
 response api::dispatch(request& r) {
@@ -111,7 +133,7 @@ std::optional<response> api::forwarded_to_target(const request& r) {
   const bool is_own =
       r.segments.size() == 1 || (r.segments.size() == 2 && r.segments[1] == "resources");
   if (!is_own || r.segments[0] != "1.0") return std::nullopt;
-  auto state = node_.read(false);
+  auto state = node_.read(node::freshness::usual);
   if (!state) return error(state.error());
   const auto m = state->state->by_name<member>({}, target);
   if (!m) return error(404, "Cluster member not found");
@@ -153,12 +175,18 @@ response api::forward(const request& r, const member& to) {
 // --------------------------------------------------------------------------
 
 handler api::reading(state_handler h) {
-  return [this, h = std::move(h)](const request& r, const captures& c) -> response {
-    auto state = node_.read(r.parameter("consistency") == "strict");
-    if (!state) return error(state.error());
-    auto answer = h(r, c, *state->state);
-    if (state->stale_seconds)
-      answer.headers["X-Muster-Stale"] = std::to_string(*state->stale_seconds);
+  return [this, h = std::move(h)](const request& asked, const captures&) -> response {
+    response answer;
+    answer.later = [this, h, r = asked.keep()](const deliver& give) {
+      node_.begin_read(wanted_of(*r), [=, this](const result<node::node::staleness>& how) {
+        give([=, this]() -> response {
+          if (!how) return error(how.error());
+          auto made = h(*r, r->found, *node_.local_view());
+          if (*how) made.headers["X-Muster-Stale"] = std::to_string(**how);
+          return made;
+        });
+      });
+    };
     return answer;
   };
 }
@@ -179,8 +207,58 @@ result<outcome> api::submit(const request& r, command_body body) {
 }
 
 response api::submitted(const request& r, command_body body) {
-  auto done = submit(r, std::move(body));
-  return done ? empty_sync() : error(done.error());
+  response answer;
+  answer.later = [this, r = r.keep(), body = std::move(body)](const deliver& give) mutable {
+    node_.begin_write(std::move(body), requestor_of(*r), r->trace,
+                      r->arrived + limits::write_deadline, [give](const result<outcome>& done) {
+                        give([=] { return done ? empty_sync() : error(done.error()); });
+                      });
+  };
+  return answer;
+}
+
+response api::changing(const request& r, changer how, bool trusts_local) {
+  return trusts_local ? try_change(r.keep(), std::move(how), false)
+                      : change_again(r.keep(), std::move(how));
+}
+
+response api::try_change(std::shared_ptr<const request> r, changer how, bool is_current) {
+  auto wanted = how(*r, *node_.local_view());
+  if (wanted.answer)
+    return is_current ? *std::move(wanted.answer) : change_again(std::move(r), std::move(how));
+  response answer;
+  answer.later = [this, r, how = std::move(how), is_current, done = std::move(wanted.done),
+                  body = *std::move(wanted.body)](const deliver& give) mutable {
+    node_.begin_write(
+        std::move(body), requestor_of(*r), r->trace, r->arrived + limits::write_deadline,
+        [=, this, how = std::move(how), done = std::move(done)](const result<outcome>& what) {
+          give([=, this]() -> response {
+            if (what) return done;
+            const auto code = what.error().code;
+            const bool was_old = code == errc::changed || code == errc::not_found;
+            const bool must_match = is_current && !r->header("if-match").empty();
+            const bool has_time = clock::now() < r->arrived + limits::write_deadline / 2;
+            if (!was_old || must_match || !has_time || (is_current && code == errc::not_found))
+              return error(what.error());
+            return change_again(r, how);
+          });
+        });
+  };
+  return answer;
+}
+
+response api::change_again(std::shared_ptr<const request> r, changer how) {
+  response answer;
+  answer.later = [this, r = std::move(r), how = std::move(how)](const deliver& give) {
+    node_.begin_read(node::freshness::strict,
+                     [=, this](const result<node::node::staleness>& readable) {
+                       give([=, this]() -> response {
+                         if (!readable) return error(readable.error());
+                         return try_change(r, how, true);
+                       });
+                     });
+  };
+  return answer;
 }
 
 status api::order(const request& r, instances::order what) {

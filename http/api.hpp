@@ -32,14 +32,31 @@ public:
   using state_handler = std::function<response(const request&, const captures&, const state_view&)>;
   /// A read: after a read index, or the local replica marked stale.
   handler reading(state_handler h);
+  /// Whether the handler of a request never blocks.
+  [[nodiscard]] bool is_quick(const request& r) const;
   [[nodiscard]] access access_of(const request& r) const;
   static requestor requestor_of(const request& r);
   /// The project of `?project=`; none if it does not exist. Objects of features a project does not
   /// have lie in the default one.
   static project_id project_of(const state_view& s, const request& r, const char* feature);
   result<outcome> submit(const request& r, command_body body);
-  /// Empty sync answer or the error.
+  /// Empty sync answer or the error; comes later.
   response submitted(const request& r, command_body body);
+  /// What a change comes to against one state: an answer at once, or a command and its answer.
+  struct change {
+    std::optional<response> answer;
+    std::optional<command_body> body;
+    response done;
+
+    change(response r) : answer(std::move(r)) {}  // NOLINT: handlers return either
+    change(command_body b, response d) : body(std::move(b)), done(std::move(d)) {}
+  };
+  using changer = std::function<change(const request&, const state_view&)>;
+  /// Tries on the local replica first: a command that says what it expects to find is refused by
+  /// apply if that was not so, and nothing is answered from a state that may be old. Then, once
+  /// more after a read index. Comes later. @param trusts_local false: the command does not say what
+  /// it expects, so the read index comes first.
+  response changing(const request& r, changer how, bool trusts_local = true);
   /// A task of this member, with the usual answer.
   response start_operation(node::operation what,
                            std::function<status(node::operations::handle&)> work,
@@ -62,6 +79,8 @@ public:
   [[nodiscard]] std::optional<member> local_member(member_id id) const;
 
 private:
+  response try_change(std::shared_ptr<const request> r, changer how, bool is_current);
+  response change_again(std::shared_ptr<const request> r, changer how);
   void add_server_routes();
   void add_cluster_routes();
   void add_member_routes();

@@ -128,7 +128,7 @@ response add_certificate(api& a, const request& r) {
 }
 
 response change_certificate(api& a, const request& r, const std::string& print) {
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   auto c = find_certificate(*state->state, print);
   if (!c) return error(c.error());

@@ -90,7 +90,8 @@ void api::add_cluster_routes() {
   routes_.add("GET", "/1.0/cluster",
               reading([this](const request&, const captures&, const state_view& s) {
                 return show_cluster(*this, s);
-              }));
+              }),
+              pace::quick);
   routes_.add("PUT", "/1.0/cluster",
               [this](const request& r, const captures&) { return change_cluster(*this, r); });
   routes_.add(

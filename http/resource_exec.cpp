@@ -103,7 +103,7 @@ response start_exec(api& a, const request& r, const std::string& name) {
   if (!body) return error(body.error());
   auto asked = read_request(*body);
   if (!asked) return error(asked.error());
-  auto state = a.server().read(false);
+  auto state = a.server().read(node::freshness::usual);
   if (!state) return error(state.error());
   const auto& s = *state->state;
   const auto i = s.by_name<instance>(api::project_of(s, r, ""), name);

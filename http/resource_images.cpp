@@ -134,7 +134,7 @@ response show_image(const request& r, const state_view& s, const std::string& na
 }
 
 response change_image(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   auto i = find_image(*state->state, api::project_of(*state->state, r, "images"), name);
   if (!i) return no_image(name);
@@ -206,7 +206,7 @@ response create_alias(api& a, const request& r) {
   const auto target = body->text("target");
   if (auto good = body->good(); !good) return error(good.error());
   if (alias.name.empty() || target.empty()) return error(400, "name and target are required");
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   alias.head.project = api::project_of(*state->state, r, "images");
   const auto i = find_image(*state->state, alias.head.project, target);
@@ -217,7 +217,7 @@ response create_alias(api& a, const request& r) {
 }
 
 response change_alias(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   const auto& s = *state->state;
   auto alias = s.by_name<image_alias>(api::project_of(s, r, "images"), name);

@@ -34,7 +34,7 @@ response change_state(api& a, const request& r, const std::string& name) {
   auto act = action_of(wanted);
   if (!act) return error(400, "Unknown action: '" + wanted + "'");
   if (body->flag("stateful")) return error(400, "Stateful stop and start are not supported");
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   const auto& s = *state->state;
   const auto i = s.by_name<instance>(api::project_of(s, r, ""), name);

@@ -2,7 +2,6 @@
 #include "actors/scheduler/scheduler_core.hpp"
 #include "http/config_keys.hpp"
 #include "http/instance_json.hpp"
-
 #include "schemas/fault_point.hpp"
 
 #include <future>
@@ -136,7 +135,7 @@ status create_here(api& a, const request& r, instance i, bool start) {
 response create_instance(api& a, const request& r) {
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   const auto& s = *state->state;
   auto wish = read_wish(s, r, *body);
@@ -326,7 +325,7 @@ response delete_instance(api& a, const request& r, const state_view& s, const in
 }
 
 response change_instance(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   const auto& s = *state->state;
   auto i = find_instance(s, r, name);

@@ -86,10 +86,10 @@ response own_operations(api& a) {
   return out;
 }
 
-/// Gives an instance to another member, whose generation counts from then on. Its files stay where they
-/// are: for whoever has moved them, or has given them up.
+/// Gives an instance to another member, whose generation counts from then on. Its files stay where
+/// they are: for whoever has moved them, or has given them up.
 response give_instance(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   const auto& s = *state->state;
   const auto i = s.by_name<instance>(api::project_of(s, r, ""), name);
@@ -102,9 +102,10 @@ response give_instance(api& a, const request& r, const std::string& name) {
 }  // namespace
 
 void api::add_internal_routes() {
-  routes_.add("POST", "/internal/instances/{name}/owner", [this](const request& r, const captures& c) {
-    return give_instance(*this, r, c.at("name"));
-  });
+  routes_.add("POST", "/internal/instances/{name}/owner",
+              [this](const request& r, const captures& c) {
+                return give_instance(*this, r, c.at("name"));
+              });
   routes_.add("GET", "/internal/ready",
               [](const request&, const captures&) { return empty_sync(); });
   routes_.add("GET", "/internal/status",

@@ -112,7 +112,7 @@ response show_member(api& a, const state_view& s, const std::string& name) {
 }
 
 response change_member(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   auto m = state->state->by_name<member>({}, name);
   if (!m) return error(404, "Cluster member not found");
@@ -172,7 +172,7 @@ response make_token(api& a, const request& r) {
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
   auto& n = a.server();
-  auto state = n.read(true);
+  auto state = n.read(node::freshness::strict);
   if (!state) return error(state.error());
   const auto& s = *state->state;
   if (!n.is_clustered()) return error(400, "This server is not clustered");
@@ -211,13 +211,15 @@ void api::add_member_routes() {
   routes_.add("GET", "/1.0/cluster/members",
               reading([this](const request& r, const captures&, const state_view& s) {
                 return list_members(*this, r, s);
-              }));
+              }),
+              pace::quick);
   routes_.add("POST", "/1.0/cluster/members",
               [this](const request& r, const captures&) { return make_token(*this, r); });
   routes_.add("GET", "/1.0/cluster/members/{name}",
               reading([this](const request&, const captures& c, const state_view& s) {
                 return show_member(*this, s, c.at("name"));
-              }));
+              }),
+              pace::quick);
   for (const char* method : {"PUT", "PATCH"})
     routes_.add(method, "/1.0/cluster/members/{name}", [this](const request& r, const captures& c) {
       return change_member(*this, r, c.at("name"));
@@ -225,7 +227,7 @@ void api::add_member_routes() {
   routes_.add("POST", "/1.0/cluster/members/{name}", [this](const request& r, const captures& c) {
     auto body = json_object::parse(r.body);
     if (!body) return error(body.error());
-    auto state = node_.read(true);
+    auto state = node_.read(node::freshness::strict);
     if (!state) return error(state.error());
     const auto m = state->state->by_name<member>({}, c.at("name"));
     if (!m) return error(404, "Cluster member not found");

@@ -64,44 +64,52 @@ response create_profile(api& a, const request& r) {
     return error(400, "Profile names may not contain slashes");
   if (p.name == "." || p.name == "..") return error(400, "Invalid profile name \"" + p.name + "\"");
   if (auto good = check(p); !good) return error(good.error());
-  p.head.project = api::project_of(*a.server().local_view(), r, "profiles");
-  if (!p.head.project) return error(404, "Project not found");
-  auto done = a.submit(r, create_object{p});
-  return done ? created("/1.0/profiles/" + p.name) : error(done.error());
+  return a.changing(r, [p](const request& q, const state_view& s) -> api::change {
+    create_object wanted{p};
+    const auto where = api::project_of(s, q, "profiles");
+    if (!where) return error(404, "Project not found");
+    std::get<profile>(wanted.value).head.project = where;
+    return {std::move(wanted), created("/1.0/profiles/" + p.name)};
+  });
 }
 
-response change_profile(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(true);
-  if (!state) return error(state.error());
-  const auto& s = *state->state;
-  auto p = s.by_name<profile>(api::project_of(s, r, "profiles"), name);
-  if (!p) return error(404, "Profile not found");
-  if (auto match = check_etag(r, writable(*p)); !match) return error(match.error());
-  if (r.method == "DELETE") return a.submitted(r, erase_object{key_of(*p), {}});
-  auto body = json_object::parse(r.body);
-  if (!body) return error(body.error());
-  if (r.method == "POST") {
-    const auto next = body->text("name");
-    if (next.empty()) return error(400, "No name provided");
-    auto done = a.submit(r, rename_object{key_of(*p), next});
-    return done ? created("/1.0/profiles/" + next) : error(done.error());
-  }
-  const auto expected = r.header("if-match").empty() ? log_index{} : p->head.modified;
-  auto config = body->map("config").value_or(string_map{});
-  auto devices = body->devices("devices").value_or(device_map{});
-  if (r.method == "PUT") {
-    p->description = body->text("description");
-    p->config = std::move(config);
-    p->devices = std::move(devices);
+/// PUT gives all, PATCH gives some.
+result<profile> merged(profile p, const json_object& body, bool is_put) {
+  auto config = body.map("config").value_or(string_map{});
+  auto devices = body.devices("devices").value_or(device_map{});
+  p.description = body.text("description", is_put ? "" : p.description);
+  if (is_put) {
+    p.config = std::move(config);
+    p.devices = std::move(devices);
   } else {
-    p->description = body->text("description", p->description);
-    for (auto& [key, value] : config) p->config[key] = value;
-    for (auto& [key, device] : devices) p->devices[key] = device;
+    for (auto& [key, value] : config) p.config[key] = value;
+    for (auto& [key, device] : devices) p.devices[key] = device;
   }
-  std::erase_if(p->config, [](const auto& item) { return item.second.empty(); });
-  if (auto good = body->good(); !good) return error(good.error());
-  if (auto good = check(*p); !good) return error(good.error());
-  return a.submitted(r, replace_object{*p, expected});
+  std::erase_if(p.config, [](const auto& item) { return item.second.empty(); });
+  if (auto good = body.good(); !good) return good.error();
+  if (auto good = check(p); !good) return good.error();
+  return p;
+}
+
+response change_profile(api& a, const request& r) {
+  const auto body = std::make_shared<result<json_object>>(json_object::parse(r.body));
+  if (r.method != "DELETE" && !*body) return error(body->error());
+  const auto how = [body](const request& q, const state_view& s) -> api::change {
+    const auto p = s.by_name<profile>(api::project_of(s, q, "profiles"), q.found.at("name"));
+    if (!p) return error(404, "Profile not found");
+    if (auto match = check_etag(q, writable(*p)); !match) return error(match.error());
+    const auto seen = p->head.modified;
+    if (q.method == "DELETE") return {erase_object{key_of(*p), seen}, empty_sync()};
+    if (q.method == "POST") {
+      const auto next = (*body)->text("name");
+      if (next.empty()) return error(400, "No name provided");
+      return {rename_object{key_of(*p), next}, created("/1.0/profiles/" + next)};
+    }
+    auto next = merged(*p, **body, q.method == "PUT");
+    if (!next) return error(next.error());
+    return {replace_object{*std::move(next), seen}, empty_sync()};
+  };
+  return a.changing(r, how, r.method != "POST");
 }
 
 }  // namespace
@@ -120,8 +128,9 @@ void api::add_profile_routes() {
           }
         return list_answer(r, urls, objects);
       }));
-  routes_.add("POST", "/1.0/profiles",
-              [this](const request& r, const captures&) { return create_profile(*this, r); });
+  routes_.add(
+      "POST", "/1.0/profiles",
+      [this](const request& r, const captures&) { return create_profile(*this, r); }, pace::quick);
   routes_.add("GET", "/1.0/profiles/{name}",
               reading([](const request& r, const captures& c, const state_view& s) {
                 const auto p = s.by_name<profile>(api::project_of(s, r, "profiles"), c.at("name"));
@@ -129,11 +138,13 @@ void api::add_profile_routes() {
                 auto answer = sync(render_profile(s, *p));
                 answer.headers["ETag"] = etag_of(writable(*p));
                 return answer;
-              }));
+              }),
+              pace::quick);
   for (const char* method : {"PUT", "PATCH", "POST", "DELETE"})
-    routes_.add(method, "/1.0/profiles/{name}", [this](const request& r, const captures& c) {
-      return change_profile(*this, r, c.at("name"));
-    });
+    routes_.add(
+        method, "/1.0/profiles/{name}",
+        [this](const request& r, const captures&) { return change_profile(*this, r); },
+        pace::quick);
 }
 
 }  // namespace muster::http

@@ -62,7 +62,7 @@ response create_project(api& a, const request& r) {
 }
 
 response change_project(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(true);
+  auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
   auto p = state->state->by_name<project>({}, name);
   if (!p) return error(404, "Project not found");

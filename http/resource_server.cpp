@@ -132,53 +132,68 @@ response show_server(api& a, const request& r, const state_view& s) {
   return answer;
 }
 
+/// What the sent keys come to; keys of this server alone are only compared.
+result<set_config> changes_of(const string_map& sent, const string_map& stored,
+                              const std::string& own_address) {
+  set_config change;
+  bool differs = false;
+  for (const auto& [key, value] : sent) {
+    if (is_local_key(key)) {
+      if (value.empty() || tls::canonical_address(value) == tls::canonical_address(own_address))
+        continue;
+      return fail(errc::bad_request,
+                  "Changing " + key + " is currently not supported: it is given by --address");
+    }
+    if (auto good = check_config(key, value); !good) return good.error();
+    const auto at = stored.find(key);
+    differs = differs || value != (at == stored.end() ? "" : at->second);
+    change.changes[key] = value;
+  }
+  if (!differs) change.changes.clear();
+  return change;
+}
+
 /// PUT gives all keys but keeps user.* that it does not name, as Incus 6.0 does; PATCH gives some.
 response change_config(api& a, const request& r) {
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
-  const auto sent = body->map("config");
+  const auto sent = body->map("config").value_or(string_map{});
   if (auto good = body->good(); !good) return error(good.error());
-  auto state = a.server().read(true);
-  if (!state) return error(state.error());
-  const auto& s = *state->state;
-  const auto now = shown_config(s, a.server().address());
-  if (auto match = check_etag(r, writable(now)); !match) return error(match.error());
-  const auto stored = s.only<server_config>().value_or(server_config{});
-  set_config change;
-  if (!r.header("if-match").empty()) change.expected = stored.head.modified;
-  for (const auto& [key, value] : sent.value_or(string_map{})) {
-    if (is_local_key(key)) {
-      if (value.empty() ||
-          tls::canonical_address(value) == tls::canonical_address(a.server().address()))
-        continue;
-      return error(400,
-                   "Changing " + key + " is currently not supported: it is given by --address");
-    }
-    if (auto good = check_config(key, value); !good) return error(good.error());
-    const auto at = stored.config.find(key);
-    if (value != (at == stored.config.end() ? "" : at->second)) change.changes[key] = value;
-  }
-  if (r.method == "PUT")
-    for (const auto& [key, value] : stored.config)
-      if (!key.starts_with("user.") && !sent.value_or(string_map{}).contains(key))
-        change.changes[key] = "";
-  if (change.changes.empty()) return empty_sync();
-  return a.submitted(r, std::move(change));
+  return a.changing(r, [&a, sent](const request& q, const state_view& s) -> api::change {
+    const auto address = a.server().address();
+    if (auto match = check_etag(q, writable(shown_config(s, address))); !match)
+      return error(match.error());
+    const auto stored = s.only<server_config>().value_or(server_config{});
+    auto change = changes_of(sent, stored.config, address);
+    if (!change) return error(change.error());
+    const bool is_put = q.method == "PUT";
+    if (is_put)
+      for (const auto& [key, value] : stored.config)
+        if (!key.starts_with("user.") && !sent.contains(key)) change->changes[key] = "";
+    if (change->changes.empty()) return empty_sync();
+    if (is_put || !q.header("if-match").empty()) change->expected = stored.head.modified;
+    return {*std::move(change), empty_sync()};
+  });
 }
 
 }  // namespace
 
 void api::add_server_routes() {
   routes_.add("GET", "/", [](const request&, const captures&) { return sync("[\"/1.0\"]"); });
-  routes_.add("GET", "/1.0", [this](const request& r, const captures& c) {
-    if (access_of(r) == access::none) return show_server(*this, r, *node_.local_view());
-    return reading([this](const request& q, const captures&, const state_view& s) {
-      return show_server(*this, q, s);
-    })(r, c);
+  const auto show = reading([this](const request& r, const captures&, const state_view& s) {
+    return show_server(*this, r, s);
   });
+  routes_.add(
+      "GET", "/1.0",
+      [this, show](const request& r, const captures& c) {
+        return access_of(r) == access::none ? show_server(*this, r, *node_.local_view())
+                                            : show(r, c);
+      },
+      pace::quick);
   for (const char* method : {"PUT", "PATCH"})
-    routes_.add(method, "/1.0",
-                [this](const request& r, const captures&) { return change_config(*this, r); });
+    routes_.add(
+        method, "/1.0",
+        [this](const request& r, const captures&) { return change_config(*this, r); }, pace::quick);
 }
 
 }  // namespace muster::http

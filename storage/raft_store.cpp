@@ -49,6 +49,7 @@ result<std::unique_ptr<raft_store>> raft_store::open(const std::string& path, ro
   options.write_buffer_size = 16u << 20;
   options.max_background_jobs = 2;
   options.compression = rocksdb::kNoCompression;
+  options.allow_concurrent_memtable_write = false;  // there is one writer
   // The default mode opens without a word after a flipped byte in the middle of the log.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   rocksdb::DB* raw = nullptr;

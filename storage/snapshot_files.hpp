@@ -40,8 +40,8 @@ private:
   std::unique_ptr<state> state_;
 };
 
-/// DIR/state holds the state stores: DIR/state/N with the highest N counts. Requests may still read an
-/// older one while a snapshot takes its place; it is removed at the next start.
+/// DIR/state holds the state stores: DIR/state/N with the highest N counts. Requests may still read
+/// an older one while a snapshot takes its place; it is removed at the next start.
 std::string state_root(const std::string& data_dir);
 std::string state_directory(const std::string& data_dir);
 /// Where a snapshot is received, and where checkpoints are made to be sent.

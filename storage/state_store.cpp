@@ -4,6 +4,8 @@
 #include "storage/keys.hpp"
 
 #include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
@@ -92,6 +94,13 @@ result<std::unique_ptr<state_store>> state_store::open(const std::string& path, 
   options.write_buffer_size = 32u << 20;
   options.max_background_jobs = 2;
   options.compression = rocksdb::kNoCompression;
+  options.allow_concurrent_memtable_write = false;  // there is one writer
+  // Most names that are looked up on a create are not there.
+  rocksdb::BlockBasedTableOptions tables;
+  tables.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(tables));
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = 0.02;
   rocksdb::DB* raw = nullptr;
   const auto opened = rocksdb::DB::Open(options, path, &raw);
   std::shared_ptr<rocksdb::DB> db(raw);

@@ -31,7 +31,8 @@ public:
   status write(const row_changes& changes, const raft::snapshot_meta& at);
   /// Makes everything written so far durable and gives where that is.
   result<raft::snapshot_meta> flush();
-  /// Lives as long as the store or any of its views: until then its directory cannot be opened anew.
+  /// Lives as long as the store or any of its views: until then its directory cannot be opened
+  /// anew.
   [[nodiscard]] std::weak_ptr<const void> life() const { return db_; }
   /// Hard-linked copy in `directory`, which must not exist. Holds its own meta.
   status checkpoint(const std::string& directory) const;

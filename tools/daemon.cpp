@@ -93,10 +93,7 @@ void daemon::spawn_keepers() {
   k.driver = driver_;
   k.self = [this] { return node_->self(); };
   k.view = [this] { return node_->local_view(); };
-  k.readable = [this]() -> status {
-    auto r = node_->now();
-    return r ? (*r)->wait_readable(node::clock::now() + limits::read_deadline) : status(r.error());
-  };
+  k.readable = [this] { return node_->wait_readable(); };
   k.write = [this](command_body body, const requestor& who, const std::string& trace) {
     return node_->write(std::move(body), who, trace, node::clock::now() + limits::write_deadline);
   };
@@ -120,6 +117,7 @@ status daemon::start() {
   f.on_upgrade = [this](const std::string& protocol, http::request& r) {
     return api_->on_upgrade(protocol, r);
   };
+  f.is_quick = [this](const http::request& r) { return api_->is_quick(r); };
   f.is_upload = http::api::is_upload;
   front_ = std::make_unique<http::front>(std::move(f));
 

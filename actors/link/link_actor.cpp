@@ -1,6 +1,6 @@
 #include "actors/link/link_actor.hpp"
 
-#include "actors/link/basp_inject.hpp"
+#include "actors/link/basp/basp_inject.hpp"
 #include "actors/link/tls/tls_stream.hpp"
 #include "schemas/metrics.hpp"
 

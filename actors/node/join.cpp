@@ -33,7 +33,7 @@ result<codec::join_accepted> node::accept_join(const codec::join_request& asked,
   if (!asked.secret.empty()) {
     b.secret_hash = sha256_hex(asked.secret);
   } else {  // the client has presented the token before, for this certificate
-    auto state = read(true);
+    auto state = read(freshness::strict);
     if (!state) return state.error();
     for (const auto& t : state->state->all<token>())
       if (t.kind == token_kind::join && t.claimed_by == fingerprint) b.secret_hash = t.secret_hash;

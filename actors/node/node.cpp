@@ -6,6 +6,7 @@
 #include "storage/map_view.hpp"
 #include "storage/snapshot_files.hpp"
 
+#include <future>
 #include <sys/utsname.h>
 
 namespace muster::node {
@@ -19,6 +20,24 @@ std::string machine() {
 }
 
 requestor system_requestor() { return {"", "", ""}; }
+
+/// Waits for an answer that is called back. What is asked answers at the deadline; the second
+/// after it is for a member that is stopped meanwhile.
+template <class T>
+result<T> wait_for(clock::time_point deadline,
+                   const std::function<void(std::function<void(result<T>)>)>& ask) {
+  auto promise = std::make_shared<std::promise<result<T>>>();
+  auto answer = promise->get_future();
+  ask([promise](result<T> r) { promise->set_value(std::move(r)); });
+  promise.reset();
+  if (answer.wait_until(deadline + std::chrono::seconds(1)) != std::future_status::ready)
+    return fail(errc::unknown_outcome, "no answer in time; look before you repeat it");
+  try {
+    return answer.get();
+  } catch (const std::future_error&) {  // nobody holds the other end any more
+    return fail(errc::unknown_outcome, "Incus is shutting down; look before you repeat it");
+  }
+}
 
 }  // namespace
 
@@ -160,22 +179,47 @@ std::unique_ptr<state_view> node::local_view() const {
   return std::make_unique<storage::map_view>();
 }
 
-result<outcome> node::write(command_body body, const requestor& who, const std::string& trace,
-                            clock::time_point deadline) {
+void node::begin_write(command_body body, const requestor& who, const std::string& trace,
+                       clock::time_point deadline, raft::write_answer answer) const {
   auto r = now();
-  if (!r) return r.error();
-  return (*r)->write(std::move(body), who, trace, deadline);
+  if (!r) return answer(r.error());
+  (*r)->begin_write(std::move(body), who, trace, deadline, std::move(answer));
 }
 
-result<node::reading> node::read(bool strict) {
+result<outcome> node::write(command_body body, const requestor& who, const std::string& trace,
+                            clock::time_point deadline) {
+  return wait_for<outcome>(deadline, [&](const auto& answer) {
+    begin_write(std::move(body), who, trace, deadline, answer);
+  });
+}
+
+void node::begin_read(freshness wanted, std::function<void(result<staleness>)> ready) const {
   auto r = now();
-  if (!r) return r.error();
-  const auto readable = (*r)->wait_readable(clock::now() + limits::read_deadline);
-  if (readable) return reading{(*r)->view(), std::nullopt};
-  if (strict || readable.error().code == errc::busy) return readable.error();
-  counts().reads_stale.fetch_add(1, std::memory_order_relaxed);
-  const auto silence = std::chrono::duration_cast<std::chrono::seconds>((*r)->quorum_silence());
-  return reading{(*r)->view(), static_cast<std::uint64_t>(std::max<long>(silence.count(), 1))};
+  if (!r) return ready(r.error());
+  const auto answer_stale = [run = *r, ready](std::chrono::seconds least) {
+    counts().reads_stale.fetch_add(1, std::memory_order_relaxed);
+    const auto silence = std::chrono::duration_cast<std::chrono::seconds>(run->quorum_silence());
+    ready(staleness(std::max(silence, least).count()));
+  };
+  if (wanted == freshness::stale) return answer_stale(std::chrono::seconds(0));
+  (*r)->begin_read(clock::now() + limits::read_deadline, [=](const status& readable) {
+    if (readable) return ready(staleness());
+    if (wanted == freshness::strict || readable.error().code == errc::busy)
+      return ready(readable.error());
+    answer_stale(std::chrono::seconds(1));
+  });
+}
+
+result<node::reading> node::read(freshness wanted) const {
+  auto how = wait_for<staleness>(clock::now() + limits::read_deadline,
+                                 [&](const auto& answer) { begin_read(wanted, answer); });
+  if (!how) return how.error();
+  return reading{local_view(), *how};
+}
+
+status node::wait_readable() const {
+  auto how = read(freshness::strict);
+  return how ? ok() : status(how.error());
 }
 
 member_id node::self() const {

@@ -29,6 +29,10 @@ struct node_settings {
   std::function<void(const std::string& fingerprint)> cut_off;
 };
 
+/// How current a read must be: up to date, or else the local replica marked stale; up to date, or
+/// else refused; the local replica at once.
+enum class freshness : std::uint8_t { usual, strict, stale };
+
 /// This server: what it is called, whom it trusts, the member that runs in it at present. Its
 /// member changes once, when a standalone server joins a cluster. Thread-safe.
 class node {
@@ -44,13 +48,21 @@ public:
   // --- the cluster, for requests ---
   result<outcome> write(command_body body, const requestor& who, const std::string& trace,
                         clock::time_point deadline);
+  /// As runtime::begin_write. @errors errc::unavailable while no member runs.
+  void begin_write(command_body body, const requestor& who, const std::string& trace,
+                   clock::time_point deadline, raft::write_answer answer) const;
   struct reading {
     std::unique_ptr<state_view> state;
-    std::optional<std::uint64_t>
-        stale_seconds;  ///< set: the local replica answered without a quorum
+    std::optional<std::uint64_t> stale_seconds;  ///< as `staleness`
   };
-  /// @param strict refuse instead of answering stale.
-  result<reading> read(bool strict);
+  /// Seconds since a quorum was heard; set if the local replica answers without one.
+  using staleness = std::optional<std::uint64_t>;
+  /// `ready` is called once, from any thread, when `local_view` is as fresh as wanted; must not
+  /// block. @errors errc::no_quorum, errc::busy
+  void begin_read(freshness wanted, std::function<void(result<staleness>)> ready) const;
+  result<reading> read(freshness wanted) const;
+  /// Waits until this member has applied all that was committed when it was asked.
+  [[nodiscard]] status wait_readable() const;
   /// @errors errc::unavailable while no member runs (a join is under way).
   result<std::shared_ptr<runtime>> now() const;
   /// The local replica; nothing while no member runs.

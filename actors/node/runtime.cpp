@@ -175,58 +175,43 @@ void runtime::fetch(member_id leader, const raft::snapshot_meta& offered) {
   }).detach();
 }
 
-result<outcome> runtime::write(command_body body, const requestor& who, const std::string& trace,
-                               clock::time_point deadline) {
+void runtime::begin_write(command_body body, const requestor& who, const std::string& trace,
+                          clock::time_point deadline, raft::write_answer answer) {
   counts().writes_submitted.fetch_add(1, std::memory_order_relaxed);
-  auto opened = waiters_->open();
-  if (!opened) return opened.error();
-  auto& [sequence, answer] = *opened;
-  command c{{with_.who.member, with_.who.started, sequence}, who, trace, std::move(body)};
+  command c{{with_.who.member, with_.who.started, 0}, who, trace, std::move(body)};
+  const auto shared = std::make_shared<raft::write_answer>(std::move(answer));
+  auto opened = waiters_->open(
+      [shared](result<outcome> done) {
+        if (done && !done->done) return (*shared)(done->why);
+        (*shared)(std::move(done));
+      },
+      deadline);
+  if (!opened) return (*shared)(opened.error());
+  c.id.sequence = *opened;
   auto words = codec::encode(c);
-  if (words.size_bytes() > limits::command_bytes_max) {
-    waiters_->leave(sequence);
-    return fail(errc::too_large, "the object is too large");
-  }
+  if (words.size_bytes() > limits::command_bytes_max)
+    return waiters_->refuse(*opened, fail(errc::too_large, "the object is too large"));
   auto write = std::make_shared<raft::pending_write>();
   write->id = c.id;
   write->command = std::move(words);
   write->deadline = deadline;
   caf::anon_send(raft_, raft::begin_write{std::move(write)});
-  if (answer.wait_until(deadline) != std::future_status::ready) {
-    const bool was_sent = waiters_->was_sent(sequence);
-    waiters_->leave(sequence);
-    if (!was_sent) {
-      counts().writes_refused.fetch_add(1, std::memory_order_relaxed);
-      return fail(errc::no_quorum, "no leader was found in time; nothing was changed, try again");
-    }
-    counts().writes_unknown.fetch_add(1, std::memory_order_relaxed);
-    return fail(errc::unknown_outcome,
-                "no answer in time: the write may or may not have happened; look before you "
-                "repeat it (request " +
-                    trace + ")");
-  }
-  auto done = answer.get();
-  if (!done) return done.error();
-  if (!done->done) return done->why;
-  return *std::move(done);
 }
 
-status runtime::wait_readable(clock::time_point deadline) {
-  if (reads_waiting_.fetch_add(1) >= limits::reads_waiting_max) {
-    reads_waiting_.fetch_sub(1);
-    return fail(errc::busy, "too many reads are waiting on this member; try again");
+void runtime::begin_read(clock::time_point deadline, std::function<void(status)> ready) {
+  if (reads_waiting_->fetch_add(1) >= limits::reads_waiting_max) {
+    reads_waiting_->fetch_sub(1);
+    return ready(fail(errc::busy, "too many reads are waiting on this member; try again"));
   }
   auto read = std::make_shared<raft::pending_read>();
   read->deadline = deadline;
-  auto answer = read->answer.get_future();
-  caf::anon_send(raft_, raft::begin_read{read});
-  const bool came = answer.wait_until(deadline) == std::future_status::ready;
-  reads_waiting_.fetch_sub(1);
-  if (!came) return fail(errc::no_quorum, "the leader does not answer");
-  auto index = answer.get();
-  if (!index) return index.error();
-  counts().reads_indexed.fetch_add(1, std::memory_order_relaxed);
-  return ok();
+  read->answer = [waiting = reads_waiting_, ready = std::move(ready)](result<log_index> index) {
+    waiting->fetch_sub(1);
+    if (!index) return ready(index.error());
+    counts().reads_indexed.fetch_add(1, std::memory_order_relaxed);
+    ready(ok());
+  };
+  caf::anon_send(raft_, raft::begin_read{std::move(read)});
 }
 
 std::chrono::milliseconds runtime::quorum_silence() const {

@@ -44,13 +44,15 @@ public:
   static result<std::shared_ptr<runtime>> start(caf::actor_system& system, runtime_settings with);
   ~runtime();
 
-  /// Sends a command through the log and waits for what it did here.
+  /// Sends a command through the log. `answer` is called once, at the latest a tick after the
+  /// deadline, from any thread; must not block.
   /// @errors of the command itself; errc::no_quorum (not done), errc::unknown_outcome (may be
   /// done).
-  result<outcome> write(command_body body, const requestor& who, const std::string& trace,
-                        clock::time_point deadline);
-  /// Waits until this member has applied all that was committed when it was asked.
-  status wait_readable(clock::time_point deadline);
+  void begin_write(command_body body, const requestor& who, const std::string& trace,
+                   clock::time_point deadline, raft::write_answer answer);
+  /// Calls `ready` once when this member has applied all that was committed when it was asked;
+  /// from any thread; must not block.
+  void begin_read(clock::time_point deadline, std::function<void(status)> ready);
   [[nodiscard]] std::unique_ptr<state_view> view() const { return holder_->view(); }
   [[nodiscard]] raft::board_view board() const { return board_->get(); }
   /// The log held nothing at start but the configuration a new server begins with.
@@ -63,7 +65,8 @@ public:
     return holder_->get()->checkpoint(directory);
   }
   void stop();
-  /// What keeps the stores of this member open after `stop`: requests that are still being answered.
+  /// What keeps the stores of this member open after `stop`: requests that are still being
+  /// answered.
   struct remains {
     std::weak_ptr<const void> log;
     std::weak_ptr<const void> state;
@@ -94,7 +97,8 @@ private:
   raft::applier_handle applier_;
   raft::raft_handle raft_;
   std::unique_ptr<link::links> links_;
-  std::atomic<std::size_t> reads_waiting_{0};
+  std::shared_ptr<std::atomic<std::size_t>> reads_waiting_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
   std::atomic<bool> stopped_{false};
 };
 

@@ -1,6 +1,7 @@
 #include "actors/raft/raft_actor.hpp"
 
 #include "schemas/limits.hpp"
+#include "schemas/metrics.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -31,6 +32,13 @@ driver::driver(raft_handle::pointer self, driver_settings with)
       applied_(with_.start.applied),
       last_flushed_(with_.start.snapshot) {
   show_board();
+}
+
+driver::~driver() {
+  const auto why = fail(errc::unavailable, "Incus is shutting down");
+  for (const auto& read : waiting_reads_) read->answer(why);
+  for (const auto& [tag, read] : asked_reads_) read->answer(why);
+  for (const auto& [index, read] : indexed_reads_) read->answer(why);
 }
 
 void driver::step(const input& in) {
@@ -178,10 +186,13 @@ bool driver::reaches_quorum() const {
 
 void driver::expire_writes() {
   const auto now = clock::now();
+  const auto [refused, unknown] = with_.waiters->expire(now);
+  counts().writes_refused.fetch_add(refused, std::memory_order_relaxed);
+  counts().writes_unknown.fetch_add(unknown, std::memory_order_relaxed);
   const auto silence = quorum_silence();
   std::erase_if(writes_, [&](auto& item) {
     auto& [sequence, u] = item;
-    if (now >= u.write->deadline) return true;  // the waiter has left
+    if (now >= u.write->deadline) return true;  // answered
     if (silence <= limits::quorum_silence_max) return false;
     if (!with_.waiters->was_sent(sequence)) {
       with_.waiters->refuse(sequence, no_quorum());
@@ -225,7 +236,7 @@ failure driver::no_quorum() const {
 
 void driver::on_read(const read_ptr& read) {
   if (quorum_silence() > limits::quorum_silence_max) {
-    read->answer.set_value(no_quorum());
+    read->answer(no_quorum());
     return;
   }
   ask_read(read);
@@ -247,7 +258,7 @@ void driver::answer_reads() {
     auto asked = asked_reads_.extract(ready.tag);
     if (asked.empty()) continue;
     if (ready.index <= applied_)
-      asked.mapped()->answer.set_value(ready.index);
+      asked.mapped()->answer(ready.index);
     else
       indexed_reads_.emplace(ready.index, asked.mapped());
   }
@@ -255,7 +266,7 @@ void driver::answer_reads() {
     auto asked = asked_reads_.extract(refused.tag);
     if (asked.empty()) continue;
     if (refused.why.code == errc::busy)
-      asked.mapped()->answer.set_value(refused.why);
+      asked.mapped()->answer(refused.why);
     else
       waiting_reads_.push_back(asked.mapped());
   }
@@ -266,7 +277,7 @@ void driver::expire_reads() {
   const bool lost = quorum_silence() > limits::quorum_silence_max;
   const auto ended = [&](const read_ptr& read) {
     if (!lost && now < read->deadline) return false;
-    read->answer.set_value(no_quorum());
+    read->answer(no_quorum());
     return true;
   };
   std::erase_if(waiting_reads_, ended);
@@ -321,7 +332,7 @@ void driver::on_applied(const applied_report& report) {
 void driver::reach(log_index index) {
   applied_ = index;
   const auto end = indexed_reads_.upper_bound(applied_);
-  for (auto at = indexed_reads_.begin(); at != end; ++at) at->second->answer.set_value(at->first);
+  for (auto at = indexed_reads_.begin(); at != end; ++at) at->second->answer(at->first);
   indexed_reads_.erase(indexed_reads_.begin(), end);
 }
 

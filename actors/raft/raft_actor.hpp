@@ -36,6 +36,7 @@ struct driver_settings {
 class driver {
 public:
   driver(raft_handle::pointer self, driver_settings with);
+  ~driver();
 
   void on_tick();
   void on_write(const write_ptr& write);

@@ -7,7 +7,7 @@
 #include <caf/typed_actor.hpp>
 
 #include <chrono>
-#include <future>
+#include <functional>
 #include <memory>
 
 /// What the raft actor, the log writer and the applier say to each other, inside one member.
@@ -15,7 +15,7 @@ namespace muster::raft {
 
 using clock = std::chrono::steady_clock;
 
-/// A write somebody waits for. Answered once: by the applier, by a refusal, or by its deadline.
+/// A write somebody waits for.
 struct pending_write {
   request_id id;
   blob command;
@@ -23,9 +23,10 @@ struct pending_write {
 };
 using write_ptr = std::shared_ptr<pending_write>;
 
-/// A read that waits for its index to be applied.
+/// A read that waits for its index to be applied. `answer` is called once, on the raft actor's
+/// thread; must not block.
 struct pending_read {
-  std::promise<result<log_index>> answer;
+  std::function<void(result<log_index>)> answer;
   clock::time_point deadline;
 };
 using read_ptr = std::shared_ptr<pending_read>;

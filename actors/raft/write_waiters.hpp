@@ -1,39 +1,52 @@
 #pragma once
 #include "schemas/records.hpp"
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <future>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <vector>
 
 namespace muster::raft {
 
-/// Who waits for which of this member's writes. Threads of the HTTP front wait, the applier and the
-/// raft actor answer. Each write is answered once.
+/// What became of a write: the outcome of its entry, or why there is none.
+using write_answer = std::function<void(result<outcome>)>;
+
+/// The outcome of an own entry, by the sequence number of its write.
+struct settled_write {
+  std::uint64_t sequence = 0;
+  outcome result;
+};
+
+/// Who waits for which of this member's writes. Each write is answered once: by the applier, by a
+/// refusal, or at its deadline. Answers are called without the lock and must not block.
 class write_waiters {
 public:
+  using clock = std::chrono::steady_clock;
   explicit write_waiters(std::size_t waiting_max) : waiting_max_(waiting_max) {}
 
-  /// A new sequence number and its answer. @errors errc::busy above the bound.
-  result<std::pair<std::uint64_t, std::future<result<outcome>>>> open();
-  /// Outcome known: the entry was applied here.
-  void settle(std::uint64_t sequence, const outcome& o);
+  /// A new sequence number. @errors errc::busy above the bound; `answer` is then not called.
+  result<std::uint64_t> open(write_answer answer, clock::time_point deadline);
+  /// Outcomes known: the entries were applied here.
+  void settle(std::vector<settled_write> outcomes);
   /// Definitely not done, or unknown: `why` says which.
   void refuse(std::uint64_t sequence, failure why);
-  /// The waiter has left at its deadline.
-  void leave(std::uint64_t sequence);
   /// From here on the write may be in somebody's log.
   void mark_sent(std::uint64_t sequence);
   [[nodiscard]] bool was_sent(std::uint64_t sequence);
+  /// Answers what has waited too long. Gives (refused, unknown): how many of each.
+  std::pair<std::size_t, std::size_t> expire(clock::time_point now);
   void refuse_all(const failure& why);
 
 private:
   struct waiter {
-    std::promise<result<outcome>> answer;
+    write_answer answer;
+    clock::time_point deadline;
     bool sent = false;
   };
+  write_answer take(std::uint64_t sequence);
+
   std::size_t waiting_max_;
   std::mutex lock_;
   std::uint64_t next_ = 1;

@@ -13,14 +13,9 @@ namespace {
 using raft::entry;
 using raft::entry_kind;
 
-struct settled {
-  std::uint64_t sequence;
-  outcome result;
-};
-
 /// What one group of entries did.
 struct group {
-  std::vector<settled> own;
+  std::vector<raft::settled_write> own;
   raft::snapshot_meta at;
   bool members_changed = false;
 };
@@ -58,16 +53,15 @@ void apply_group(applier_state& state, const std::vector<entry>& entries,
   const auto& with = state.with;
   const auto store = with.holder->get();
   const auto base = store->view();
-  transaction tx(*base);
+  transaction tx(*base, store->meta().index, state.hot);
   auto g = apply_entries(tx, with, store->meta(), entries);
   if (auto written = store->write(tx.changes(), g.at); !written) return with.stop(written.error());
+  state.hot.take(tx.changes());
   // A member that starts again must know whom to dial before the log is replayed to it.
   if (g.members_changed)
     if (auto flushed = store->flush(); !flushed) return with.stop(flushed.error());
-  for (const auto& s : g.own) {
-    with.waiters->settle(s.sequence, s.result);
-    report.settled.push_back(s.sequence);
-  }
+  for (const auto& s : g.own) report.settled.push_back(s.sequence);
+  with.waiters->settle(std::move(g.own));
   counts().entries_applied.fetch_add(entries.size(), std::memory_order_relaxed);
   report.index = g.at.index;
   report.members_changed = g.members_changed;
@@ -87,6 +81,7 @@ std::optional<raft::snapshot_meta> install(applier_state& state, log_index offer
   auto store = with.reopen();
   if (!store) return std::nullopt;
   MUSTER_ENSURE(store->meta().index >= offered, "a snapshot is as new as its offer");
+  state.hot.clear();
   with.holder->replace(store);
   return store->meta();
 }

@@ -28,7 +28,7 @@ void remember(transaction& tx, proposer window, const request_id& id, const outc
   row.head.id = {id.sequence};
   row.head.project = {id.member.value};
   row.result = result;
-  tx.put(row);
+  tx.add(row);
   window.high = std::max(window.high, id.sequence);
   while (window.high - window.low > limits::seen_requests_kept)
     tx.erase(seen_key(id.member, ++window.low));
@@ -51,7 +51,8 @@ outcome apply(transaction& tx, const command& c) {
   if (window.current < id.started) restart_window(tx, window, id);
   if (id.sequence <= window.low)
     return refused(fail(errc::unknown_outcome, "the request is older than what is remembered"));
-  if (auto seen = tx.row<seen_request>({id.member.value}, {id.sequence})) return seen->result;
+  if (id.sequence <= window.high)
+    if (auto seen = tx.row<seen_request>({id.member.value}, {id.sequence})) return seen->result;
 
   outcome result = std::visit([&](const auto& b) { return handle(tx, c.who, b); }, c.body);
   remember(tx, window, id, result);

@@ -10,10 +10,17 @@ void transaction::begin(log_index at, std::uint64_t stamp_ms) {
   stamp_ms_ = stamp_ms;
 }
 
-std::optional<object> transaction::get(const row_key& key) const {
-  if (auto own = changes_.rows.find(key); own != changes_.rows.end()) return own->second;
-  return base_.get(key);
+const std::optional<object>& transaction::look(const row_key& key) const {
+  if (const auto own = changes_.rows.find(key); own != changes_.rows.end()) return own->second;
+  if (hot_rows::holds(key.where)) {
+    const auto* known = hot_.find(key);
+    return known ? *known : hot_.keep(key, base_.get(key));
+  }
+  const auto seen = read_.find(key);
+  return seen != read_.end() ? seen->second : read_.emplace(key, base_.get(key)).first->second;
 }
+
+std::optional<object> transaction::get(const row_key& key) const { return look(key); }
 
 std::optional<object_id> transaction::find(table where, project_id project,
                                            std::string_view name) const {
@@ -48,7 +55,16 @@ void transaction::each(table where, std::optional<project_id> project, const vis
 
 void transaction::put(object row) {
   const row_key key = key_of(row);
-  const auto before = get(key);
+  const auto& before = look(key);
+  write(key, std::move(row), before ? &*before : nullptr);
+}
+
+void transaction::add(object row) {
+  const row_key key = key_of(row);
+  write(key, std::move(row), nullptr);
+}
+
+void transaction::write(const row_key& key, object row, const object* before) {
   auto& head = head_of(row);
   head.modified = applied_;
   head.modified_ms = stamp_ms_;
@@ -57,21 +73,23 @@ void transaction::put(object row) {
     head.created_ms = stamp_ms_;
   }
   if (is_named(key.where)) {
-    const std::string name(name_of(row));
-    if (before && name_of(*before) != name)
+    const auto name = name_of(row);
+    const bool renamed = before && name_of(*before) != name;
+    if (renamed)
       changes_.names[{key.where, key.project, std::string(name_of(*before))}] = std::nullopt;
-    if (!before || name_of(*before) != name)
-      changes_.names[{key.where, key.project, name}] = key.id;
+    if (!before || renamed) changes_.names[{key.where, key.project, std::string(name)}] = key.id;
   }
-  changes_.rows[key] = std::move(row);
+  changes_.rows.insert_or_assign(key, std::move(row));
 }
 
+/// Rows without a name are removed unseen.
 void transaction::erase(const row_key& key) {
-  const auto before = get(key);
-  if (!before) return;
-  if (is_named(key.where))
+  if (is_named(key.where)) {
+    const auto& before = look(key);
+    if (!before) return;
     changes_.names[{key.where, key.project, std::string(name_of(*before))}] = std::nullopt;
-  changes_.rows[key] = std::nullopt;
+  }
+  changes_.rows.insert_or_assign(key, std::nullopt);
 }
 
 counters transaction::numbers() {
@@ -101,7 +119,7 @@ void transaction::emit(event e) {
   if (e.head.id.value > limits::events_kept)
     erase({table::event, {}, {e.head.id.value - limits::events_kept}});
   put(row);
-  put(e);
+  add(e);
   e.head.created = e.head.modified = applied_;
   e.head.created_ms = e.head.modified_ms = stamp_ms_;
   events_.push_back(std::move(e));

@@ -9,17 +9,25 @@
 
 namespace muster::http {
 
-/// One accepted socket. The loop owns it while it is idle, one worker while a request is answered.
+/// One accepted socket. The loop owns it; while `is_busy`, the worker that shakes hands or answers.
 struct connection {
   explicit connection(std::shared_ptr<tls::stream> s) : stream(std::move(s)) {}
   std::shared_ptr<tls::stream> stream;
   peer_info peer;
-  bool is_shaken = false;      ///< TLS handshake done
-  std::string in;              ///< read, not yet consumed
-  std::size_t head_bytes = 0;  ///< of the request at the front of `in`; 0: not whole yet
-  bool must_close = false;
-  bool is_busy = false;  ///< with a worker: deadlines don't count
+  bool is_shaken = false;            ///< TLS handshake done
+  std::string in;                    ///< read, not yet consumed
+  std::size_t head_bytes = 0;        ///< of the request at the front of `in`; 0: not whole yet
+  bool must_close = false;           ///< after the answer
+  std::atomic<bool> is_busy{false};  ///< with a worker: deadlines don't count
   clock::time_point deadline;
+
+  // Quick requests; for the loop only.
+  std::size_t searched = 0;           ///< of `in`, for the end of the head
+  std::shared_ptr<request> begun;     ///< its head is read, its body not wholly
+  std::size_t begun_bytes = 0;        ///< head and body
+  std::shared_ptr<request> asked;     ///< its answer comes later
+  std::string out;                    ///< answer that the socket has not taken yet
+  bool is_watched = false;            ///< the loop hears of new bytes
   std::shared_ptr<websocket> socket;  ///< set once upgraded
 
   /// Takes buffered bytes first, then the stream's.

@@ -2,22 +2,16 @@
 
 #include "http/front/connection.hpp"
 #include "http/front/envelope.hpp"
+#include "http/front/listen.hpp"
+#include "http/front/quick_request.hpp"
 #include "http/front/request_server.hpp"
 #include "http/front/worker_pool.hpp"
 
 #include <openssl/ssl.h>
 
-#include <arpa/inet.h>
-#include <cerrno>
-#include <cstring>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <unordered_map>
 
@@ -27,23 +21,13 @@ namespace {
 
 using connection_ptr = std::shared_ptr<connection>;
 
-failure system_failure(const std::string& what) {
-  return fail(errc::unavailable, what + ": " + std::strerror(errno));
-}
-
-std::string address_of(const sockaddr_storage& from) {
-  char host[INET6_ADDRSTRLEN] = "";
-  if (from.ss_family == AF_INET) {
-    const auto* a = reinterpret_cast<const sockaddr_in*>(&from);
-    ::inet_ntop(AF_INET, &a->sin_addr, host, sizeof host);
-    return std::string(host) + ":" + std::to_string(ntohs(a->sin_port));
+/// A library's exception becomes an answer; ours are results.
+response safely(const std::function<response()>& make) {
+  try {
+    return make();
+  } catch (const std::exception& e) {
+    return error(500, std::string("Internal error: ") + e.what());
   }
-  if (from.ss_family == AF_INET6) {
-    const auto* a = reinterpret_cast<const sockaddr_in6*>(&from);
-    ::inet_ntop(AF_INET6, &a->sin6_addr, host, sizeof host);
-    return "[" + std::string(host) + "]:" + std::to_string(ntohs(a->sin6_port));
-  }
-  return "@";
 }
 
 }  // namespace
@@ -91,14 +75,32 @@ private:
   void accept_all(const listener& l);
   void sweep();
   void drop(const connection_ptr& c);
-  void park(const connection_ptr& c, std::uint32_t events);
+  // The loop.
+  void serve(const connection_ptr& c);
+  bool read_more(const connection_ptr& c);
+  bool answer_quickly(const connection_ptr& c, std::shared_ptr<request> r);
+  bool respond(const connection_ptr& c, const response& r);
+  bool write_out(const connection_ptr& c);
+  void take_delivered();
+  void be_watched(const connection_ptr& c, bool on);
+  // Any thread.
+  void give(const connection_ptr& c, std::shared_ptr<request> r, std::function<response()> make);
+  // A worker.
+  void hand_over(const connection_ptr& c);
   void advance(const connection_ptr& c);
   bool shake(const connection_ptr& c);
-  bool read_head(const connection_ptr& c);
   void serve_upgrade(const connection_ptr& c);
   void become_websocket(const connection_ptr& c, const upgrade_answer& answer, request& r);
   void on_socket_event(const connection_ptr& c, std::uint32_t events);
   void write_and_drop(const connection_ptr& c, const response& r);
+
+  /// Work for the loop: an answer that has come, or (no `make`) a connection that a worker gives
+  /// back.
+  struct delivered {
+    connection_ptr to;
+    std::shared_ptr<request> of;
+    std::function<response()> make;
+  };
 
   front_settings with_;
   request_server server_;
@@ -106,6 +108,10 @@ private:
   mutable std::mutex lock_;
   std::unordered_map<int, connection_ptr> connections_;
   std::unordered_map<int, listener> listeners_;
+  std::mutex delivered_lock_;
+  std::vector<delivered> delivered_;
+  bool has_ended_ = false;  ///< nobody takes them any more
+  std::size_t asked_ = 0;   ///< answers that come later; for the loop
   int epoll_;
   int wake_;
   std::atomic<bool> stopping_{false};
@@ -125,49 +131,16 @@ void front::impl::add_listener(listener l) {
 
 result<int> front::impl::listen_tls(const std::string& host_port,
                                     std::shared_ptr<tls::server_contexts> shown) {
-  auto [host, port] = tls::split_address(host_port);
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  if (const int r =
-          ::getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found);
-      r != 0)
-    return fail(errc::bad_request, "cannot listen on " + host_port + ": " + ::gai_strerror(r));
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, ::freeaddrinfo);
-  const int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return system_failure("cannot listen on " + host_port);
-  const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it
-  if (::bind(fd, found->ai_addr, found->ai_addrlen) != 0 || ::listen(fd, 1024) != 0) {
-    auto why = system_failure("cannot listen on " + host_port);
-    ::close(fd);
-    return why;
-  }
-  sockaddr_storage bound{};
-  socklen_t size = sizeof bound;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size);
-  add_listener({fd, std::move(shown)});
-  return ntohs(bound.ss_family == AF_INET ? reinterpret_cast<sockaddr_in*>(&bound)->sin_port
-                                          : reinterpret_cast<sockaddr_in6*>(&bound)->sin6_port);
+  auto opened = open_tcp(host_port);
+  if (!opened) return opened.error();
+  add_listener({opened->fd, std::move(shown)});
+  return opened->port;
 }
 
 status front::impl::listen_unix(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path)
-    return fail(errc::bad_request, "the path of the unix socket is too long: " + path);
-  std::memcpy(address.sun_path, path.c_str(), path.size());
-  ::unlink(path.c_str());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::chmod(path.c_str(), 0660) != 0 || ::listen(fd, 1024) != 0) {
-    auto why = system_failure("cannot listen on " + path);
-    if (fd >= 0) ::close(fd);
-    return why;
-  }
-  add_listener({fd, nullptr});
+  auto opened = open_unix(path);
+  if (!opened) return opened.error();
+  add_listener({opened->fd, nullptr});
   return ok();
 }
 
@@ -203,9 +176,13 @@ void front::impl::accept_all(const listener& l) {
 void front::impl::run() {
   epoll_event events[128];
   auto swept = clock::now();
-  while (!stopping_) {
-    const int n = ::epoll_wait(epoll_, events, 128, 500);
+  std::optional<clock::time_point> stop_by;  // who has asked still gets an answer
+  for (;;) {
+    if (stopping_ && !stop_by) stop_by = clock::now() + bounds::stop_time_max;
+    if (stop_by && (asked_ == 0 || *stop_by < clock::now())) return;
+    const int n = ::epoll_wait(epoll_, events, 128, stop_by ? 20 : 500);
     for (int i = 0; i < n; ++i) on_event(events[i].data.fd, events[i].events);
+    take_delivered();
     if (clock::now() - swept < std::chrono::milliseconds(500)) continue;
     swept = clock::now();
     sweep();
@@ -224,12 +201,18 @@ void front::impl::on_event(int fd, std::uint32_t events) {
     const std::lock_guard guard(lock_);
     if (auto at = listeners_.find(fd); at != listeners_.end()) l = at->second;
     if (auto at = connections_.find(fd); at != connections_.end()) c = at->second;
-    if (c) c->is_busy = !c->socket;
   }
   if (l) return accept_all(*l);
   if (!c) return;
   if (c->socket) return on_socket_event(c, events);
-  if (!pool_.post([this, c] { advance(c); })) drop(c);
+  if (c->is_busy) return;
+  if (!c->is_shaken) return hand_over(c);
+  if (c->asked) {  // what comes now waits for the answer before it
+    if (c->is_watched) be_watched(c, false);
+    return;
+  }
+  if (!c->out.empty() && !write_out(c)) return;
+  serve(c);
 }
 
 void front::impl::sweep() {
@@ -240,7 +223,16 @@ void front::impl::sweep() {
     for (const auto& [fd, c] : connections_)
       if (!c->is_busy && !c->socket && c->deadline < now) late.push_back(c);
   }
-  for (const auto& c : late) drop(c);
+  for (const auto& c : late) {
+    if (!c->asked) {
+      drop(c);
+      continue;
+    }
+    c->must_close = true;
+    c->asked = nullptr;
+    --asked_;
+    respond(c, error(504, "no answer in time; look before you repeat it"));
+  }
 }
 
 void front::impl::drop(const connection_ptr& c) {
@@ -255,32 +247,161 @@ void front::impl::drop(const connection_ptr& c) {
   if (c->socket) c->socket->ended();
 }
 
-void front::impl::park(const connection_ptr& c, std::uint32_t events) {
-  {
-    const std::lock_guard guard(lock_);
-    c->is_busy = false;
-  }
-  watch(c->stream->fd(), events | EPOLLRDHUP | EPOLLONESHOT, EPOLL_CTL_MOD);
+// --- quick requests, in the loop ---------------------------------------------------------------
+
+/// Registered once and left so: a connection costs no call a request.
+void front::impl::be_watched(const connection_ptr& c, bool on) {
+  if (on && c->is_watched) return;
+  c->is_watched = on;
+  const std::uint32_t write = c->out.empty() ? 0U : EPOLLOUT;
+  watch(c->stream->fd(), on ? EPOLLIN | EPOLLRDHUP : write | EPOLLONESHOT, EPOLL_CTL_MOD);
 }
 
-// --- requests, on a worker
-// ------------------------------------------------------------------------
+/// Takes requests until one must be waited for.
+void front::impl::serve(const connection_ptr& c) {
+  for (;;) {
+    auto next = take_quick(*c, with_.is_quick);
+    switch (next.what) {
+      case taken::too_long:
+        c->must_close = true;
+        respond(c, error(431, "the request's head is too long"));
+        return;
+      case taken::other:
+        return hand_over(c);
+      case taken::need_more:
+        if (!read_more(c)) return;
+        continue;
+      case taken::quick:
+        break;
+    }
+    if (!answer_quickly(c, std::move(next.whole))) return;
+    if (c->in.empty() && !c->stream->has_pending()) return be_watched(c, true);
+  }
+}
 
-/// False: not done yet (parked) or over (dropped).
-bool front::impl::shake(const connection_ptr& c) {
-  if (c->is_shaken) return true;
-  switch (c->stream->try_handshake()) {
+/// False: nothing there now, or the connection has ended.
+bool front::impl::read_more(const connection_ptr& c) {
+  char part[16384];
+  std::size_t n = 0;
+  switch (c->stream->try_read(part, sizeof part, n)) {
     case tls::io::wants_read:
-      park(c, EPOLLIN);
-      return false;
-    case tls::io::wants_write:
-      park(c, EPOLLOUT);
+    case tls::io::wants_write:  // TLS 1.2 renegotiation: not offered
+      be_watched(c, true);
       return false;
     case tls::io::closed:
       drop(c);
       return false;
     case tls::io::done:
       break;
+  }
+  if (c->in.empty()) c->deadline = clock::now() + bounds::head_time_max;
+  c->in.append(part, n);
+  return true;
+}
+
+/// False: the answer comes later, or must wait for the socket.
+bool front::impl::answer_quickly(const connection_ptr& c, std::shared_ptr<request> r) {
+  auto answer = safely([&] { return with_.handle(*r); });
+  if (!answer.later) return respond(c, answer);
+  c->asked = r;
+  ++asked_;
+  c->deadline = clock::now() + bounds::later_time_max;
+  answer.later([this, c, r](std::function<response()> make) { give(c, r, std::move(make)); });
+  return false;
+}
+
+void front::impl::give(const connection_ptr& c, std::shared_ptr<request> r,
+                       std::function<response()> make) {
+  {
+    const std::lock_guard guard(delivered_lock_);
+    if (has_ended_) return;
+    delivered_.push_back({c, std::move(r), std::move(make)});
+    if (delivered_.size() > 1) return;
+  }
+  const std::uint64_t one = 1;
+  (void)!::write(wake_, &one, sizeof one);
+}
+
+void front::impl::take_delivered() {
+  std::vector<delivered> all;
+  {
+    const std::lock_guard guard(delivered_lock_);
+    all.swap(delivered_);
+  }
+  for (auto& d : all) {
+    if (!d.make) {
+      d.to->is_busy = false;
+      serve(d.to);
+      continue;
+    }
+    if (d.to->asked != d.of) continue;  // answered at its deadline
+    auto answer = safely(d.make);
+    if (answer.later) {
+      answer.later([this, c = d.to, r = d.of](std::function<response()> make) {
+        give(c, r, std::move(make));
+      });
+      continue;
+    }
+    d.to->asked = nullptr;
+    --asked_;
+    if (!respond(d.to, answer)) continue;
+    if (d.to->in.empty() && !d.to->stream->has_pending())
+      be_watched(d.to, true);
+    else
+      serve(d.to);
+  }
+}
+
+/// False: the connection is over, or the answer waits for the socket.
+bool front::impl::respond(const connection_ptr& c, const response& r) {
+  c->deadline = clock::now() + bounds::body_time_max;
+  c->must_close = c->must_close || stopping_;
+  c->out = to_bytes(r, !c->must_close);
+  return write_out(c);
+}
+
+bool front::impl::write_out(const connection_ptr& c) {
+  std::size_t written = 0;
+  while (written < c->out.size()) {
+    std::size_t n = 0;
+    const auto got = c->stream->try_write(c->out.data() + written, c->out.size() - written, n);
+    written += n;
+    if (got == tls::io::done) continue;
+    c->out.erase(0, written);
+    if (got == tls::io::closed)
+      drop(c);
+    else
+      be_watched(c, false);
+    return false;
+  }
+  c->out.clear();
+  c->deadline = clock::now() + bounds::idle_time_max;
+  if (c->must_close) drop(c);
+  return !c->must_close;
+}
+
+// --- other requests, on a worker ----------------------------------------------------------------
+
+void front::impl::hand_over(const connection_ptr& c) {
+  c->is_busy = true;
+  if (c->is_watched) be_watched(c, false);
+  if (!pool_.post([this, c] { advance(c); })) drop(c);
+}
+
+/// False: not done yet, or over (dropped).
+bool front::impl::shake(const connection_ptr& c) {
+  if (c->is_shaken) return true;
+  const auto got = c->stream->try_handshake();
+  if (got == tls::io::closed) {
+    drop(c);
+    return false;
+  }
+  if (got != tls::io::done) {
+    c->is_busy = false;
+    watch(c->stream->fd(),
+          (got == tls::io::wants_read ? EPOLLIN : EPOLLOUT) | EPOLLRDHUP | EPOLLONESHOT,
+          EPOLL_CTL_MOD);
+    return false;
   }
   c->is_shaken = true;
   c->peer.fingerprint = c->stream->fingerprint();
@@ -289,61 +410,32 @@ bool front::impl::shake(const connection_ptr& c) {
   return true;
 }
 
-bool front::impl::read_head(const connection_ptr& c) {
-  for (;;) {
-    if (const auto end = c->in.find("\r\n\r\n"); end != std::string::npos) {
-      c->head_bytes = end + 4;
-      return true;
-    }
-    if (c->in.size() > bounds::head_bytes_max) {
-      write_and_drop(c, error(431, "the request's head is too long"));
-      return false;
-    }
-    const bool was_empty = c->in.empty();
-    char part[16384];
-    std::size_t n = 0;
-    switch (c->stream->try_read(part, sizeof part, n)) {
-      case tls::io::wants_read:
-        park(c, EPOLLIN);
-        return false;
-      case tls::io::wants_write:
-        park(c, EPOLLOUT);
-        return false;
-      case tls::io::closed:
-        drop(c);
-        return false;
-      case tls::io::done:
-        break;
-    }
-    if (was_empty) c->deadline = clock::now() + bounds::head_time_max;
-    c->in.append(part, n);
-  }
-}
-
 void front::impl::advance(const connection_ptr& c) {
+  const bool was_shaken = c->is_shaken;
   if (!shake(c)) return;
-  for (;;) {
-    if (!read_head(c)) return;
+  if (was_shaken) {
     if (request_server::asks_for_upgrade({c->in.data(), c->head_bytes})) return serve_upgrade(c);
     const bool keep = server_.serve(*c) && !stopping_;
     c->head_bytes = 0;
     if (!keep) return drop(c);
     c->deadline = clock::now() + bounds::idle_time_max;
   }
+  give(c, nullptr, nullptr);
 }
 
 void front::impl::write_and_drop(const connection_ptr& c, const response& r) {
-  const auto bytes = request_server::plain_response(r);
+  const auto bytes = to_bytes(r, false);
   (void)c->stream->write_all(bytes, clock::now() + std::chrono::seconds(2)).ok();
   drop(c);
 }
 
-// --- other protocols ----------------------------------------------------------------------------
+// --- other protocols, on a worker
+// ----------------------------------------------------------------------------
 
 void front::impl::serve_upgrade(const connection_ptr& c) {
-  auto parsed = request_server::parse_head({c->in.data(), c->head_bytes}, c->peer);
+  auto parsed = parse_head({c->in.data(), c->head_bytes}, c->peer);
   if (!parsed) return write_and_drop(c, error(parsed.error()));
-  auto& r = *parsed;
+  auto& r = **parsed;
   const auto protocol = r.header("upgrade");
   const auto answer = with_.on_upgrade(protocol, r);
   if (answer.refusal) return write_and_drop(c, *answer.refusal);
@@ -429,6 +521,10 @@ void front::impl::stop() {
   for (const auto& c : all)
     if (!c->is_busy) drop(c);
   pool_.stop();
+  {
+    const std::lock_guard guard(delivered_lock_);
+    has_ended_ = true;
+  }
   for (const auto& c : all) drop(c);
   for (const auto& [fd, l] : listeners_) ::close(fd);
   ::close(epoll_);

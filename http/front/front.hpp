@@ -21,15 +21,17 @@ struct upgrade_answer {
 };
 
 struct front_settings {
-  /// Runs on a worker; may wait, within its own deadlines.
+  /// Runs on a worker and may wait, within its own deadlines; quick requests run in the loop.
   std::function<response(request&)> handle;
+  /// Whether `handle` never blocks for it.
+  std::function<bool(const request&)> is_quick;
   std::function<upgrade_answer(const std::string& protocol, request&)> on_upgrade;
   /// Requests whose body is not kept but given in parts.
   std::function<bool(const std::string& method, const std::string& path)> is_upload;
 };
 
-/// Listeners, connections and workers. One thread watches all sockets; a connection holds a worker
-/// only while a request of it is answered. Thread-safe.
+/// Listeners, connections and workers. One thread watches all sockets and answers quick requests
+/// itself; a connection holds a worker only while another request of it is answered. Thread-safe.
 class front {
 public:
   explicit front(front_settings with);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +23,10 @@ struct peer_info {
   std::string address;      ///< host:port, or "@"
 };
 
-struct request {
+/// What the `{name}` parts of a route matched, by name; `{name...}` takes all that is left.
+using captures = std::map<std::string, std::string>;
+
+struct request : std::enable_shared_from_this<request> {
   std::string method;
   std::string target;                 ///< as sent: path and query
   std::string path;                   ///< as sent, without the query
@@ -33,6 +37,7 @@ struct request {
   peer_info peer;
   clock::time_point arrived;
   std::string trace;  ///< request id, for log lines and commands
+  captures found;     ///< by the route
   /// Uploads only: gives the body in parts.
   std::function<status(const std::function<status(std::string_view)>&)> read_body;
 
@@ -44,7 +49,13 @@ struct request {
     const auto at = query.find(name);
     return at == query.end() ? std::string{} : at->second;
   }
+  /// For answers that come later.
+  [[nodiscard]] std::shared_ptr<const request> keep() const { return shared_from_this(); }
 };
+
+struct response;
+/// Takes the answer: what makes it runs where the front can afford it. Any thread may call it.
+using deliver = std::function<void(std::function<response()>)>;
 
 struct response {
   int status = 200;
@@ -54,13 +65,16 @@ struct response {
   /// Instead of `body`: gives the next part, empty at the end; the answer is sent in chunks.
   std::function<result<std::string>()> parts;
   std::uint64_t parts_bytes = 0;  ///< whole size if it is known
+  /// Instead of all others: begins what the answer waits for; must not block, calls back once.
+  std::function<void(deliver)> later;
 };
 
 /// Bytes and counts beyond which a request is refused.
 namespace bounds {
 constexpr std::size_t head_bytes_max = 64u << 10;
-constexpr std::size_t body_bytes_max = 1u << 20;        // kept
-constexpr std::size_t body_read_bytes_max = 16u << 20;  // read before the connection is closed
+constexpr std::size_t body_bytes_max = 1u << 20;         // kept
+constexpr std::size_t quick_body_bytes_max = 64u << 10;  // read by the loop itself
+constexpr std::size_t body_read_bytes_max = 16u << 20;   // read before the connection is closed
 constexpr std::size_t connections_max = 8192;
 constexpr std::size_t websocket_message_bytes_max = 1u << 20;
 constexpr std::size_t websocket_queue_bytes_max = 4u << 20;
@@ -71,6 +85,8 @@ constexpr std::chrono::seconds handshake_time_max{3};
 constexpr std::chrono::seconds head_time_max{10};
 constexpr std::chrono::seconds idle_time_max{75};
 constexpr std::chrono::seconds body_time_max{30};
+constexpr std::chrono::seconds stop_time_max{5};    // for answers that others make
+constexpr std::chrono::seconds later_time_max{15};  // more than any wait has behind it
 }  // namespace bounds
 
 /// %XX and, in queries, + are decoded; none if the escapes are damaged.

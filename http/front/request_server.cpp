@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <future>
 
 namespace muster::http {
 
@@ -67,14 +68,28 @@ private:
 thread_local connection* current = nullptr;
 thread_local connection_stream* current_stream = nullptr;
 
-request from_httplib(const httplib::Request& in) {
-  request r;
+std::shared_ptr<request> from_httplib(const httplib::Request& in) {
+  auto made = std::make_shared<request>();
+  auto& r = *made;
   r.method = in.method;
   r.target = in.target;
   for (const auto& [name, value] : in.headers)
     if (name != "REMOTE_ADDR" && name != "LOCAL_ADDR") r.headers[lower(name)] = value;
   r.peer = current->peer;
   r.arrived = clock::now();
+  return made;
+}
+
+/// On a worker an answer that comes later is waited for.
+response waited_for(response r) {
+  while (r.later) {
+    const auto promise = std::make_shared<std::promise<std::function<response()>>>();
+    auto made = promise->get_future();
+    r.later([promise](std::function<response()> make) { promise->set_value(std::move(make)); });
+    if (made.wait_for(bounds::later_time_max) != std::future_status::ready)
+      return error(504, "no answer in time; look before you repeat it");
+    r = made.get()();
+  }
   return r;
 }
 
@@ -134,10 +149,11 @@ struct request_server::impl final : httplib::Server {
 
   void answer(const httplib::Request& in, const httplib::ContentReader* reader,
               httplib::Response& out) const {
-    auto r = from_httplib(in);
+    const auto kept = from_httplib(in);
+    auto& r = *kept;
     if (auto parsed = parse_target(r); !parsed) return to_httplib(error(parsed.error()), out);
     try {
-      to_httplib(handle(r, in, reader), out);
+      to_httplib(waited_for(handle(r, in, reader)), out);
     } catch (const std::exception& e) {  // a library's; ours are results
       to_httplib(error(500, std::string("Internal error: ") + e.what()), out);
     }
@@ -204,43 +220,6 @@ bool request_server::serve(connection& c) {
 
 bool request_server::asks_for_upgrade(std::string_view head) {
   return lower(head).find("\r\nupgrade:") != std::string::npos;
-}
-
-result<request> request_server::parse_head(std::string_view head, const peer_info& peer) {
-  request r;
-  r.peer = peer;
-  r.arrived = clock::now();
-  const auto line_end = head.find("\r\n");
-  const auto first = head.substr(0, line_end);
-  const auto a = first.find(' ');
-  const auto b = first.rfind(' ');
-  if (a == std::string_view::npos || b <= a)
-    return fail(errc::bad_request, "the request is damaged");
-  r.method = first.substr(0, a);
-  r.target = first.substr(a + 1, b - a - 1);
-  auto rest = head.substr(line_end + 2);
-  while (!rest.empty()) {
-    const auto end = rest.find("\r\n");
-    const auto line = rest.substr(0, end);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos) continue;
-    auto value = line.substr(colon + 1);
-    value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
-    r.headers[lower(line.substr(0, colon))] = value;
-  }
-  if (!r.target.starts_with('/')) return fail(errc::bad_request, "the request is damaged");
-  if (auto parsed = parse_target(r); !parsed) return parsed.error();
-  return r;
-}
-
-std::string request_server::plain_response(const response& r) {
-  std::string text = "HTTP/1.1 " + std::to_string(r.status) + " " +
-                     (r.status < 400 ? "OK" : "Error") + "\r\nContent-Type: " + r.content_type +
-                     "\r\nContent-Length: " + std::to_string(r.body.size()) +
-                     "\r\nConnection: close\r\n";
-  for (const auto& [name, value] : r.headers) text += name + ": " + value + "\r\n";
-  return text + "\r\n" + r.body;
 }
 
 }  // namespace muster::http

@@ -6,7 +6,8 @@
 
 namespace muster::http {
 
-/// Answers single requests with cpp-httplib's parser and writer. The only file pair that knows it.
+/// Answers single requests on a worker, with cpp-httplib's parser and writer. The only file pair
+/// that knows it.
 class request_server {
 public:
   explicit request_server(const front_settings& with);
@@ -15,10 +16,6 @@ public:
   bool serve(connection& c);
 
   static bool asks_for_upgrade(std::string_view head);
-  /// A request without a body. @errors errc::bad_request
-  static result<request> parse_head(std::string_view head, const peer_info& peer);
-  /// For answers outside the parser.
-  static std::string plain_response(const response& r);
 
 private:
   struct impl;

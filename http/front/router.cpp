@@ -23,7 +23,7 @@ bool is_capture(const std::string& part) { return part.starts_with('{'); }
 
 }  // namespace
 
-void router::add(const std::string& method, const std::string& pattern, handler h) {
+void router::add(const std::string& method, const std::string& pattern, handler h, pace how) {
   const auto parts = split(pattern);
   auto at = std::find_if(routes_.begin(), routes_.end(),
                          [&](const route& r) { return r.parts == parts; });
@@ -38,7 +38,7 @@ void router::add(const std::string& method, const std::string& pattern, handler 
                      [&](const route& r) { return captures_of(r) > captures_of(fresh); }),
         fresh);
   }
-  at->by_method[method] = std::move(h);
+  at->by_method[method] = {std::move(h), how};
 }
 
 bool router::matches(const route& r, const std::vector<std::string>& segments, captures& found) {
@@ -60,15 +60,29 @@ bool router::matches(const route& r, const std::vector<std::string>& segments, c
   return r.parts.size() == segments.size();
 }
 
-response router::dispatch(const request& r) const {
+std::pair<const router::route*, captures> router::find(
+    const std::vector<std::string>& segments) const {
   for (const auto& candidate : routes_) {
     captures found;
-    if (!matches(candidate, r.segments, found)) continue;
-    const auto method = candidate.by_method.find(r.method == "HEAD" ? "GET" : r.method);
-    if (method == candidate.by_method.end()) return error(501, "not implemented");
-    return method->second(r, found);
+    if (matches(candidate, segments, found)) return {&candidate, std::move(found)};
   }
-  return error(404, "not found");
+  return {};
+}
+
+response router::dispatch(request& r) const {
+  auto [at, found] = find(r.segments);
+  if (!at) return error(404, "not found");
+  const auto target = at->by_method.find(r.method == "HEAD" ? "GET" : r.method);
+  if (target == at->by_method.end()) return error(501, "not implemented");
+  r.found = std::move(found);
+  return target->second.run(r, r.found);
+}
+
+bool router::is_quick(const request& r) const {
+  const auto* at = find(r.segments).first;
+  if (!at) return false;
+  const auto target = at->by_method.find(r.method);
+  return target != at->by_method.end() && target->second.how == pace::quick;
 }
 
 }  // namespace muster::http

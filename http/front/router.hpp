@@ -6,24 +6,32 @@
 
 namespace muster::http {
 
-/// What the `{name}` parts of a route matched, by name; `{name...}` takes all that is left.
-using captures = std::map<std::string, std::string>;
+/// A quick route never blocks: its handler may run in the front's loop.
+enum class pace : std::uint8_t { slow, quick };
 using handler = std::function<response(const request&, const captures&)>;
 
 /// Which function answers which path. Filled at start, then only read.
 class router {
 public:
   /// `pattern` like "/1.0/images/{fingerprint}/export".
-  void add(const std::string& method, const std::string& pattern, handler h);
+  void add(const std::string& method, const std::string& pattern, handler h, pace how = pace::slow);
   /// Unknown path: 404 "not found"; known path, other method: 501 "not implemented".
-  [[nodiscard]] response dispatch(const request& r) const;
+  [[nodiscard]] response dispatch(request& r) const;
+  [[nodiscard]] bool knows(const request& r) const { return find(r.segments).first != nullptr; }
+  [[nodiscard]] bool is_quick(const request& r) const;
 
 private:
   struct route {
     std::vector<std::string> parts;
-    std::map<std::string, handler> by_method;
+    struct target {
+      handler run;
+      pace how = pace::slow;
+    };
+    std::map<std::string, target> by_method;
   };
   static bool matches(const route& r, const std::vector<std::string>& segments, captures& found);
+  [[nodiscard]] std::pair<const route*, captures> find(
+      const std::vector<std::string>& segments) const;
   std::vector<route> routes_;
 };
 

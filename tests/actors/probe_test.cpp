@@ -1,6 +1,6 @@
 #include "actors/link/probe.hpp"
 
-#include "actors/link/basp_inject.hpp"
+#include "actors/link/basp/basp_inject.hpp"
 #include "actors/link/caf_system.hpp"
 #include "actors/link/flat.hpp"
 #include "tests/actors/tls_pair.hpp"

@@ -107,7 +107,7 @@ outcome handle(transaction& tx, const requestor& who, const create_object& b) {
     if (t->kind == token_kind::join) emit_token(tx, who);
   }
   head.id = tx.next_object();
-  tx.put(row);
+  tx.add(row);
   if (std::holds_alternative<project>(row)) add_default_profile(tx, {head.id.value});
   emit_for(tx, who, row, "created", context_of(tx, row));
   return done(head.id);

@@ -1,4 +1,4 @@
-#include "actors/link/basp_stream.hpp"
+#include "actors/link/basp/basp_stream.hpp"
 
 #include "actors/link/tls/tls_stream.hpp"
 

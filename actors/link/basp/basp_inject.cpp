@@ -1,6 +1,6 @@
-#include "actors/link/basp_inject.hpp"
+#include "actors/link/basp/basp_inject.hpp"
 
-#include "actors/link/basp_stream.hpp"
+#include "actors/link/basp/basp_stream.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>

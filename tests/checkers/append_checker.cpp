@@ -1,0 +1,147 @@
+#include "tests/checkers/history.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+namespace muster::checkers {
+
+namespace {
+
+verdict wrong(std::string why) { return {verdict::answer::wrong, std::move(why)}; }
+
+struct answered {
+  const operation* op;
+  past seen;
+};
+
+/// The one order of appends, rebuilt from the digests in the answers.
+class order {
+public:
+  explicit order(std::uint64_t steps_max) : steps_left_(steps_max) {}
+
+  verdict read(const history& all) {
+    std::set<std::string> values;
+    for (const auto& o : all) {
+      if (o.what == kind::append && !values.insert(o.value).second)
+        return wrong("\"" + o.value + "\" is appended twice: values must differ");
+      if (o.outcome == outcome_of::fail && o.what == kind::append) failed_.push_back(&o);
+      if (o.outcome == outcome_of::unknown && o.what == kind::append) open_.push_back(&o);
+      if (o.outcome != outcome_of::ok) continue;
+      past seen;
+      if (!past::parse(o.result, seen))
+        return wrong(describe(o) + ": an answer is COUNT:DIGEST of what was there before");
+      (o.what == kind::append ? appends_ : reads_).push_back({&o, seen});
+    }
+    std::sort(appends_.begin(), appends_.end(),
+              [](const auto& a, const auto& b) { return a.seen.count < b.seen.count; });
+    std::sort(reads_.begin(), reads_.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.seen.count, a.op->start) < std::pair(b.seen.count, b.op->start);
+    });
+    return {};
+  }
+
+  /// Follows the chain of digests; what is missing between two answers are appends of unknown
+  /// outcome.
+  verdict chain() {
+    past now;
+    for (const auto& anchor : anchors()) {
+      if (anchor.seen.count < now.count)
+        return wrong(describe(*anchor.op) + " and another append both follow the same past");
+      if (auto v = bridge(now, anchor); v.says != verdict::answer::right) return v;
+      now = anchor.seen;
+      if (anchor.op->what == kind::append) {
+        now = now.with(anchor.op->value);
+        placed_.push_back({now.count, anchor.op});
+      } else {
+        placed_.push_back({now.count, anchor.op});
+      }
+    }
+    return {};
+  }
+
+  /// What ended before another began stands before it.
+  [[nodiscard]] verdict keeps_time() const {
+    const operation* ends_first = nullptr;
+    for (auto at = placed_.rbegin(); at != placed_.rend(); ++at) {
+      const auto* op = at->second;
+      if (ends_first && op->start > ends_first->end)
+        return wrong(describe(*op) + " stands before " + describe(*ends_first) +
+                     ", which had ended when it began");
+      const bool is_open = op->outcome != outcome_of::ok;
+      if (!is_open && (!ends_first || op->end < ends_first->end)) ends_first = op;
+    }
+    return {};
+  }
+
+private:
+  /// All answers by the length of the past that they saw; a read of it before the append behind it.
+  [[nodiscard]] std::vector<answered> anchors() const {
+    std::vector<answered> all = reads_;
+    all.insert(all.end(), appends_.begin(), appends_.end());
+    std::stable_sort(all.begin(), all.end(), [](const answered& a, const answered& b) {
+      return a.seen.count < b.seen.count;
+    });
+    return all;
+  }
+
+  verdict bridge(const past& from, const answered& to) {
+    if (from == to.seen) return {};
+    if (from.count == to.seen.count)
+      return wrong(describe(*to.op) + " saw another past than the answers before it: expected " +
+                   from.text());
+    std::vector<const operation*> path;
+    if (fill(from, to, open_, path)) {
+      auto now = from;
+      for (const auto* op : path) {
+        now = now.with(op->value);
+        placed_.push_back({now.count, op});
+        std::erase(open_, op);
+      }
+      return {};
+    }
+    if (steps_left_ == 0) return {verdict::answer::undecided, "too many unknown outcomes in a row"};
+    auto with_failed = open_;
+    with_failed.insert(with_failed.end(), failed_.begin(), failed_.end());
+    path.clear();
+    if (fill(from, to, with_failed, path))
+      for (const auto* op : path)
+        if (op->outcome == outcome_of::fail)
+          return wrong(describe(*op) + " was reported as failed and took effect");
+    return wrong(describe(*to.op) +
+                 " saw a past that no appends explain; known until then: " + from.text());
+  }
+
+  bool fill(const past& now, const answered& to, const std::vector<const operation*>& candidates,
+            std::vector<const operation*>& path) {
+    if (now == to.seen) return true;
+    if (now.count >= to.seen.count) return false;
+    for (const auto* op : candidates) {
+      if (steps_left_ == 0) return false;
+      --steps_left_;
+      if (op->start > to.op->end || std::find(path.begin(), path.end(), op) != path.end()) continue;
+      path.push_back(op);
+      if (fill(now.with(op->value), to, candidates, path)) return true;
+      path.pop_back();
+    }
+    return false;
+  }
+
+  std::uint64_t steps_left_;
+  std::vector<answered> appends_;
+  std::vector<answered> reads_;
+  std::vector<const operation*> open_;
+  std::vector<const operation*> failed_;
+  std::vector<std::pair<std::uint64_t, const operation*>> placed_;
+};
+
+}  // namespace
+
+verdict check_appends(const history& of_one_key, std::uint64_t steps_max) {
+  order o(steps_max);
+  if (auto v = o.read(of_one_key); v.says != verdict::answer::right) return v;
+  if (auto v = o.chain(); v.says != verdict::answer::right) return v;
+  return o.keeps_time();
+}
+
+}  // namespace muster::checkers

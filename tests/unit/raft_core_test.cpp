@@ -91,3 +91,24 @@ BOOST_AUTO_TEST_CASE(a_start_finds_log_and_state_as_a_stop_at_any_point_left_the
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(sole_voters)
+
+BOOST_AUTO_TEST_CASE(nobody_hears_of_a_term_before_it_is_on_disk) {
+  start_state start;
+  start.hard.term = {1};
+  start.snapshot = meta(0, 0);
+  start.snapshot.members.voters = {{1}};
+  start.snapshot.members.standbys = {{2}};
+  settings with;
+  with.self = {1};
+  core c(with, std::move(start));
+  const auto won = c.step(tick{1});
+  BOOST_CHECK(c.status().now == role::leader);
+  BOOST_TEST(won.messages.empty());
+  BOOST_TEST(!won.messages_after_durable.empty());
+  (void)c.step(durable{{1}, {2}});
+  BOOST_TEST(!c.step(tick{2}).messages.empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

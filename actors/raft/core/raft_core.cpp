@@ -122,8 +122,8 @@ void core::on(const link_up& l, output&) {
   if (auto p = progress_.find(l.peer); p != progress_.end()) p->second.to_probe();
 }
 
-/// A log that holds the snapshot's last entry goes on behind it: what it has acknowledged there stays
-/// (Raft §7).
+/// A log that holds the snapshot's last entry goes on behind it: what it has acknowledged there
+/// stays (Raft §7).
 void core::on(const snapshot_installed& s, output& out) {
   applied_ = std::max(applied_, s.meta.index);
   if (s.meta.index <= commit_) return;
@@ -146,7 +146,15 @@ void core::on(const compact& c, output&) {
 }
 
 void core::send(member_id to, message_body body, output& out) {
+  if (leads_by_own_vote_only()) return send_after_durable(to, std::move(body), out);
   out.messages.push_back({with_.self, to, hard_.term, std::move(body)});
+}
+
+/// Others' votes come after the own one is on disk. A sole voter leads before: if it stopped then,
+/// it would take the same term again and fill it with other entries.
+bool core::leads_by_own_vote_only() const {
+  return role_ == role::leader && log_.term_at(durable_) != hard_.term &&
+         count_votes(members_, {{with_.self, true}}) == tally::won;
 }
 
 void core::send_after_durable(member_id to, message_body body, output& out) {

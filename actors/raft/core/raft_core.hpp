@@ -25,11 +25,13 @@ public:
   [[nodiscard]] output step(const input& in);
 
   [[nodiscard]] status_view status() const;
+  [[nodiscard]] role role_now() const { return role_; }
   [[nodiscard]] member_id leader() const { return leader_; }
   [[nodiscard]] const configuration& members() const { return members_; }
   [[nodiscard]] std::uint32_t ticks_silent() const { return ticks_silent_; }
   [[nodiscard]] const log& entries() const { return log_; }
   [[nodiscard]] const hard_state& hard() const { return hard_; }
+  [[nodiscard]] log_index commit_index() const { return commit_; }
   [[nodiscard]] log_index durable_index() const { return durable_; }
   [[nodiscard]] log_index applied_index() const { return applied_; }
 
@@ -108,6 +110,7 @@ private:
 
   void send(member_id to, message_body body, output& out);
   void send_after_durable(member_id to, message_body body, output& out);
+  [[nodiscard]] bool leads_by_own_vote_only() const;
   [[nodiscard]] bool has_committed_in_term() const;
   [[nodiscard]] std::uint64_t chance(std::uint64_t below);
 

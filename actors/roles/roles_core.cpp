@@ -52,6 +52,7 @@ std::optional<raft::configuration> plan(const raft::configuration& now,
   std::vector<member_id> able;
   for (const auto id : order)
     if (may_vote(id)) able.push_back(id);
+  if (able.empty()) return std::nullopt;  // a leader that was removed, and nobody to follow it
 
   raft::configuration next;
   auto count = voters_for(members.size(), wanted.voters_max);

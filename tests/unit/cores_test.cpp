@@ -160,6 +160,13 @@ BOOST_AUTO_TEST_CASE(who_is_no_member_is_dropped) {
   BOOST_TEST(c.voters.size() + c.standbys.size() + c.spares.size() == 4U);
 }
 
+BOOST_AUTO_TEST_CASE(a_removed_leader_without_able_followers_waits) {
+  raft::configuration now;
+  now.voters = {{9}};
+  const std::vector<muster::roles::candidate> others{{{1}, false, false}, {{2}, true, false}};
+  BOOST_CHECK(!muster::roles::plan(now, others, {9}, {}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(quorum)

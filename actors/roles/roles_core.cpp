@@ -52,12 +52,13 @@ std::optional<raft::configuration> plan(const raft::configuration& now,
   std::vector<member_id> able;
   for (const auto id : order)
     if (may_vote(id)) able.push_back(id);
-  if (able.empty()) return std::nullopt;  // a leader that was removed, and nobody to follow it
 
   raft::configuration next;
   auto count = voters_for(members.size(), wanted.voters_max);
-  if (able.size() < count) count = voters_for(able.size(), wanted.voters_max);
+  if (able.size() < count)
+    count = std::min(able.size(), voters_for(able.size(), wanted.voters_max));
   next.voters.assign(able.begin(), able.begin() + static_cast<std::ptrdiff_t>(count));
+  if (able.empty()) next.voters = now.voters;  // removed all, until a learner has caught up
   for (const auto id : order) {
     if (contains(next.voters, id)) continue;
     auto& place = next.standbys.size() < wanted.standbys_max ? next.standbys : next.spares;

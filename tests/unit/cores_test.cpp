@@ -160,11 +160,18 @@ BOOST_AUTO_TEST_CASE(who_is_no_member_is_dropped) {
   BOOST_TEST(c.voters.size() + c.standbys.size() + c.spares.size() == 4U);
 }
 
-BOOST_AUTO_TEST_CASE(a_removed_leader_without_able_followers_waits) {
+BOOST_AUTO_TEST_CASE(voters_that_were_all_removed_stay_until_another_has_caught_up) {
   raft::configuration now;
   now.voters = {{9}};
-  const std::vector<muster::roles::candidate> others{{{1}, false, false}, {{2}, true, false}};
-  BOOST_CHECK(!muster::roles::plan(now, others, {9}, {}));
+  const auto learning =
+      muster::roles::plan(now, {{{1}, true, false}, {{2}, false, false}}, {9}, {});
+  BOOST_REQUIRE(learning);
+  BOOST_CHECK(learning->voters == now.voters);
+  BOOST_TEST(learning->standbys.size() == 2U);
+  const auto next =
+      muster::roles::plan(*learning, {{{1}, true, true}, {{2}, false, false}}, {9}, {});
+  BOOST_REQUIRE(next);
+  BOOST_CHECK(next->voters == std::vector<member_id>{{1}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -112,3 +112,55 @@ BOOST_AUTO_TEST_CASE(nobody_hears_of_a_term_before_it_is_on_disk) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(left_out_voters)
+
+namespace {
+
+/// Member 2 of voters 1, 2, 3; entry 2 leaves only voter 1.
+core left_out(log_index applied) {
+  start_state start;
+  start.hard.term = {1};
+  start.snapshot = meta(0, 0);
+  auto last = at(2, 1);
+  last.kind = entry_kind::configuration;
+  configuration only;
+  only.voters = {{1}};
+  last.members = std::make_shared<const configuration>(only);
+  start.entries = {at(1, 1), last};
+  start.applied = applied;
+  settings with;
+  with.self = {2};
+  return {with, std::move(start)};
+}
+
+bool campaigns(core& c) {
+  for (std::uint64_t i = 0; i < 20; ++i)
+    if (!c.step(tick{i}).messages.empty()) return true;
+  return false;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(campaign_until_that_is_committed) {
+  auto c = left_out({1});
+  BOOST_TEST(campaigns(c));
+  BOOST_TEST(c.hard().term.value == 1U);  // it asks first: its own vote does not count
+  message yes{{1}, {2}, {2}, vote_response{true, true}};
+  (void)c.step(received{yes});
+  yes.body = vote_response{false, true};
+  (void)c.step(received{yes});
+  BOOST_CHECK(c.role_now() == role::leader);
+  append_response all;
+  all.match = {3};
+  (void)c.step(received{{{1}, {2}, {2}, all}});
+  BOOST_TEST(c.commit_index().value == 3U);
+  BOOST_CHECK(c.role_now() == role::follower);
+}
+
+BOOST_AUTO_TEST_CASE(rest_once_it_is) {
+  auto c = left_out({2});
+  BOOST_TEST(!campaigns(c));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -46,7 +46,7 @@ void core::become_leader(output& out) {
 
 /// A pre-vote asks whether an election could be won and changes nothing (thesis §9.6).
 void core::campaign(bool is_pre, bool disruptive, output& out) {
-  if (!is_voter(members_, with_.self)) return;
+  if (!may_campaign()) return;
   role_ = is_pre ? role::pre_candidate : role::candidate;
   leader_ = {};
   ticks_ = 0;
@@ -62,6 +62,13 @@ void core::campaign(bool is_pre, bool disruptive, output& out) {
     (is_pre ? out.messages : out.messages_after_durable).push_back(std::move(m));
   }
   record_vote(with_.self, true, out);
+}
+
+/// A voter that is left out by the last configuration in its log is still needed until that
+/// commits: its log may be the only complete one (thesis §4.2.2). Its own vote does not count then.
+bool core::may_campaign() const {
+  if (is_voter(members_, with_.self)) return true;
+  return members_index_ > commit_ && is_voter(log_.members_before(members_index_), with_.self);
 }
 
 void core::record_vote(member_id from, bool granted, output& out) {
@@ -136,9 +143,9 @@ void core::tick_follower(output& out) {
     forwarded_.erase(tag);
     out.reads_refused.push_back({tag, fail(errc::no_quorum, "the leader does not answer")});
   }
-  if (!is_voter(members_, with_.self)) return;
+  if (!may_campaign()) return;
   const bool alone =
-      all_of(members_).size() == 1 || (members_.voters.size() == 1 && !members_.is_joint());
+      members_.voters.size() == 1 && !members_.is_joint() && members_.voters.front() == with_.self;
   if (alone) return campaign(false, false, out);
   if (ticks_ >= timeout_) {
     if (leader_) {

@@ -58,6 +58,12 @@ std::pair<configuration, log_index> log::members() const {
   return {start_.members, start_.index};
 }
 
+configuration log::members_before(log_index i) const {
+  for (auto e = entries_.rbegin(); e != entries_.rend(); ++e)
+    if (e->kind == entry_kind::configuration && e->index < i) return *e->members;
+  return start_.members;
+}
+
 void log::append(entry e) {
   MUSTER_ENSURE(e.index == last() + 1, "an entry is appended behind the last one");
   entries_.push_back(std::move(e));

@@ -27,6 +27,8 @@ public:
   [[nodiscard]] bool is_up_to_date(log_index other_last, raft_term other_term) const;
   /// The configuration in force and the entry it stands in (Raft §6: used once it is in the log).
   [[nodiscard]] std::pair<configuration, log_index> members() const;
+  /// The one that was in force before the entry `i`.
+  [[nodiscard]] configuration members_before(log_index i) const;
 
   void append(entry e);
   /// Drops `from` and everything behind it.

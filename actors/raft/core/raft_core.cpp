@@ -113,7 +113,7 @@ void core::on(const link_down& l, output& out) {
   lost_leader_link_ = true;
   leader_ = {};
   refuse_reads(fail(errc::not_leader, "the leader cannot be reached"), out);
-  if (!is_voter(members_, with_.self)) return;
+  if (!may_campaign()) return;
   ticks_ = timeout_ - 1;
   if (chance(2) == 0) campaign(true, false, out);
 }

@@ -78,6 +78,7 @@ private:
   void become_leader(output& out);
   void campaign(bool is_pre, bool disruptive, output& out);
   void record_vote(member_id from, bool granted, output& out);
+  [[nodiscard]] bool may_campaign() const;
   [[nodiscard]] bool hears_leader() const;
   void draw_timeout();
   void tick_follower(output& out);

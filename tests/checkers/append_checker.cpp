@@ -1,7 +1,7 @@
 #include "tests/checkers/history.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <map>
 #include <set>
 
 namespace muster::checkers {
@@ -90,10 +90,10 @@ private:
     if (from.count == to.seen.count)
       return wrong(describe(*to.op) + " saw another past than the answers before it: expected " +
                    from.text());
-    std::vector<const operation*> path;
-    if (fill(from, to, open_, path)) {
+    path missing;
+    if (fill(from, to, open_, missing)) {
       auto now = from;
-      for (const auto* op : path) {
+      for (const auto* op : missing) {
         now = now.with(op->value);
         placed_.push_back({now.count, op});
         std::erase(open_, op);
@@ -103,27 +103,59 @@ private:
     if (steps_left_ == 0) return {verdict::answer::undecided, "too many unknown outcomes in a row"};
     auto with_failed = open_;
     with_failed.insert(with_failed.end(), failed_.begin(), failed_.end());
-    path.clear();
-    if (fill(from, to, with_failed, path))
-      for (const auto* op : path)
+    if (fill(from, to, with_failed, missing))
+      for (const auto* op : missing)
         if (op->outcome == outcome_of::fail)
           return wrong(describe(*op) + " was reported as failed and took effect");
     return wrong(describe(*to.op) +
                  " saw a past that no appends explain; known until then: " + from.text());
   }
 
-  bool fill(const past& now, const answered& to, const std::vector<const operation*>& candidates,
-            std::vector<const operation*>& path) {
-    if (now == to.seen) return true;
-    if (now.count >= to.seen.count) return false;
-    for (const auto* op : candidates) {
-      if (steps_left_ == 0) return false;
-      --steps_left_;
-      if (op->start > to.op->end || std::find(path.begin(), path.end(), op) != path.end()) continue;
-      path.push_back(op);
-      if (fill(now.with(op->value), to, candidates, path)) return true;
-      path.pop_back();
+  using path = std::vector<const operation*>;
+  using paths = std::map<past, std::vector<path>>;
+
+  /// All ways to go `steps` appends on from `at`, or back.
+  void walk(const past& at, std::uint64_t steps, bool forward, const path& candidates, path& gone,
+            paths& ends) {
+    if (steps == 0) {
+      ends[at].push_back(gone);
+      return;
     }
+    for (const auto* op : candidates) {
+      if (steps_left_ == 0) return;
+      if (std::find(gone.begin(), gone.end(), op) != gone.end()) continue;
+      --steps_left_;
+      gone.push_back(op);
+      walk(forward ? at.with(op->value) : at.without(op->value), steps - 1, forward, candidates,
+           gone, ends);
+      gone.pop_back();
+    }
+  }
+
+  /// Appends that lead from one past to another: from both sides to the middle.
+  bool fill(const past& from, const answered& to, const path& all, path& found) {
+    path candidates;
+    for (const auto* op : all)
+      if (op->start <= to.op->end) candidates.push_back(op);
+    const auto gap = to.seen.count - from.count;
+    if (gap > candidates.size()) return false;
+    paths firsts;
+    paths lasts;
+    path gone;
+    walk(from, gap / 2, true, candidates, gone, firsts);
+    walk(to.seen, gap - gap / 2, false, candidates, gone, lasts);
+    for (const auto& [middle, ways] : firsts) {
+      const auto others = lasts.find(middle);
+      if (others == lasts.end()) continue;
+      for (const auto& first : ways)
+        for (const auto& last : others->second) {
+          found = first;
+          found.insert(found.end(), last.rbegin(), last.rend());
+          const std::set<const operation*> each(found.begin(), found.end());
+          if (each.size() == found.size()) return true;
+        }
+    }
+    found.clear();
     return false;
   }
 

@@ -149,6 +149,19 @@ BOOST_AUTO_TEST_CASE(right_histories) {
   BOOST_TEST(right({open_append("u", 1), append("a", 3, 4, {}), append("b", 5, 6, {"a", "u"})}));
   BOOST_TEST(right({open_append("u", 1), open_append("v", 1), append("b", 5, 6, {"v", "u"})}));
   BOOST_TEST(right({open_append("u", 1), append("a", 3, 4, {}), read_all(5, 6, {"a"})}));
+  BOOST_TEST(right({read_all(1, 2, {})}));
+}
+
+BOOST_AUTO_TEST_CASE(many_unknown_appends_are_found_in_any_order) {
+  history h;
+  std::vector<std::string> all;
+  for (int i = 0; i < 16; ++i) h.push_back(open_append("u" + std::to_string(i), 1));
+  for (const int i : {9, 2, 14, 7, 0, 11}) all.push_back("u" + std::to_string(i));
+  h.push_back(append("a", 3, 4, all));
+  BOOST_TEST(right(h));
+  all[3] = "u9";  // twice
+  h.back() = append("a", 3, 4, all);
+  BOOST_TEST(wrong(h));
 }
 
 BOOST_AUTO_TEST_CASE(a_lost_append_is_wrong) {

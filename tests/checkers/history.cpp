@@ -5,10 +5,34 @@
 
 namespace muster::checkers {
 
+namespace {
+
+constexpr std::uint64_t prime = 0x100000001b3ULL;
+
+/// 1 / prime modulo 2^64, by Newton's iteration.
+constexpr std::uint64_t inverse() {
+  std::uint64_t x = prime;
+  for (int i = 0; i < 6; ++i) x *= 2 - prime * x;
+  return x;
+}
+static_assert(inverse() * prime == 1);
+
+}  // namespace
+
+past past::without(const std::string& value) const {
+  past before{count - 1, digest};
+  const auto undo = [&](char c) {
+    before.digest = (before.digest * inverse()) ^ static_cast<unsigned char>(c);
+  };
+  undo('\n');
+  for (auto c = value.rbegin(); c != value.rend(); ++c) undo(*c);
+  return before;
+}
+
 past past::with(const std::string& value) const {
   past next{count + 1, digest};
   const auto fold = [&](char c) {
-    next.digest = (next.digest ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    next.digest = (next.digest ^ static_cast<unsigned char>(c)) * prime;
   };
   for (const auto c : value) fold(c);
   fold('\n');
@@ -53,8 +77,11 @@ verdict check(const history& all) {
   for (const auto& [key, ops] : by_key) {
     const auto is_append = [](const operation& o) { return o.what == kind::append; };
     const auto is_write = [](const operation& o) { return o.what == kind::write; };
-    const bool appended = std::any_of(ops.begin(), ops.end(), is_append);
-    if (appended && std::any_of(ops.begin(), ops.end(), is_write))
+    const auto shows_past = [](const operation& o) { return o.result.find(':') != o.result.npos; };
+    const bool written = std::any_of(ops.begin(), ops.end(), is_write);
+    const bool appended = std::any_of(ops.begin(), ops.end(), is_append) ||
+                          (!written && std::any_of(ops.begin(), ops.end(), shows_past));
+    if (appended && written)
       return {verdict::answer::wrong, "key " + key + " is both written and appended to"};
     auto v = appended ? check_appends(ops) : check_register(ops);
     if (v.says == verdict::answer::right) continue;

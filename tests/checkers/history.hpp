@@ -33,6 +33,8 @@ struct past {
   std::uint64_t count = 0;
   std::uint64_t digest = 0xcbf29ce484222325ULL;
   [[nodiscard]] past with(const std::string& value) const;
+  /// Undoes with().
+  [[nodiscard]] past without(const std::string& value) const;
   /// "COUNT:DIGEST", the digest in 16 hexadecimal digits.
   [[nodiscard]] std::string text() const;
   static bool parse(const std::string& text, past& into);

@@ -1,28 +1,45 @@
-#include "tests/simulation/simulator.hpp"
+#include "tests/simulation/seeds.hpp"
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
-/// muster-sim FIRST_SEED [COUNT]: runs seeds until one fails; prints how to repeat it.
+namespace {
+
+int usage() {
+  std::fprintf(
+      stderr,
+      "usage: muster-sim [--seeds N] [--first-seed S] [--jobs J] [--marks] [--trace]\n"
+      "  runs N clusters from seeds S, S+1, ...; prints what broke, with seed and commit.\n"
+      "  --marks: also fails if a fault or a rare branch was never met.\n"
+      "  --trace: prints every step.\n");
+  return 2;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  const auto first = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
-  const auto count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-  std::uint64_t steps = 0;
-  std::size_t acknowledged = 0;
-  for (auto seed = first; seed < first + count; ++seed) {
-    muster::simulation::settings with;
-    with.seed = seed;
-    with.members = 3 + seed % 3;
-    muster::simulation::simulator s(with);
-    const auto violation = s.run();
-    steps += s.steps();
-    acknowledged += s.seen().acknowledged_count();
-    if (!violation.empty()) {
-      std::printf("seed %llu: %s\nrepeat it with: muster-sim %llu\n", seed, violation.c_str(),
-                  seed);
-      return 1;
+  muster::simulation::seed_range range;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--marks") == 0) {
+      range.needs_marks = true;
+      continue;
     }
+    if (std::strcmp(argv[i], "--trace") == 0) {
+      range.tells_steps = true;
+      continue;
+    }
+    if (i + 1 == argc) return usage();
+    const auto number = std::strtoull(argv[i + 1], nullptr, 10);
+    if (std::strcmp(argv[i], "--seeds") == 0)
+      range.count = number;
+    else if (std::strcmp(argv[i], "--first-seed") == 0)
+      range.first = number;
+    else if (std::strcmp(argv[i], "--jobs") == 0)
+      range.jobs = static_cast<unsigned>(number);
+    else
+      return usage();
+    ++i;
   }
-  std::printf("%llu seeds, %llu steps, %zu acknowledged writes: no violation\n", count,
-              static_cast<unsigned long long>(steps), acknowledged);
+  return muster::simulation::run_seeds(range);
 }

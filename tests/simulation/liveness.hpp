@@ -1,0 +1,22 @@
+#pragma once
+#include "tests/simulation/cluster.hpp"
+
+namespace muster::simulation {
+
+/// Configurations that are in force or may come into force: the last committed one and all behind
+/// it, in any log that still exists.
+std::vector<raft::configuration> possible_configurations(cluster& members, const invariants& rules);
+/// A majority of every voter set.
+bool is_core(const std::set<member_id>& ids, const std::vector<raft::configuration>& all);
+/// As few members as can go on without the others. Empty: no set of undamaged members can.
+std::set<member_id> draw_core(cluster& members, const invariants& rules, chance& random);
+/// Makes the faults of all others permanent, and those of the core good.
+void heal_core(cluster& members, network& net, const std::set<member_id>& core, chance& random,
+               marks& met);
+void heal_all(cluster& members, network& net);
+/// Why nothing moves.
+std::string explain(cluster& members, const std::set<member_id>& core);
+/// All members of the cluster have applied the same.
+bool has_converged(cluster& members);
+
+}  // namespace muster::simulation

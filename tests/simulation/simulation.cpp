@@ -1,0 +1,142 @@
+#include "tests/simulation/simulation.hpp"
+
+#include "tests/simulation/faults.hpp"
+#include "tests/simulation/liveness.hpp"
+#include "tests/simulation/workload.hpp"
+
+namespace muster::simulation {
+
+namespace {
+
+constexpr std::uint64_t progress_deadline_ms = 60'000;
+
+/// How one run is set up, all of it drawn.
+struct plan {
+  cluster_settings members;
+  bool has_sessions = false;
+  std::uint64_t length_ms = 0;
+  std::uint64_t call_pause_ms_max = 0;
+  std::uint64_t fault_pause_ms_max = 0;
+};
+
+plan draw(chance& random) {
+  plan p;
+  p.has_sessions = random.one_in(2);
+  p.members.members = random.between(1, 5);
+  if (p.members.members < 3 && random.one_in(2)) p.members.members = 3;
+  if (random.one_in(2)) p.members.log_kept = random.between(5, 40);
+  if (random.one_in(3)) p.members.append_bytes_max = random.between(1, 2'000);
+  if (random.one_in(3)) p.members.inflight_bytes_max = random.between(1, 4'000);
+  if (random.one_in(4)) p.members.uncommitted_bytes_max = random.between(500, 4'000);
+  p.members.plans_roles = !random.one_in(8);
+  const bool is_long = random.one_in(16);
+  p.length_ms = is_long ? 240'000 : random.between(4'000, 16'000);
+  p.call_pause_ms_max = is_long ? 4'000 : random.between(20, 400);
+  p.fault_pause_ms_max = is_long ? 8'000 : random.between(100, 1'500);
+  return p;
+}
+
+class simulation {
+public:
+  simulation(std::uint64_t seed, std::ostream* told)
+      : seed_(seed),
+        random_(seed),
+        plan_(draw(random_)),
+        net_(plan_.has_sessions, random_, met_),
+        members_(plan_.members, time_, net_, random_, met_, rules_),
+        clients_(members_, time_, random_, met_, rules_),
+        faults_(members_, time_, net_, random_, met_, rules_) {
+    members_.tell(told);
+    members_.hear.settled = [this](node& n, const command& c, const outcome& done, log_index at) {
+      clients_.settled(n, c, done, at);
+    };
+    members_.hear.read_ready = [this](node& n, std::uint64_t tag, log_index index) {
+      clients_.read_ready(n, tag, index);
+    };
+    members_.hear.read_refused = [this](node& n, std::uint64_t tag) {
+      clients_.read_refused(n, tag);
+    };
+    members_.hear.has_applied = [this](node& n) { clients_.has_applied(n); };
+    members_.hear.went_down = [this](node& n) {
+      clients_.went_down(n);
+      faults_.went_down(n);
+    };
+  }
+
+  report run() {
+    begin();
+    run_until(time_.now_ms() + plan_.length_ms, [] { return false; });
+    if (is_well()) expect_progress();
+    if (is_well()) expect_agreement();
+    if (is_well()) check_history();
+    return {seed_,          rules_.violation(), met_, rules_.checks(), clients_.seen().size(),
+            time_.now_ms(), members_.trace()};
+  }
+
+private:
+  [[nodiscard]] bool is_well() const { return rules_.violation().empty(); }
+
+  bool run_until(std::uint64_t end_ms, const std::function<bool()>& is_done) {
+    while (is_well() && time_.run_next(end_ms))
+      if (is_done()) return true;
+    return false;
+  }
+
+  void begin() {
+    for (auto& n : members_.nodes())
+      time_.in(n.m.id().value == 1 ? 0 : random_.below(1'000), [this, &n] { members_.boot(n); });
+    run_until(1'500, [] { return false; });
+    clients_.start(plan_.call_pause_ms_max);
+    faults_.start(plan_.fault_pause_ms_max);
+  }
+
+  /// A quorum without faults goes on, whatever the others do. What was on its way when the core was
+  /// drawn may change who is needed: then a core is drawn anew.
+  void expect_progress() {
+    faults_.stop();
+    for (int draws = 0; draws < 4; ++draws) {
+      const auto core = draw_core(members_, rules_, random_);
+      if (core.empty()) return rules_.fail("progress", "no core is left: " + explain(members_, {}));
+      heal_core(members_, net_, core, random_, met_);
+      clients_.ask_only(core);
+      const bool moves = run_until(time_.now_ms() + progress_deadline_ms, [this] {
+        return clients_.writes_done() > 0 && clients_.reads_done() > 0;
+      });
+      if (moves || !is_well()) return;
+      if (is_core(core, possible_configurations(members_, rules_)))
+        return rules_.fail("progress", explain(members_, core));
+    }
+    rules_.fail("progress", "four cores were drawn: " + explain(members_, {}));
+  }
+
+  void expect_agreement() {
+    clients_.stop();
+    members_.plan_roles_from_now();
+    heal_all(members_, net_);
+    const bool agree = run_until(time_.now_ms() + progress_deadline_ms,
+                                 [this] { return has_converged(members_); });
+    if (!agree && is_well()) rules_.fail("agreement", explain(members_, {}));
+  }
+
+  void check_history() {
+    const auto v = checkers::check(clients_.seen());
+    if (v.says != checkers::verdict::answer::right) rules_.fail("history", v.why);
+  }
+
+  std::uint64_t seed_;
+  chance random_;
+  plan plan_;
+  marks met_;
+  schedule time_;
+  invariants rules_;
+  network net_;
+  cluster members_;
+  workload clients_;
+  faults faults_;
+};
+
+}  // namespace
+
+report run(std::uint64_t seed, std::ostream* told) { return simulation(seed, told).run(); }
+
+}  // namespace muster::simulation

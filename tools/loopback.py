@@ -144,6 +144,7 @@ class Member:
         self.log = os.path.join(folder, name + ".log")
         self.port = free_port()
         self.process = None
+        self.prefix = []  # what starts musterd somewhere else
 
     @property
     def address(self):
@@ -156,7 +157,7 @@ class Member:
     def start(self, *more, env=None):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [os.path.join(BIN, "musterd"), "--data-dir", self.dir, "--name", self.name,
+                [*self.prefix, os.path.join(BIN, "musterd"), "--data-dir", self.dir, "--name", self.name,
                  "--address", self.address, *more],
                 stdout=log, stderr=log, env={**os.environ, **(env or {})})
         return self

@@ -2,6 +2,7 @@
 
 #include "schemas/codec.hpp"
 #include "storage/keys.hpp"
+#include "storage/quiet_log.hpp"
 
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
@@ -89,8 +90,7 @@ result<std::unique_ptr<state_store>> state_store::open(const std::string& path, 
   rocksdb::Options options;
   options.create_if_missing = true;
   options.env = env;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.keep_log_file_num = 2;
+  options.info_log = std::make_shared<quiet_log>();
   options.write_buffer_size = 32u << 20;
   options.max_background_jobs = 2;
   options.compression = rocksdb::kNoCompression;

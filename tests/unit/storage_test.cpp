@@ -1,6 +1,7 @@
 #include "storage/forgetful_env.hpp"
 #include "storage/identity.hpp"
 #include "storage/raft_store.hpp"
+#include "storage/state_store.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -70,6 +71,15 @@ void in_a_process_that_dies(const std::function<void()>& what) {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(raft_store)
+
+BOOST_AUTO_TEST_CASE(no_log_of_the_library_lies_beside_the_data) {
+  const folder f;
+  { open_or_fail(f / "raft"); }
+  BOOST_TEST(storage::state_store::open(f / "state", nullptr).ok());
+  for (const auto* store : {"raft", "state"})
+    for (const auto& file : fs::directory_iterator(f / store))
+      BOOST_TEST(!file.path().filename().string().starts_with("LOG"), file.path());
+}
 
 BOOST_AUTO_TEST_CASE(what_was_written_is_there_after_a_crash) {
   const folder at;

@@ -1,4 +1,6 @@
 """What goes wrong, and when: all of it from one seed."""
+import contextlib
+import http.client
 import random
 import threading
 import time
@@ -80,8 +82,16 @@ def lose_packets(world, chance):
 
 
 def fill_disk(world, chance):
+    """And writes so much that it does not fit into what the log has set aside."""
     m = leader_or_any(world, chance)
     m.fill_disk()
+    client = chance.choice(other(world, m)).unix(10)
+    large = {"config": {f"user.{n}": "x" * 60_000 for n in range(14)}}
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        for _ in range(30):
+            client.ask("PUT", "/1.0/profiles/bulk", large)
+            if not m.is_running():
+                break
     return m.name
 
 

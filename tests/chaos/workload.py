@@ -170,7 +170,7 @@ def keys_until(seconds):
 def create_keys(member, seconds):
     client = member.unix(10)
     registers, chains = keys_until(seconds)
-    for key in registers + chains:
+    for key in ["bulk", *registers, *chains]:
         answer = client.ask("POST", "/1.0/profiles", {"name": key, "config": {}})
         assert answer.status == 201, answer
 

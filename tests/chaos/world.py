@@ -10,7 +10,7 @@ import loopback
 from loopback import wait_for
 
 PORT = 8443
-DISK_MIB = 192
+DISK_MIB = 512
 CLOCK_LIBRARY = os.path.join(os.path.dirname(loopback.BIN), "lib/libchaos_clock.so")
 
 
@@ -88,7 +88,7 @@ class Server(loopback.Member):
         with open(self.ballast, "wb") as f:
             try:
                 while True:
-                    f.write(bytes(1 << 16))
+                    f.write(bytes(1 << 20))
                     f.flush()
             except OSError:
                 pass

@@ -3,7 +3,7 @@
 add_library(muster_warnings INTERFACE)
 target_compile_options(muster_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-  -Wno-maybe-uninitialized -Wno-restrict) # g++ 12 sees both where there is nothing
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict>) # g++ 12 sees both where there is nothing
 
 # muster_library(NAME SOURCES a.cpp ... LINKS target ...): own code, own warnings, visible below the root.
 function(muster_library name)

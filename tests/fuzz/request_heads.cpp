@@ -1,8 +1,12 @@
 #include "http/front/filter.hpp"
 #include "http/front/json_reader.hpp"
+#include "http/front/quick_request.hpp"
 #include "http/front/request_server.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
+#include <memory>
+#include <optional>
+#include <string>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,8 +15,20 @@ namespace {
 
 using namespace muster;
 using namespace muster::http;
+using fuzz::expect;
+using fuzz::text;
 
-response look_at(request& r) {
+/// One request as a parser understood it.
+struct heard {
+  std::string method;
+  std::string target;
+  std::string body;
+  std::size_t left = 0;  ///< bytes behind it
+  bool operator==(const heard&) const = default;
+};
+std::optional<heard> by_worker;
+
+void look_at(const request& r) {
   for (const auto& segment : r.segments) (void)percent_encode(segment);
   auto body = json_object::parse(r.body);
   if (body.ok()) {
@@ -30,17 +46,55 @@ response look_at(request& r) {
   }
   const auto f = filter::parse(r.parameter("filter"));
   if (f.ok()) (void)f->accepts(r.body);
-  if (r.read_body) (void)r.read_body([](std::string_view) { return ok(); }).ok();
-  response answer;
-  answer.body = percent_encode(r.path);
-  return answer;
 }
 
-/// The whole input is what the client has sent before it closed.
-void serve(std::string_view input, std::size_t head_bytes) {
+response answer(request& r) {
+  look_at(r);
+  by_worker = {r.method, r.target, r.body};
+  if (r.read_body) (void)r.read_body([](std::string_view) { return ok(); }).ok();
+  response out;
+  out.body = percent_encode(r.path);
+  return out;
+}
+
+class wired {
+public:
+  wired() {
+    expect(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends_) == 0);
+    ::shutdown(ends_[1], SHUT_WR);  // the client has said all and listens
+    on = std::make_unique<connection>(std::make_shared<tls::stream>(ends_[0], nullptr));
+  }
+  ~wired() { ::close(ends_[1]); }
+  wired(const wired&) = delete;
+  wired& operator=(const wired&) = delete;
+  std::unique_ptr<connection> on;
+
+private:
+  int ends_[2];
+};
+
+/// As the loop takes it when it comes in parts.
+std::optional<heard> take(std::string_view input, std::size_t part_bytes) {
+  wired w;
+  for (std::size_t at = 0; at < input.size(); at += part_bytes) {
+    const auto part = input.substr(at, part_bytes);
+    w.on->in += part;
+    const auto found = take_quick(*w.on, [](const request&) { return true; });
+    if (found.what == taken::need_more) continue;
+    if (found.what != taken::quick) return std::nullopt;
+    look_at(*found.whole);
+    return heard{found.whole->method, found.whole->target, found.whole->body,
+                 w.on->in.size() + input.size() - std::min(input.size(), at + part.size())};
+  }
+  return std::nullopt;
+}
+
+/// As a worker understands it.
+std::optional<heard> serve(std::string_view input, std::size_t head_bytes) {
   static const front_settings with = [] {
     front_settings s;
-    s.handle = look_at;
+    s.handle = answer;
+    s.is_quick = [](const request&) { return false; };
     s.on_upgrade = [](const std::string&, request&) { return upgrade_answer{}; };
     s.is_upload = [](const std::string& method, const std::string& path) {
       return method == "POST" && path.starts_with("/u");
@@ -48,27 +102,31 @@ void serve(std::string_view input, std::size_t head_bytes) {
     return s;
   }();
   static request_server server(with);
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) return;
-  {
-    connection c(std::make_shared<tls::stream>(ends[0], nullptr));
-    c.in = input;
-    c.head_bytes = head_bytes;
-    ::shutdown(ends[1], SHUT_WR);
-    (void)server.serve(c);
-  }
-  ::close(ends[1]);
+  wired w;
+  w.on->in = input;
+  w.on->head_bytes = head_bytes;
+  by_worker.reset();
+  (void)server.serve(*w.on);
+  if (by_worker) by_worker->left = w.on->in.size();
+  return by_worker;
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto input = fuzz::text(data, size);
+  const auto input = text(data, size);
   const auto end = input.find("\r\n\r\n");
   if (end == std::string_view::npos || end + 4 > bounds::head_bytes_max) return 0;
   const auto head = input.substr(0, end + 4);
   (void)request_server::asks_for_upgrade(head);
-  if (auto parsed = request_server::parse_head(head, {}); parsed.ok()) (void)look_at(*parsed);
-  serve(input, head.size());
+  const auto quick = take(input, input.size());
+  expect(quick == take(input, 1 + size % 7));
+  const auto worker = serve(input, head.size());
+  // Two parsers that cut the stream at different places would let one request hide in another.
+  // Without a length httplib reads a body to the end of the stream: then nothing hides behind it.
+  const bool is_cut = quick && (quick->method == "GET" || !quick->body.empty());
+  if (is_cut && quick->target.find('#') != std::string::npos)
+    return 0;  // httplib cuts it off there
+  if (is_cut && worker && !worker->target.starts_with("/u")) expect(*quick == *worker);
   return 0;
 }

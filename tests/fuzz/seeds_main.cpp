@@ -23,7 +23,22 @@ std::string with_kind(char kind, std::string_view bytes) {
   return std::string(1, kind) + std::string(bytes);
 }
 
-raft::configuration members() { return {{{1}, {2}, {3}}, {{1}, {2}}, {{4}}, {{5}}}; }
+raft::configuration members() {
+  raft::configuration c;
+  c.voters = {{1}, {2}, {3}};
+  c.outgoing = {{1}, {2}};
+  c.standbys = {{4}};
+  c.spares = {{5}};
+  return c;
+}
+
+raft::snapshot_meta start() {
+  raft::snapshot_meta m;
+  m.index = {7};
+  m.term = {3};
+  m.members = members();
+  return m;
+}
 
 raft::entry entry_with(blob payload) {
   raft::entry e;
@@ -55,44 +70,69 @@ command some_command() {
   return c;
 }
 
+void keep_message(codec::link_body body) {
+  static int count = 0;
+  codec::link_message m;
+  m.sequence = 4;
+  m.session = 2;
+  m.body = std::move(body);
+  const auto bytes = codec::encode(m);
+  keep("link_frames", "message-" + std::to_string(count++), with_kind(0, bytes.bytes()));
+  if (count != 1) return;
+  std::string flat(4, '\0');  // CAF writes the count of words big-endian
+  flat[3] = static_cast<char>(bytes.words().size());
+  keep("link_frames", "flat", with_kind(1, flat + std::string(bytes.bytes())));
+}
+
+void keep_raft(raft::message_body body) {
+  raft::message m;
+  m.from = {1};
+  m.to = {2};
+  m.term = {3};
+  m.body = std::move(body);
+  keep_message(std::move(m));
+}
+
+void raft_frames() {
+  keep_raft(raft::vote_request{});
+  keep_raft(raft::vote_response{});
+  raft::append_request append;
+  append.entries = {entry_with(codec::encode(some_command())), change()};
+  keep_raft(std::move(append));
+  keep_raft(raft::append_response{});
+  keep_raft(raft::heartbeat{});
+  keep_raft(raft::heartbeat_response{});
+  keep_raft(raft::read_request{});
+  keep_raft(raft::read_response{});
+  raft::snapshot_offer offer;
+  offer.meta = start();
+  keep_raft(std::move(offer));
+  keep_raft(raft::timeout_now{});
+}
+
 void frames() {
-  int n = 0;
-  const auto add = [&n](codec::link_body body) {
-    codec::link_message m;
-    m.sequence = 4;
-    m.session = 2;
-    m.body = std::move(body);
-    const auto bytes = codec::encode(m);
-    keep("link_frames", "message-" + std::to_string(n++), with_kind(0, bytes.bytes()));
-    if (n != 1) return;
-    std::string flat(4, '\0');  // CAF writes the count of words big-endian
-    flat[3] = static_cast<char>(bytes.words().size());
-    keep("link_frames", "flat", with_kind(1, flat + std::string(bytes.bytes())));
-  };
-  add(codec::hello{1, 1, "7b1d", 1, 2, {1}, {9}, {3}, 1, "0.1"});
-  add(codec::beat{});
-  add(codec::submit{5, codec::encode(some_command())});
-  add(codec::submit_refused{5, {errc::busy, "too many"}});
-  add(codec::operation_event{"{\"id\":\"x\"}"});
-  const auto say = [&add](raft::message_body body) {
-    add(raft::message{{1}, {2}, {3}, std::move(body)});
-  };
-  say(raft::vote_request{true, false, {7}, {3}});
-  say(raft::vote_response{true, true});
-  say(raft::append_request{{6}, {3}, {5}, {entry_with(codec::encode(some_command())), change()}});
-  say(raft::append_response{});
-  say(raft::heartbeat{{5}, 8});
-  say(raft::heartbeat_response{});
-  say(raft::read_request{4});
-  say(raft::read_response{4, false, {5}});
-  say(raft::snapshot_offer{{{7}, {3}, 1, members()}});
-  say(raft::timeout_now{});
-  keep("link_frames", "join-request",
-       with_kind(2,
-                 codec::encode(codec::join_request{"n2", "10.0.0.2:8443", "x86_64", "s"}).bytes()));
+  codec::hello hello;
+  hello.cluster_uuid = "7b1d";
+  hello.member = {1};
+  hello.version = "0.1";
+  keep_message(hello);
+  keep_message(codec::beat{});
+  codec::submit submit;
+  submit.command = codec::encode(some_command());
+  keep_message(std::move(submit));
+  codec::submit_refused refused;
+  refused.why = {errc::busy, "too many"};
+  keep_message(std::move(refused));
+  codec::operation_event event;
+  event.json = R"({"id":"x"})";
+  keep_message(std::move(event));
+  codec::join_request request;
+  request.name = "n2";
+  request.secret = "s";
+  keep("link_frames", "join-request", with_kind(2, codec::encode(request).bytes()));
   codec::join_accepted accepted;
   accepted.member = {2};
-  accepted.peers = {{{1}, "n1", "10.0.0.1:8443", "ab"}};
+  accepted.peers.emplace_back().name = "n1";
   keep("link_frames", "join-accepted", with_kind(3, codec::encode(accepted).bytes()));
   codec::probe_report report;
   report.members = {"n1", "n2"};
@@ -104,8 +144,7 @@ void entries() {
   keep("stored_entries", "command", with_kind(0, codec::encode(entry_with(payload)).bytes()));
   keep("stored_entries", "change", with_kind(0, codec::encode(change()).bytes()));
   keep("stored_entries", "vote", with_kind(1, codec::encode(raft::hard_state{{3}, {2}}).bytes()));
-  keep("stored_entries", "start",
-       with_kind(2, codec::encode(raft::snapshot_meta{{7}, {3}, 1, members()}).bytes()));
+  keep("stored_entries", "start", with_kind(2, codec::encode(start()).bytes()));
   keep("stored_entries", "row", with_kind(3, codec::encode(object{some_profile()}).bytes()));
   member m;
   m.name = "n1";
@@ -166,6 +205,7 @@ int main(int argc, char** argv) {
   }
   corpus = argv[1];
   frames();
+  raft_frames();
   entries();
   snapshots();
   heads();

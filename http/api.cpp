@@ -7,6 +7,9 @@
 
 #include <caf/send.hpp>
 
+#include <cstdio>
+#include <random>
+
 namespace muster::http {
 
 api::api(services with)
@@ -65,6 +68,14 @@ bool is_open_to_all(const request& r) {
 
 constexpr const char* forwarded_mark = "incus-cluster-client";
 
+/// Tells requests apart in logs; no secret.
+std::string new_trace() {
+  static thread_local std::mt19937_64 chance{std::random_device{}()};
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(chance()));
+  return text;
+}
+
 /// Names the request also in an answer that comes later.
 response traced(response answer, const std::string& trace) {
   answer.later = [begin = std::move(answer.later), trace](const deliver& give) {
@@ -102,7 +113,7 @@ bool api::may(const request& r, access a) const {
 }
 
 response api::handle(request& r) {
-  r.trace = node::random_hex(8);
+  r.trace = new_trace();
   const auto a = access_of(r);
   if (a != access::member)  // only members speak for others
     for (const char* name : {"username", "protocol", "address"})

@@ -330,7 +330,9 @@ proposer get_row(wire::Proposer::Reader from) {
 }
 
 void put_row(const seen_request& r, wire::Row::Builder row) {
-  auto to = row.initSeenRequest().initResult();
+  auto seen = row.initSeenRequest();
+  seen.setSequence(r.sequence);
+  auto to = seen.initResult();
   to.setDone(r.result.done);
   to.setCode(static_cast<std::uint8_t>(r.result.why.code));
   to.setText(text(r.result.why.detail));
@@ -342,6 +344,7 @@ result<object> get_row(wire::SeenRequest::Reader from) {
   auto code = checked(in.getCode(), errc::corrupt);
   if (!code) return code.error();
   seen_request r;
+  r.sequence = from.getSequence();
   r.result.done = in.getDone();
   r.result.why = {*code, text(in.getText())};
   r.result.id = {in.getId()};
@@ -358,6 +361,7 @@ void put_row(const event& r, wire::Row::Builder row) {
   put(r.context, to.initContext(count(r.context)));
   put(r.who, to.initWho());
   to.setBy(r.by.value);
+  to.setNumber(r.number);
 }
 event get_row(wire::Event::Reader from) {
   event r;
@@ -368,6 +372,7 @@ event get_row(wire::Event::Reader from) {
   r.context = get(from.getContext());
   r.who = get(from.getWho());
   r.by = {from.getBy()};
+  r.number = from.getNumber();
   return r;
 }
 

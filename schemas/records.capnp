@@ -104,7 +104,7 @@ struct Instance {
 }
 struct Proposer { current @0 :UInt64; low @1 :UInt64; high @2 :UInt64; }
 struct Outcome { done @0 :Bool; code @1 :UInt8; text @2 :Text; id @3 :UInt64; detail @4 :Text; }
-struct SeenRequest { result @0 :Outcome; }
+struct SeenRequest { result @0 :Outcome; sequence @1 :UInt64; }
 struct Requestor { username @0 :Text; protocol @1 :Text; address @2 :Text; }
 struct Event {
   action @0 :Text;
@@ -114,6 +114,7 @@ struct Event {
   context @4 :List(Pair);
   who @5 :Requestor;
   by @6 :UInt64;
+  number @7 :UInt64;
 }
 
 struct Row {

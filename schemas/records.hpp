@@ -257,10 +257,12 @@ struct outcome {
   bool operator==(const outcome&) const = default;
 };
 
-/// Outcome kept for a request id. Key: project = member id, id = sequence number.
+/// Outcome kept for a request id. Key: project = member id, id = its place in the ring of the last
+/// `limits::seen_requests_kept` sequence numbers.
 struct seen_request {
   static constexpr table where = table::seen_request;
   record_head head;
+  std::uint64_t sequence = 0;
   outcome result;
   bool operator==(const seen_request&) const = default;
 };
@@ -273,10 +275,12 @@ struct requestor {
   bool operator==(const requestor&) const = default;
 };
 
-/// A lifecycle event, made by apply. head.id is its number, head.created its entry.
+/// A lifecycle event, made by apply. head.id is its place in the ring of the last
+/// `limits::events_kept`, head.created its entry.
 struct event {
   static constexpr table where = table::event;
   record_head head;
+  std::uint64_t number = 0;
   std::string action;  ///< e.g. instance-created
   std::string source;  ///< URL path
   std::string name;

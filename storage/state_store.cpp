@@ -31,8 +31,8 @@ object decoded(std::string_view bytes) {
 
 class snapshot_view final : public state_view {
 public:
-  explicit snapshot_view(std::shared_ptr<rocksdb::DB> db)
-      : db_(std::move(db)), snapshot_(db_->GetSnapshot()) {
+  snapshot_view(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<rare_rows> rare)
+      : db_(std::move(db)), rare_(std::move(rare)), snapshot_(db_->GetSnapshot()) {
     options_.snapshot = snapshot_;
   }
   ~snapshot_view() override { db_->ReleaseSnapshot(snapshot_); }
@@ -40,18 +40,21 @@ public:
   snapshot_view& operator=(const snapshot_view&) = delete;
 
   std::optional<object> get(const row_key& key) const override {
-    rocksdb::PinnableSlice bytes;
-    if (!found(db_->Get(options_, db_->DefaultColumnFamily(), keys::row(key), &bytes)))
-      return std::nullopt;
-    return decoded(text(bytes));
+    if (!rare_rows::holds(key.where)) return read(key);
+    if (auto known = rare_->find(key)) return *std::move(known);
+    auto row = read(key);
+    rare_->keep(key, row);
+    return row;
   }
 
   std::optional<object_id> find(table where, project_id project,
                                 std::string_view name) const override {
-    rocksdb::PinnableSlice bytes;
-    const auto key = keys::name({where, project, std::string(name)});
-    if (!found(db_->Get(options_, db_->DefaultColumnFamily(), key, &bytes))) return std::nullopt;
-    return object_id{keys::read_big_endian(text(bytes))};
+    const name_key key{where, project, std::string(name)};
+    if (!rare_rows::holds(where)) return read(key);
+    if (auto known = rare_->find(key)) return *known;
+    const auto id = read(key);
+    rare_->keep(key, id);
+    return id;
   }
 
   void each(table where, std::optional<project_id> project, const visitor& see) const override {
@@ -72,12 +75,25 @@ public:
   }
 
 private:
+  [[nodiscard]] std::optional<object> read(const row_key& key) const {
+    rocksdb::PinnableSlice bytes;
+    if (!found(db_->Get(options_, db_->DefaultColumnFamily(), keys::row(key), &bytes)))
+      return std::nullopt;
+    return decoded(text(bytes));
+  }
+  [[nodiscard]] std::optional<object_id> read(const name_key& key) const {
+    rocksdb::PinnableSlice bytes;
+    if (!found(db_->Get(options_, db_->DefaultColumnFamily(), keys::name(key), &bytes)))
+      return std::nullopt;
+    return object_id{keys::read_big_endian(text(bytes))};
+  }
   static bool found(const rocksdb::Status& s) {
     MUSTER_ENSURE(s.ok() || s.IsNotFound(), "the state store cannot be read");
     return s.ok();
   }
 
   std::shared_ptr<rocksdb::DB> db_;
+  std::shared_ptr<rare_rows> rare_;
   const rocksdb::Snapshot* snapshot_;
   rocksdb::ReadOptions options_;
 };
@@ -120,10 +136,18 @@ result<std::unique_ptr<state_store>> state_store::open(const std::string& path, 
 }
 
 std::unique_ptr<state_view> state_store::view() const {
-  return std::make_unique<snapshot_view>(db_);
+  const std::lock_guard guard(rare_lock_);
+  return std::make_unique<snapshot_view>(db_, rare_);
 }
 
 status state_store::write(const row_changes& changes, const raft::snapshot_meta& at) {
+  if (!rare_rows::are_touched(changes)) return put(changes, at);
+  const std::lock_guard guard(rare_lock_);
+  rare_ = std::make_shared<rare_rows>();
+  return put(changes, at);
+}
+
+status state_store::put(const row_changes& changes, const raft::snapshot_meta& at) {
   rocksdb::WriteBatch batch;
   for (const auto& [key, row] : changes.rows) {
     if (row)

@@ -3,8 +3,10 @@
 #include "schemas/result.hpp"
 #include "schemas/row_changes.hpp"
 #include "schemas/state_view.hpp"
+#include "storage/rare_rows.hpp"
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace rocksdb {
@@ -40,8 +42,12 @@ public:
 private:
   explicit state_store(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
 
+  status put(const row_changes& changes, const raft::snapshot_meta& at);
+
   std::shared_ptr<rocksdb::DB> db_;
   raft::snapshot_meta meta_;
+  mutable std::mutex rare_lock_;  ///< a view's snapshot and its rare rows are of one moment
+  std::shared_ptr<rare_rows> rare_ = std::make_shared<rare_rows>();
 };
 
 }  // namespace muster::storage

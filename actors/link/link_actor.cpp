@@ -5,7 +5,6 @@
 #include "schemas/metrics.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
 #include <random>
@@ -29,7 +28,7 @@ std::uint64_t random_number() {
 
 }  // namespace
 
-link_driver::link_driver(caf::event_based_actor* self, link_settings with)
+link_driver::link_driver(caf::io::broker* self, link_settings with)
     : self_(self), with_(std::move(with)), next_knock_(steady::now()) {}
 
 link_driver::~link_driver() {
@@ -199,7 +198,7 @@ void link_driver::on_send(const codec::link_body& body) {
   self_->send(remote_, std::move(words));
 }
 
-caf::behavior link_actor(caf::stateful_actor<link_state>* self, link_settings with) {
+caf::behavior link_actor(caf::io::stateful_broker<link_state>* self, link_settings with) {
   self->state.drive = std::make_unique<link_driver>(self, std::move(with));
   auto* drive = self->state.drive.get();
   self->set_down_handler(

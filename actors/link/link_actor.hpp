@@ -4,8 +4,7 @@
 
 #include <caf/actor.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
-#include <caf/event_based_actor.hpp>
-#include <caf/stateful_actor.hpp>
+#include <caf/io/broker.hpp>
 
 #include <atomic>
 
@@ -44,7 +43,7 @@ struct link_tick {};
 /// message.
 class link_driver {
 public:
-  link_driver(caf::event_based_actor* self, link_settings with);
+  link_driver(caf::io::broker* self, link_settings with);
   ~link_driver();
   void on_tick();
   void on_accepted(const std::shared_ptr<tls::stream>& stream);
@@ -65,7 +64,7 @@ private:
   void close_stream();
   [[nodiscard]] bool dials() const;
 
-  caf::event_based_actor* self_;
+  caf::io::broker* self_;
   link_settings with_;
   std::shared_ptr<tls::stream> stream_;  ///< with BASP; null: none
   std::uint64_t stream_number_ = 0;      ///< of the last one
@@ -86,7 +85,8 @@ struct link_state {
   static inline const char* name = "link";
 };
 
-caf::behavior link_actor(caf::stateful_actor<link_state>* self, link_settings with);
+/// A broker that owns no connection, see raft_actor.
+caf::behavior link_actor(caf::io::stateful_broker<link_state>* self, link_settings with);
 
 }  // namespace muster::link
 

@@ -4,6 +4,7 @@
 #include "actors/link/link_actor.hpp"
 
 #include <caf/actor_system.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/send.hpp>
 
 #include <future>
@@ -52,7 +53,7 @@ void links::impl::set_peers(const std::vector<peer>& peers) {
     }
     if (!old.empty()) caf::anon_send_exit(old.mapped().actor, caf::exit_reason::user_shutdown);
     auto board = std::make_shared<link_board>();
-    auto actor = system.spawn(link_actor, link_settings{p, with, board});
+    auto actor = system.middleman().spawn_broker(link_actor, link_settings{p, with, board});
     next[p.id] = {p, std::move(actor), std::move(board)};
   }
   for (auto& [id, gone] : all) caf::anon_send_exit(gone.actor, caf::exit_reason::user_shutdown);

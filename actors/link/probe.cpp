@@ -7,6 +7,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -28,7 +29,7 @@ caf::behavior probe_actor(caf::event_based_actor* self,
 }
 
 /// Connects and asks; answers the promise once.
-void probe_client(caf::event_based_actor* self, const std::shared_ptr<tls::stream>& stream,
+void probe_client(caf::io::broker* self, const std::shared_ptr<tls::stream>& stream,
                   std::chrono::milliseconds deadline,
                   std::shared_ptr<std::promise<result<codec::probe_report>>> answer) {
   const auto then = [self, deadline, answer](const caf::actor& remote) {
@@ -79,7 +80,7 @@ result<codec::probe_report> ask_probe(std::shared_ptr<tls::stream> stream,
   caf::actor_system system{config};
   auto answer = std::make_shared<std::promise<result<codec::probe_report>>>();
   auto future = answer->get_future();
-  system.spawn(probe_client, stream, deadline, answer);
+  system.middleman().spawn_broker(probe_client, stream, deadline, answer);
   if (future.wait_for(deadline) != std::future_status::ready)
     return fail(errc::timed_out, "the probe did not answer in time");
   return future.get();

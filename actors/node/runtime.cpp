@@ -9,6 +9,7 @@
 #include "storage/snapshot_files.hpp"
 
 #include <caf/actor_system.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -125,7 +126,7 @@ void runtime::spawn_actors(caf::actor_system& system) {
     const auto p = find_peer(id);
     return p ? p->name : "member " + std::to_string(id.value);
   };
-  raft_ = system.spawn(raft::raft_actor, std::move(drive));
+  raft_ = system.middleman().spawn_broker(raft::raft_actor, std::move(drive));
 }
 
 /// cluster.max_voters and cluster.max_standby; checked when they were set.

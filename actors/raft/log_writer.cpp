@@ -4,11 +4,14 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <pthread.h>
+
 namespace muster::raft {
 
 log_writer_handle::behavior_type log_writer(
     log_writer_handle::stateful_pointer<log_writer_state> self,
     std::shared_ptr<storage::raft_store> store, stop_member stop) {
+  ::pthread_setname_np(::pthread_self(), "log-writer");
   self->state.store = std::move(store);
   self->state.stop = std::move(stop);
   const auto raft_actor = [self] { return caf::actor_cast<raft_handle>(self->current_sender()); };

@@ -3,7 +3,7 @@
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
 
-#include <caf/typed_event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
 
 #include <algorithm>
 
@@ -25,7 +25,7 @@ bool has_majority(const std::vector<member_id>& voters, const std::set<member_id
 
 }  // namespace
 
-driver::driver(raft_handle::pointer self, driver_settings with)
+driver::driver(raft_handle::broker_pointer self, driver_settings with)
     : self_(self),
       with_(std::move(with)),
       core_(with_.core, with_.start),
@@ -297,7 +297,7 @@ void driver::on_link(member_id peer, const codec::link_body& body) {
     if (core_.leader() == with_.core.self && !reaches_quorum())
       settle_refusal({tag, fail(errc::not_leader, "the leader has lost its quorum")});
     else
-      step(propose{tag, s->command});
+      step(propose{tag, s->command, peer});
   } else if (const auto* r = std::get_if<codec::submit_refused>(&body)) {
     settle_refusal({r->tag, r->why});
   }
@@ -388,7 +388,7 @@ void driver::show_board() {
   with_.board->show(std::move(view));
 }
 
-raft_handle::behavior_type raft_actor(raft_handle::stateful_pointer<raft_actor_state> self,
+raft_handle::behavior_type raft_actor(raft_handle::stateful_broker_pointer<raft_actor_state> self,
                                       driver_settings with) {
   const auto period = with.tick_period;
   self->state.drive = std::make_unique<driver>(self, std::move(with));

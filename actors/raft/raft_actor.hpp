@@ -5,6 +5,8 @@
 #include "actors/raft/write_waiters.hpp"
 #include "actors/roles/roles_core.hpp"
 
+#include <caf/io/typed_broker.hpp>
+
 #include <functional>
 #include <map>
 #include <set>
@@ -35,7 +37,7 @@ struct driver_settings {
 /// disk write runs, everything that arrives is gathered into the next. Supervised by the node.
 class driver {
 public:
-  driver(raft_handle::pointer self, driver_settings with);
+  driver(raft_handle::broker_pointer self, driver_settings with);
   ~driver();
 
   void on_tick();
@@ -79,7 +81,7 @@ private:
   [[nodiscard]] std::chrono::milliseconds quorum_silence() const;
   [[nodiscard]] failure no_quorum() const;
 
-  raft_handle::pointer self_;
+  raft_handle::broker_pointer self_;
   driver_settings with_;
   core core_;
   output out_;  ///< gathered since the last carry_out_now
@@ -109,7 +111,9 @@ struct raft_actor_state {
   static inline const char* name = "raft";
 };
 
-raft_handle::behavior_type raft_actor(raft_handle::stateful_pointer<raft_actor_state> self,
+/// A broker that owns no connection: it runs on the multiplexer's thread, as the links do, so that
+/// a message between members wakes no other thread on its way to the raft core.
+raft_handle::behavior_type raft_actor(raft_handle::stateful_broker_pointer<raft_actor_state> self,
                                       driver_settings with);
 
 }  // namespace muster::raft

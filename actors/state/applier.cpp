@@ -6,6 +6,8 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <pthread.h>
+
 namespace muster::state {
 
 namespace {
@@ -90,6 +92,7 @@ std::optional<raft::snapshot_meta> install(applier_state& state, log_index offer
 
 raft::applier_handle::behavior_type applier(
     raft::applier_handle::stateful_pointer<applier_state> self, applier_settings with) {
+  ::pthread_setname_np(::pthread_self(), "applier");
   self->state.with = std::move(with);
   const auto raft_actor = [self] {
     return caf::actor_cast<raft::raft_handle>(self->current_sender());

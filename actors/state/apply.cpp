@@ -7,9 +7,7 @@ namespace muster::state {
 
 namespace {
 
-row_key seen_key(member_id member, std::uint64_t sequence) {
-  return {table::seen_request, {member.value}, {sequence}};
-}
+object_id place_of(std::uint64_t sequence) { return {sequence % limits::seen_requests_kept}; }
 
 /// Opens the window of a new incarnation: no request of an older one is waited for any more.
 void restart_window(transaction& tx, proposer& window, const request_id& id) {
@@ -25,13 +23,14 @@ void restart_window(transaction& tx, proposer& window, const request_id& id) {
 
 void remember(transaction& tx, proposer window, const request_id& id, const outcome& result) {
   seen_request row;
-  row.head.id = {id.sequence};
+  row.head.id = place_of(id.sequence);
+  row.sequence = id.sequence;
   row.head.project = {id.member.value};
   row.result = result;
   tx.add(row);
   window.high = std::max(window.high, id.sequence);
-  while (window.high - window.low > limits::seen_requests_kept)
-    tx.erase(seen_key(id.member, ++window.low));
+  if (window.high - window.low > limits::seen_requests_kept)
+    window.low = window.high - limits::seen_requests_kept;
   tx.put(window);
 }
 
@@ -52,7 +51,9 @@ outcome apply(transaction& tx, const command& c) {
   if (id.sequence <= window.low)
     return refused(fail(errc::unknown_outcome, "the request is older than what is remembered"));
   if (id.sequence <= window.high)
-    if (auto seen = tx.row<seen_request>({id.member.value}, {id.sequence})) return seen->result;
+    if (auto seen = tx.row<seen_request>({id.member.value}, place_of(id.sequence));
+        seen && seen->sequence == id.sequence)
+      return seen->result;
 
   outcome result = std::visit([&](const auto& b) { return handle(tx, c.who, b); }, c.body);
   remember(tx, window, id, result);

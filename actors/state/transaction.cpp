@@ -114,10 +114,9 @@ member_id transaction::next_member() {
 
 void transaction::emit(event e) {
   auto row = numbers();
-  e.head.id = {row.next_event++};
+  e.number = row.next_event++;
+  e.head.id = {e.number % limits::events_kept};
   e.by = asked_;
-  if (e.head.id.value > limits::events_kept)
-    erase({table::event, {}, {e.head.id.value - limits::events_kept}});
   put(row);
   add(e);
   e.head.created = e.head.modified = applied_;

@@ -29,7 +29,7 @@ public:
   /// Writes a row; sets head.modified, and head.created if it is new. A changed name moves the
   /// index.
   void put(object row);
-  /// As `put`, for a row whose id was never used.
+  /// As `put`, for a row whose key is unused, or holds what is of no use any more.
   void add(object row);
   void erase(const row_key& key);
   /// The next object id.

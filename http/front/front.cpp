@@ -9,6 +9,7 @@
 
 #include <openssl/ssl.h>
 
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -174,6 +175,7 @@ void front::impl::accept_all(const listener& l) {
 // --- the loop -----------------------------------------------------------------------------------
 
 void front::impl::run() {
+  ::pthread_setname_np(::pthread_self(), "http");
   epoll_event events[128];
   auto swept = clock::now();
   std::optional<clock::time_point> stop_by;  // who has asked still gets an answer

@@ -23,7 +23,7 @@ caf::behavior listen(caf::event_based_actor*, std::atomic<int>* heard) {
   return {[heard](const link::flat&) { ++*heard; }, [heard](caf::get_atom) { ++*heard; }};
 }
 
-void connect_hostile(caf::event_based_actor* self, const std::shared_ptr<tls::stream>& stream,
+void connect_hostile(caf::io::broker* self, const std::shared_ptr<tls::stream>& stream,
                      std::promise<caf::actor>* found) {
   const auto then = [self, found](const caf::actor& remote) {
     found->set_value(remote);
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_hostile_probe_reaches_no_actor_of_the_member) {
   link::caf_config config{2};
   caf::actor_system hostile{config};
   std::promise<caf::actor> found;
-  hostile.spawn(connect_hostile, m.connect(), &found);
+  hostile.middleman().spawn_broker(connect_hostile, m.connect(), &found);
   const auto remote = found.get_future().get();
   BOOST_REQUIRE(remote);
   BOOST_CHECK(remote.node() != m.system.node());

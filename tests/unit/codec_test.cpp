@@ -59,8 +59,9 @@ std::vector<object> samples() {
   n.devices = {{"root", {{"pool", "default"}}}};
   all.emplace_back(n);
   all.emplace_back(proposer{head, {3}, 4, 5});
-  all.emplace_back(seen_request{head, {false, {errc::conflict, "taken"}, {8}, "x"}});
+  all.emplace_back(seen_request{head, 9, {false, {errc::conflict, "taken"}, {8}, "x"}});
   all.emplace_back(event{head,
+                         6,
                          "instance-created",
                          "/1.0/instances/c1",
                          "c1",

@@ -3,7 +3,6 @@
 #include "actors/link/basp/basp_stream.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/event_based_actor.hpp>
 #include <caf/io/basp_broker.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/io/network/default_multiplexer.hpp>
@@ -38,7 +37,7 @@ void basp_serve(caf::actor_system& system, std::shared_ptr<tls::stream> stream,
       });
 }
 
-void basp_connect(caf::event_based_actor* self, std::shared_ptr<tls::stream> stream,
+void basp_connect(caf::io::broker* self, std::shared_ptr<tls::stream> stream,
                   std::chrono::milliseconds deadline, std::function<void()> on_close,
                   std::function<void(const caf::actor&)> then) {
   auto& system = self->home_system();

@@ -1,6 +1,6 @@
 #pragma once
 #include <caf/actor.hpp>
-#include <caf/fwd.hpp>
+#include <caf/io/fwd.hpp>
 
 #include <chrono>
 #include <functional>
@@ -19,7 +19,7 @@ void basp_serve(caf::actor_system& system, std::shared_ptr<tls::stream> stream,
 
 /// Gives BASP an authenticated stream to dial on. `then` runs in `self`'s context with the remote
 /// actor, or with a null handle at the deadline or after an error.
-void basp_connect(caf::event_based_actor* self, std::shared_ptr<tls::stream> stream,
+void basp_connect(caf::io::broker* self, std::shared_ptr<tls::stream> stream,
                   std::chrono::milliseconds deadline, std::function<void()> on_close,
                   std::function<void(const caf::actor&)> then);
 

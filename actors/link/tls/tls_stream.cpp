@@ -47,8 +47,7 @@ context_ptr make_context(const SSL_METHOD* method) {
   MUSTER_ENSURE(context != nullptr, "no TLS context");
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                      SSL_MODE_RELEASE_BUFFERS);
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context.get(), 1);  // a record's head and body by one call
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, accept_any);
   return context;

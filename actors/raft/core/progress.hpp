@@ -17,6 +17,7 @@ struct progress {
   std::uint32_t ticks_silent = 0;   ///< since anything was heard
   std::uint64_t read_round = 0;     ///< highest it has confirmed
   log_index commit_sent;
+  log_index commit_wanted;  ///< somebody there waits until this is committed
   std::deque<std::pair<log_index, std::size_t>> inflight;  ///< last index and bytes of each append
   std::size_t inflight_bytes = 0;
 

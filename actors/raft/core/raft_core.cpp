@@ -85,6 +85,8 @@ void core::on(const propose& p, output& out) {
   e.payload = p.command;
   uncommitted_bytes_ += e.size_bytes();
   append_own(std::move(e), out);
+  if (const auto asker = progress_.find(p.from); asker != progress_.end())
+    asker->second.commit_wanted = log_.last();
   out.accepted.push_back({p.tag, log_.last(), hard_.term});
 }
 

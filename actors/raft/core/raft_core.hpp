@@ -141,7 +141,8 @@ private:
   member_id transfer_to_;
   std::uint32_t transfer_ticks_ = 0;
   std::vector<waiting_read> reads_;
-  std::uint64_t read_round_ = 0;
+  std::uint64_t read_round_ = 0;       ///< last one begun
+  std::uint64_t confirmed_round_ = 0;  ///< last one that a quorum has answered
   std::map<std::uint64_t, forwarded_read> forwarded_;
 };
 

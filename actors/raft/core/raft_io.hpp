@@ -13,8 +13,9 @@ struct settings {
   member_id self;
   std::uint32_t election_ticks = 5;  ///< base; each timeout is drawn from [base, 2*base)
   std::uint32_t heartbeat_ticks = 1;
-  std::size_t append_bytes_max = 1u << 20;        ///< one append request
-  std::size_t inflight_bytes_max = 8u << 20;      ///< window per follower
+  std::size_t append_bytes_max = 1u << 20;    ///< one append request
+  std::size_t inflight_bytes_max = 8u << 20;  ///< window per follower
+  std::size_t inflight_appends_max = 2;  ///< while one is synced the next travels; the rest gathers
   std::size_t uncommitted_bytes_max = 64u << 20;  ///< leader refuses proposals above: errc::busy
   std::uint32_t reads_waiting_max = 4096;         ///< errc::busy above
   std::uint64_t seed = 0;                         ///< chance for election timeouts
@@ -38,6 +39,7 @@ struct received {
 struct propose {
   std::uint64_t tag = 0;
   blob command;
+  member_id from = {};  ///< the follower that passed it on and waits for its commit; none: own
 };
 /// Leader only. `target` has no outgoing set; the core goes through the joint state by itself.
 struct change_members {
@@ -105,8 +107,8 @@ struct read_refused {
 /// Everything one step caused, in the order the driver carries it out.
 struct output {
   /// (1) One synced write: hard state; then, if given, all entries go and the log begins behind
-  /// `begins_behind`; then entries: those at or behind entries.front().index that the disk holds are
-  /// replaced.
+  /// `begins_behind`; then entries: those at or behind entries.front().index that the disk holds
+  /// are replaced.
   std::optional<hard_state> hard;
   std::optional<snapshot_meta> begins_behind;
   std::vector<entry> entries;

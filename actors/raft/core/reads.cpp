@@ -42,10 +42,11 @@ void core::take(const message&, const read_response& b, output& out) {
     out.reads.push_back({b.tag, b.index});
 }
 
-/// All reads that came since the last round share the next one. A leader that has committed nothing
-/// in its term does not know the commit index yet (Raft §8): its reads wait.
+/// One round at a time: all reads that come meanwhile share the next one. A round whose messages
+/// are lost is confirmed by the next heartbeats. A leader that has committed nothing in its term
+/// does not know the commit index yet (Raft §8): its reads wait.
 void core::start_round(output& out) {
-  if (!has_committed_in_term()) return;
+  if (!has_committed_in_term() || confirmed_round_ < read_round_) return;
   bool fresh = false;
   for (auto& r : reads_) {
     if (r.round != 0) continue;
@@ -60,14 +61,14 @@ void core::start_round(output& out) {
 }
 
 void core::answer_reads(output& out) {
-  if (reads_.empty()) return;
-  const auto confirmed = reached_by_quorum(members_, [&](member_id id) -> std::uint64_t {
+  if (reads_.empty() && confirmed_round_ == read_round_) return;
+  confirmed_round_ = reached_by_quorum(members_, [&](member_id id) -> std::uint64_t {
     if (id == with_.self) return read_round_;
     const auto p = progress_.find(id);
     return p == progress_.end() ? 0 : p->second.read_round;
   });
   std::erase_if(reads_, [&](const waiting_read& r) {
-    if (r.round == 0 || r.round > confirmed) return false;
+    if (r.round == 0 || r.round > confirmed_round_) return false;
     answer(r, out);
     return true;
   });
@@ -76,8 +77,11 @@ void core::answer_reads(output& out) {
 void core::answer(const waiting_read& r, output& out) {
   if (r.from == with_.self)
     out.reads.push_back({r.tag, r.index});
-  else
+  else {
+    if (const auto asker = progress_.find(r.from); asker != progress_.end())
+      asker->second.commit_wanted = std::max(asker->second.commit_wanted, r.index);
     send(r.from, read_response{r.tag, false, r.index}, out);
+  }
 }
 
 void core::refuse_reads(const failure& why, output& out) {

@@ -28,7 +28,8 @@ void core::offer_snapshot(member_id to, progress& p, output& out) {
   send(to, snapshot_offer{log_.start()}, out);
 }
 
-/// Sends what the follower lacks, as its mode allows; also a commit index it has not heard of.
+/// Sends what the follower lacks, as its mode allows. A commit index goes with it, or with the next
+/// heartbeat; alone only to a follower where somebody waits for it.
 void core::send_appends(member_id to, progress& p, output& out) {
   const std::uint32_t patience = 2 * with_.election_ticks;
   if (p.now == progress::mode::snapshot) {
@@ -44,7 +45,8 @@ void core::send_appends(member_id to, progress& p, output& out) {
     p.ticks_waiting = 0;
     return send_one_append(to, p, log_.slice(p.next, with_.append_bytes_max), out);
   }
-  while (p.next <= log_.last() && p.inflight_bytes < with_.inflight_bytes_max) {
+  while (p.next <= log_.last() && p.inflight_bytes < with_.inflight_bytes_max &&
+         p.inflight.size() < with_.inflight_appends_max) {
     auto part = log_.slice(p.next, with_.append_bytes_max);
     std::size_t bytes = 0;
     for (const auto& e : part) bytes += e.size_bytes();
@@ -53,7 +55,8 @@ void core::send_appends(member_id to, progress& p, output& out) {
     send_one_append(to, p, std::move(part), out);
     p.sent(last, bytes);
   }
-  if (p.commit_sent < commit_ && p.next > log_.last()) send_one_append(to, p, {}, out);
+  if (p.commit_sent < std::min(commit_, p.commit_wanted) && p.next > log_.last())
+    send_one_append(to, p, {}, out);
 }
 
 void core::send_heartbeats(output& out) {
@@ -75,9 +78,18 @@ void core::take(const message& m, const append_request& b, output& out) {
   take_entries(m, b, out);
 }
 
+/// One answer for all appends of a gather: the last says it all.
 void core::acknowledge_append(member_id to, log_index match, output& out) {
   append_response good;
   good.match = match;
+  if (!out.messages_after_durable.empty()) {
+    auto& before = out.messages_after_durable.back();
+    auto* last = std::get_if<append_response>(&before.body);
+    if (last && !last->rejected && before.to == to && before.term == hard_.term) {
+      last->match = std::max(last->match, match);
+      return;
+    }
+  }
   send_after_durable(to, good, out);
 }
 

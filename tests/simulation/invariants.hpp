@@ -29,6 +29,10 @@ public:
   /// A read that began when `floor` was acknowledged is answered as of `index`.
   void read(log_index floor, log_index index);
 
+  /// Leaves out the rules about how members come to agree: what is wrong must show in what they
+  /// apply and in what clients see. A test of the workload.
+  void check_only_outcomes() { only_outcomes_ = true; }
+
   /// The first rule that was broken, and how; empty: none.
   [[nodiscard]] const std::string& violation() const { return violation_; }
   void fail(const std::string& rule, const std::string& what);
@@ -102,6 +106,7 @@ private:
 
   std::string violation_;
   std::uint64_t checks_ = 0;
+  bool only_outcomes_ = false;
   std::map<member_id, const disk*> disks_;
   std::map<member_id, seen> seen_;
   std::map<member_id, raft::hard_state> durable_;

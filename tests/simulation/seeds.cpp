@@ -3,6 +3,7 @@
 #include "tests/simulation/commit.hpp"
 #include "tests/simulation/simulation.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -13,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <vector>
 
 namespace muster::simulation {
 
@@ -30,6 +30,7 @@ struct board {
 };
 
 std::uint64_t running_seed = 0;
+board* shared = nullptr;
 
 const char* commit() {
   const auto* given = std::getenv("MUSTER_COMMIT");
@@ -45,14 +46,17 @@ void print_finding(std::uint64_t seed, const char* what) {
 
 void on_abort(int) {
   print_finding(running_seed, "a member stopped itself (see above)");
+  ++shared->findings;
   _exit(1);
 }
 
 void work(const seed_range& range, board& all) {
   for (const auto how : {SIGABRT, SIGSEGV, SIGFPE}) std::signal(how, on_abort);
   for (auto i = all.next++; i < range.count; i = all.next++) {
+    if (range.stops_at_finding && all.findings != 0) return;
     running_seed = range.first + i;
-    const auto done = run(running_seed, range.tells_steps ? &std::cout : nullptr);
+    const auto done =
+        run(running_seed, {range.only_outcomes, range.tells_steps ? &std::cout : nullptr});
     if (!done.finding.empty()) {
       print_finding(done.seed, done.finding.c_str());
       ++all.findings;
@@ -64,23 +68,30 @@ void work(const seed_range& range, board& all) {
   }
 }
 
-std::uint64_t wait_for_all(const seed_range& range, board& all) {
-  std::vector<pid_t> children;
-  for (unsigned j = 0; j < std::max(1u, range.jobs); ++j) {
-    const auto child = fork();
-    if (child == 0) {
-      work(range, all);
-      std::fflush(stdout);
-      _exit(0);
-    }
-    if (child > 0) children.push_back(child);
-  }
-  std::uint64_t broken = children.empty() ? 1 : 0;
-  for (const auto child : children) {
+pid_t start_worker(const seed_range& range, board& all) {
+  std::fflush(stdout);
+  const auto child = fork();
+  if (child != 0) return child;
+  work(range, all);
+  std::fflush(stdout);
+  _exit(0);
+}
+
+/// A worker that a broken core has ended is replaced.
+bool run_workers(const seed_range& range, board& all) {
+  unsigned running = 0;
+  bool is_well = true;
+  for (unsigned j = 0; j < std::max(1u, range.jobs); ++j)
+    if (start_worker(range, all) > 0) ++running;
+  while (running > 0) {
     int how = 0;
-    if (waitpid(child, &how, 0) != child || !WIFEXITED(how) || WEXITSTATUS(how) != 0) ++broken;
+    if (wait(&how) <= 0) return false;
+    --running;
+    if (WIFEXITED(how) && WEXITSTATUS(how) == 0) continue;
+    is_well = is_well && WIFEXITED(how);
+    if (all.next < range.count && start_worker(range, all) > 0) ++running;
   }
-  return broken;
+  return is_well && all.next >= std::min<std::uint64_t>(range.count, 1);
 }
 
 std::uint64_t print_marks(const board& all) {
@@ -102,8 +113,10 @@ int run_seeds(const seed_range& range) {
       mmap(nullptr, sizeof(board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 2;
   auto& all = *new (memory) board;
+  shared = &all;
   const auto began = std::chrono::steady_clock::now();
-  auto findings = wait_for_all(range, all) + all.findings;
+  const bool is_well = run_workers(range, all);
+  auto findings = all.findings + (is_well ? 0 : 1);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   if (range.needs_marks) findings += print_marks(all);
   std::printf(

@@ -38,7 +38,7 @@ plan draw(chance& random) {
 
 class simulation {
 public:
-  simulation(std::uint64_t seed, std::ostream* told)
+  simulation(std::uint64_t seed, const run_options& with)
       : seed_(seed),
         random_(seed),
         plan_(draw(random_)),
@@ -46,7 +46,8 @@ public:
         members_(plan_.members, time_, net_, random_, met_, rules_),
         clients_(members_, time_, random_, met_, rules_),
         faults_(members_, time_, net_, random_, met_, rules_) {
-    members_.tell(told);
+    members_.tell(with.told);
+    if (with.only_outcomes) rules_.check_only_outcomes();
     members_.hear.settled = [this](node& n, const command& c, const outcome& done, log_index at) {
       clients_.settled(n, c, done, at);
     };
@@ -137,6 +138,6 @@ private:
 
 }  // namespace
 
-report run(std::uint64_t seed, std::ostream* told) { return simulation(seed, told).run(); }
+report run(std::uint64_t seed, const run_options& with) { return simulation(seed, with).run(); }
 
 }  // namespace muster::simulation

@@ -16,10 +16,14 @@ struct report {
   std::uint64_t trace = 0;  ///< hash of every step: the same seed gives the same one
 };
 
+struct run_options {
+  bool only_outcomes = false;    ///< see invariants::check_only_outcomes
+  std::ostream* told = nullptr;  ///< every step goes there, a line each
+};
+
 /// One cluster from one seed: trouble first, and every rule after every step; then a quorum is
 /// healed, the other faults stay for good, and there must be progress; then all is healed and must
 /// agree.
-/// @param told if given, every step goes there, a line each.
-report run(std::uint64_t seed, std::ostream* told = nullptr);
+report run(std::uint64_t seed, const run_options& with = {});
 
 }  // namespace muster::simulation

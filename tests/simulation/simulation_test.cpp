@@ -21,7 +21,7 @@ BOOST_AUTO_TEST_CASE(gives_the_same_run_each_time) {
 
 BOOST_AUTO_TEST_CASE(runs_the_same_when_it_is_traced) {
   std::ostringstream told;
-  BOOST_TEST(run(3, &told).trace == run(3).trace);
+  BOOST_TEST(run(3, {false, &told}).trace == run(3).trace);
   BOOST_TEST(told.str().find("leader") != std::string::npos);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-#include "tests/simulation/cluster.hpp"
+#include "tests/simulation/members/cluster.hpp"
 
 namespace muster::simulation {
 

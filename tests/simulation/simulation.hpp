@@ -1,5 +1,5 @@
 #pragma once
-#include "tests/simulation/marks.hpp"
+#include "tests/simulation/world/marks.hpp"
 
 #include <ostream>
 #include <string>

@@ -1,6 +1,6 @@
 #pragma once
 #include "tests/checkers/history.hpp"
-#include "tests/simulation/cluster.hpp"
+#include "tests/simulation/members/cluster.hpp"
 
 namespace muster::simulation {
 

@@ -1,4 +1,4 @@
-#include "tests/simulation/invariants.hpp"
+#include "tests/simulation/rules/invariants.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "tests/simulation/core_marks.hpp"
+#include "tests/simulation/members/core_marks.hpp"
 
 #include <algorithm>
 

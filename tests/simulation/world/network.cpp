@@ -1,4 +1,4 @@
-#include "tests/simulation/network.hpp"
+#include "tests/simulation/world/network.hpp"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
-#include "tests/simulation/member.hpp"
+#include "tests/simulation/members/member.hpp"
 
 #include "actors/state/apply.hpp"
 #include "actors/state/transaction.hpp"
 #include "schemas/codec.hpp"
-#include "tests/simulation/core_marks.hpp"
+#include "tests/simulation/members/core_marks.hpp"
 
 namespace muster::simulation {
 

@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/raft/core/raft_core.hpp"
-#include "tests/simulation/disk.hpp"
+#include "tests/simulation/world/disk.hpp"
 
 #include <map>
 #include <set>

@@ -1,8 +1,8 @@
-#include "tests/simulation/cluster.hpp"
+#include "tests/simulation/members/cluster.hpp"
 
 #include "actors/roles/roles_core.hpp"
 #include "schemas/codec.hpp"
-#include "tests/simulation/describe.hpp"
+#include "tests/simulation/members/describe.hpp"
 
 namespace muster::simulation {
 

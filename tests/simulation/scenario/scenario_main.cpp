@@ -1,4 +1,4 @@
-#include "tests/simulation/scenario_file.hpp"
+#include "tests/simulation/scenario/scenario_file.hpp"
 
 #include <algorithm>
 #include <cstdio>

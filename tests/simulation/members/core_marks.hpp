@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/raft/core/raft_core.hpp"
-#include "tests/simulation/marks.hpp"
+#include "tests/simulation/world/marks.hpp"
 
 namespace muster::simulation {
 

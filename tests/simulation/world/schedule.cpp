@@ -1,4 +1,4 @@
-#include "tests/simulation/schedule.hpp"
+#include "tests/simulation/world/schedule.hpp"
 
 namespace muster::simulation {
 

@@ -1,6 +1,6 @@
-#include "tests/simulation/scenario.hpp"
+#include "tests/simulation/scenario/scenario.hpp"
 
-#include "tests/simulation/describe.hpp"
+#include "tests/simulation/members/describe.hpp"
 
 namespace muster::simulation {
 

@@ -1,4 +1,4 @@
-#include "tests/simulation/disk.hpp"
+#include "tests/simulation/world/disk.hpp"
 
 #include "schemas/codec.hpp"
 

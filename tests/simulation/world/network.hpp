@@ -1,7 +1,7 @@
 #pragma once
 #include "schemas/strong.hpp"
-#include "tests/simulation/chance.hpp"
-#include "tests/simulation/marks.hpp"
+#include "tests/simulation/world/chance.hpp"
+#include "tests/simulation/world/marks.hpp"
 
 #include <map>
 #include <set>

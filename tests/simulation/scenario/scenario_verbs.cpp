@@ -1,6 +1,6 @@
 #include "schemas/codec.hpp"
-#include "tests/simulation/describe.hpp"
-#include "tests/simulation/scenario.hpp"
+#include "tests/simulation/members/describe.hpp"
+#include "tests/simulation/scenario/scenario.hpp"
 
 #include <algorithm>
 

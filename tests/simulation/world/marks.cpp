@@ -1,4 +1,4 @@
-#include "tests/simulation/marks.hpp"
+#include "tests/simulation/world/marks.hpp"
 
 namespace muster::simulation {
 

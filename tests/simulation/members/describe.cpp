@@ -1,4 +1,4 @@
-#include "tests/simulation/describe.hpp"
+#include "tests/simulation/members/describe.hpp"
 
 #include "schemas/codec.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 #include "actors/raft/core/start.hpp"
 #include "storage/map_view.hpp"
-#include "tests/simulation/chance.hpp"
+#include "tests/simulation/world/chance.hpp"
 
 #include <deque>
 #include <memory>

@@ -1,7 +1,7 @@
 #pragma once
-#include "tests/simulation/member.hpp"
-#include "tests/simulation/network.hpp"
-#include "tests/simulation/schedule.hpp"
+#include "tests/simulation/members/member.hpp"
+#include "tests/simulation/world/network.hpp"
+#include "tests/simulation/world/schedule.hpp"
 
 #include <deque>
 #include <ostream>

@@ -1,7 +1,7 @@
 #pragma once
 #include "schemas/commands.hpp"
-#include "tests/simulation/invariants.hpp"
-#include "tests/simulation/marks.hpp"
+#include "tests/simulation/rules/invariants.hpp"
+#include "tests/simulation/world/marks.hpp"
 
 #include <functional>
 #include <memory>

@@ -1,5 +1,5 @@
 #pragma once
-#include "tests/simulation/member.hpp"
+#include "tests/simulation/members/member.hpp"
 
 #include <deque>
 #include <set>

@@ -1,6 +1,6 @@
-#include "tests/simulation/scenario_file.hpp"
+#include "tests/simulation/scenario/scenario_file.hpp"
 
-#include "tests/simulation/scenario.hpp"
+#include "tests/simulation/scenario/scenario.hpp"
 
 #include <fstream>
 

@@ -158,6 +158,26 @@ BOOST_AUTO_TEST_CASE(campaign_until_that_is_committed) {
   BOOST_CHECK(c.role_now() == role::follower);
 }
 
+/// Voters 1 and 2; 2 has an uncommitted joint entry that counts learner 3, whose log is longer.
+BOOST_AUTO_TEST_CASE(learners_with_a_longer_log_campaign_when_nobody_else_can) {
+  start_state start;
+  start.hard.term = {1};
+  start.snapshot = meta(0, 0);
+  start.snapshot.members.voters = {{1}, {2}};
+  start.snapshot.members.standbys = {{3}};
+  start.entries = {at(1, 1)};
+  settings with;
+  with.self = {3};
+  core c(with, start);
+  BOOST_TEST(!campaigns(c));
+  std::uint64_t silence = 0;
+  while (c.role_now() == role::follower && ++silence < 100) (void)c.step(tick{silence});
+  BOOST_CHECK(c.role_now() == role::pre_candidate);
+  start.applied = {1};  // all of its log is committed: nobody needs it
+  core idle(with, std::move(start));
+  for (std::uint64_t i = 0; i < 100; ++i) BOOST_TEST(idle.step(tick{i}).messages.empty());
+}
+
 BOOST_AUTO_TEST_CASE(rest_once_it_is) {
   auto c = left_out({2});
   BOOST_TEST(!campaigns(c));

@@ -66,9 +66,13 @@ void core::campaign(bool is_pre, bool disruptive, output& out) {
 
 /// A voter that is left out by the last configuration in its log is still needed until that
 /// commits: its log may be the only complete one (thesis §4.2.2). Its own vote does not count then.
+/// A learner may hold up the others in the same way: who counts it as a voter cannot win against
+/// its longer log. It waits for long, so that it does not come before voters.
 bool core::may_campaign() const {
   if (is_voter(members_, with_.self)) return true;
-  return members_index_ > commit_ && is_voter(log_.members_before(members_index_), with_.self);
+  if (members_index_ > commit_ && is_voter(log_.members_before(members_index_), with_.self))
+    return true;
+  return log_.last() > commit_ && ticks_silent_ >= 10 * with_.election_ticks;
 }
 
 void core::record_vote(member_id from, bool granted, output& out) {

@@ -307,8 +307,8 @@ void cluster::send_writes(node& n, bool again) {
     if (leader == n.m.id()) {
       step(n, raft::propose{n.next_tag++, bytes});
     } else {
-      deliver(n.m.id(), leader, [this, bytes = bytes](node& there) {
-        step(there, raft::propose{there.next_tag++, bytes});
+      deliver(n.m.id(), leader, [this, bytes = bytes, from = n.m.id()](node& there) {
+        step(there, raft::propose{there.next_tag++, bytes, from});
       });
     }
   }

@@ -5,20 +5,26 @@ import random
 import threading
 import time
 
+from workload import now_us
+
 
 def other(world, m):
     return [o for o in world.members if o is not m]
 
 
+def leads(m):
+    try:
+        return m.is_running() and not m.is_paused and m.status()["role"] == "leader"
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return False
+
+
 def leader_or_any(world, chance):
-    """The leader as somebody says it is, in two of three; else anybody."""
+    """The leader as it says it is, in two of three; else anybody."""
     if chance.random() < 0.67:
         for m in world.members:
-            try:
-                if m.is_running() and not m.is_paused and m.status()["role"] == "leader":
-                    return m
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+            if leads(m):
+                return m
     return chance.choice(world.members)
 
 
@@ -112,7 +118,7 @@ class Nemesis(threading.Thread):
         super().__init__()
         self.world, self.chance, self.end = world, random.Random(seed), end
         self.faults = [f for f in FAULTS if not only or f.__name__ in only]
-        self.done = []       # (when, fault, victim)
+        self.done = []       # (when in µs of the history, fault, whether its victim led, how many more beside it)
         self.failure = None
         self.round = []
 
@@ -121,17 +127,18 @@ class Nemesis(threading.Thread):
             self.round = self.chance.sample(self.faults, len(self.faults))
         return self.round.pop()
 
-    def strike(self):
+    def strike(self, beside):
         fault = self.next_fault()
+        led = [m.name for m in self.world.members if leads(m)]
         victim = fault(self.world, self.chance)
-        self.done.append((time.time(), fault.__name__, victim))
-        print(f"  {fault.__name__} {victim}", flush=True)
+        self.done.append((now_us(), fault.__name__, victim in led, beside))
+        print(f"  {fault.__name__} {victim}{' (leader)' if victim in led else ''}", flush=True)
 
     def run(self):
         try:
             while time.monotonic() < self.end:
-                for _ in range(2 if self.chance.random() < 0.33 else 1):
-                    self.strike()
+                for beside in range(2 if self.chance.random() < 0.33 else 1):
+                    self.strike(beside)
                 time.sleep(self.chance.uniform(0.3, 3.5))
                 ended = self.world.unexpected_ends()
                 if ended:

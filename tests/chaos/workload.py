@@ -64,6 +64,19 @@ class History:
         return dict(sorted(found.items()))
 
 
+def silences(history, faults):
+    """fault → seconds from it to the end of the first acknowledged write that began behind it; of those that
+    met the leader and came alone."""
+    writes = sorted((l["start_us"], l["end_us"]) for l in history.lines
+                    if l["op"] in ("write", "append") and l["outcome"] == "ok" and l["client"] < 990)
+    found = {}
+    for when, fault, led, beside in faults:
+        after = [end for start, end in writes if start > when]
+        if led and not beside and after:
+            found.setdefault(fault, []).append((min(after) - when) / 1e6)
+    return found
+
+
 class Worker(threading.Thread):
     """One client at one member, one question after the other."""
 

@@ -2,6 +2,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import loopback
 import faults
 import table
-from measure import load, measured
+from measure import load, measured, wait_quiet
 from sides import Etcd, Limit, Muster
 
 # What each side is asked: (protocol, method, path or key, body). %c: the client, %n: a number of its
@@ -37,7 +38,7 @@ LIMIT = {"write": ("raw", "-", "-", "")}
 # What is measured with which numbers of clients.
 LOADS = [("write", (1, 8, 32, 128)), ("create", (1, 32, 128)), ("read", (1, 8, 32, 128)), ("stale", (32,)),
          ("members", (32,))]
-FAULTS = ["idle", "failover", "records"]
+FAULTS = ["idle", "failover", "steady", "records"]
 CLIENTS_MAX = 128
 RECORDS_FIRST = 500_000_000_000
 
@@ -104,6 +105,7 @@ class Bench:
         pids = side.pids()
         others = [p for s in self.sides for p in s.pids() if p not in pids]
         certificate = side.certificate if way == "tls" else None
+        wait_quiet(pids + others, self.wanted.quiet_wait)
         # Numbers never come again: what was created with them is still there.
         self.first += 10_000_000
         said = measured(pids, others, side.targets()[way], questions[what], clients, certificate,
@@ -129,11 +131,17 @@ class Bench:
             self.note(what, 0, column, faults.idle(side, self.wanted.idle_seconds))
 
     def failovers(self):
-        """Once with clients that wait for what they are told, once with such that wait half a second."""
-        for name, patience, seconds in (("failover", 0.5, 5), ("failover, waiting", 30, 10)):
+        """Clients that wait half a second for an answer; then such that wait for whatever they are told."""
+        for name, patience, seconds, sig in (("killed", 0.5, 5, signal.SIGKILL), ("stopped", 0.5, 8, signal.SIGSTOP),
+                                             ("killed, waiting", 30, 10, signal.SIGKILL)):
             for _ in range(self.wanted.kills):
                 for column, (side, questions) in self.columns_with_faults().items():
-                    self.note(name, 0, column, faults.failover(side, questions["write"], patience, seconds))
+                    self.note(f"leader {name}", 0, column,
+                              faults.failover(side, questions["write"], patience, seconds, sig))
+
+    def steady(self):
+        for column, (side, questions) in self.columns_with_faults().items():
+            self.note("overloaded", 32, column, faults.steady(side, questions, self.wanted.steady_seconds))
 
     def records(self):
         count = self.wanted.records
@@ -151,6 +159,8 @@ class Bench:
         self.loads()
         if self.wants("failover"):
             self.failovers()
+        if self.wants("steady"):
+            self.steady()
         if self.wants("records") and self.wanted.records:
             self.records()
 
@@ -165,6 +175,8 @@ def arguments():
     options.add_argument("--no-plain", dest="plain", action="store_false", help="without the columns without TLS")
     options.add_argument("--kills", type=int, default=5, help="of a leader, each way")
     options.add_argument("--records", type=int, default=100_000, help="created before restart and rejoin; 0: none")
+    options.add_argument("--steady-seconds", type=float, default=30, help="of mixed load beside busy loops")
+    options.add_argument("--quiet-wait", type=float, default=2, help="seconds to wait at most, before each run, for others to be quiet")
     options.add_argument("--idle-seconds", type=float, default=10)
     options.add_argument("--json", default=os.path.join(loopback.ROOT, "build/bench/latest.json"))
     return options.parse_args()

@@ -1,10 +1,12 @@
 """Rows that are not a plain load: a leader killed, idleness, many records with restart and rejoin."""
 import json
+import os
+import signal
 import subprocess
 import time
 
 from loopback import wait_for
-from measure import OTHERS_MAX, Watch, load, load_command, resident_mib
+from measure import BUSY, OTHERS_MAX, Watch, load, load_command, resident_mib
 
 
 def plain(watch, **figures):
@@ -21,8 +23,8 @@ def idle(side, seconds):
                  rss_mib=sum(resident_mib(p) for p in pids) / len(pids))
 
 
-def failover(side, question, patience, seconds):
-    """Seconds without an acknowledged write around kill -9 of the leader, for two clients that write to
+def failover(side, question, patience, seconds, sig=signal.SIGKILL):
+    """Seconds without an acknowledged write around the signal to the leader, for two clients that write to
     the others all the time, one each, and try again at once."""
     victim = side.leader()
     others = [m for m in side.members() if m is not victim]
@@ -31,8 +33,9 @@ def failover(side, question, patience, seconds):
     with Watch(side.pids()) as w:
         loader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         time.sleep(0.7)  # of undisturbed writes
-        victim.kill()
+        victim.process.send_signal(sig)
         said, _ = loader.communicate(timeout=60)
+    victim.kill()
     side.start(victim)
     wait_for(side.leader, 30)
     wait_caught_up(side)
@@ -67,3 +70,23 @@ def back_after(side, start, name):
         wait_for(lambda: side.reads(victim, name), 300, 0.01)
         took = time.monotonic() - began
     return plain(w, seconds=took)
+
+
+def steady(side, questions, seconds):
+    """Reads and writes beside as many busy loops as there are cores: how often another leader was elected
+    though nothing was wrong, and the longest time without an acknowledged write."""
+    before = side.term()
+    target = next(iter(side.targets().values()))
+    spinners = [subprocess.Popen(BUSY) for _ in range(os.cpu_count())]
+    reader = subprocess.Popen(load_command([target], questions["read"], 16, side.certificate, seconds=seconds),
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with Watch(side.pids()) as w:
+            said = load(target, questions["write"], 16, side.certificate, seconds=seconds)
+    finally:
+        for p in [*spinners, reader]:
+            p.kill()
+            p.wait()
+    found = plain(w, elections=side.term() - before, seconds=said["silence_s"], rate=said["ops"] / said["seconds"])
+    found["errors"], found["is_noisy"] = said["errors"] + said["broken"], False
+    return found

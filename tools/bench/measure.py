@@ -7,6 +7,7 @@ import time
 import loopback
 
 TICK = os.sysconf("SC_CLK_TCK")
+BUSY = ["sh", "-c", "while :; do :; done"]
 OTHERS_MAX = 0.2  # cores; a run with more is marked
 
 
@@ -53,6 +54,16 @@ class Watch:
         own = sum(os.times()[:4]) - self.own
         self.others = max(0.0, (busy - self.busy - sum(used.values()) - own) / self.seconds)
         self.stolen = (stolen - self.stolen) / self.seconds
+
+
+def wait_quiet(ours, seconds):
+    """Until others leave the machine alone, at most so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with Watch([], ours) as w:
+            time.sleep(0.3)
+        if w.others <= OTHERS_MAX:
+            return
 
 
 def load_command(targets, ask, clients, certificate=None, seconds=3.0, warmup=0.3, total=0, first=0, patience=0):

@@ -50,6 +50,9 @@ class Muster:
     def leader(self):
         return self.cluster.leader()
 
+    def term(self):
+        return self.leader().status()["term"]
+
     def target(self, m):
         return f"tls:127.0.0.1:{m.port}"
 
@@ -192,6 +195,9 @@ class Etcd:
 
     def members(self):
         return self.all
+
+    def term(self):
+        return int(self.ask(self.leader(), "/v3/maintenance/status")["raftTerm"])
 
     def target(self, m):
         return f"{'tls' if self.is_tls else 'tcp'}:127.0.0.1:{m.port}"

@@ -3,7 +3,7 @@ import statistics
 
 # metric → (how it is called, whether less is better)
 METRICS = {"rate": ("/s", False), "p50_us": ("p50 µs", True), "p99_us": ("p99 µs", True),
-           "cpu_us": ("CPU µs", True), "seconds": ("s", True), "cpu_percent": ("CPU %", True), "rss_mib": ("RSS MiB", True)}
+           "cpu_us": ("CPU µs", True), "seconds": ("s", True), "cpu_percent": ("CPU %", True), "rss_mib": ("RSS MiB", True), "elections": ("elections", True)}
 # How often muster is better than the other: shown right of the other's column.
 RATIOS = {"etcd grpc": "muster", "etcd json": "muster", "etcd grpc plain": "muster unix", "etcd json plain": "muster unix"}
 

@@ -96,7 +96,8 @@ result<std::shared_ptr<request>> parse_head(std::string_view head, const peer_in
     if (colon == std::string_view::npos) continue;
     r.headers[lower(line.substr(0, colon))] = trimmed(line.substr(colon + 1));
   }
-  if (!r.target.starts_with('/')) return fail(errc::bad_request, "the request is damaged");
+  if (!r.target.starts_with('/') || r.target.find(' ') != std::string::npos)
+    return fail(errc::bad_request, "the request is damaged");
   if (auto parsed = parse_target(r); !parsed) return parsed.error();
   return made;
 }

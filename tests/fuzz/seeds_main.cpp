@@ -193,6 +193,7 @@ void heads() {
   keep(
       "request_heads", "continue",
       "PUT /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\nRange: bytes=0-1\r\n\r\n{}");
+  keep("request_heads", "two-spaces", "GET /1.0/events  HTTP/1.1\r\nHost: m\r\n\r\n");
   keep("request_heads", "bare", "DELETE /%2e%2E/%zz HTTP/1.0\r\n\r\n");
 }
 

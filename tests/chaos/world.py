@@ -104,7 +104,7 @@ class Server(loopback.Member):
 
 
 class World(loopback.Cluster):
-    def __init__(self):
+    def __init__(self, forgetful=False):
         self.folder = tempfile.mkdtemp(prefix="chaos.")
         os.chmod(self.folder, 0o711)
         self.env, self.keep, self.members = None, False, []
@@ -116,6 +116,8 @@ class World(loopback.Cluster):
         sh("ip", "link", "set", "hub", "up")
         for number in (1, 2, 3):
             m = Server(self.folder, number)
+            if forgetful:
+                m.env["MUSTER_TEST_STORAGE"] = "forgetful"
             self.members.append(m)
             if number == 1:
                 m.start("--bootstrap", env=m.env).wait_ready()

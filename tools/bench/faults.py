@@ -15,12 +15,12 @@ def plain(watch, **figures):
 
 
 def idle(side, seconds):
-    """A member's share of one core, and its memory; means over the members."""
+    """A member's share of one core in the mean, and the memory of the largest."""
     pids = side.pids()
     with Watch(pids) as w:
         time.sleep(seconds)
     return plain(w, cpu_percent=100 * w.servers_s / w.seconds / len(pids),
-                 rss_mib=sum(resident_mib(p) for p in pids) / len(pids))
+                 rss_mib=max(resident_mib(p) for p in pids))
 
 
 def failover(side, question, patience, seconds, sig=signal.SIGKILL):

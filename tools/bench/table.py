@@ -43,7 +43,8 @@ def cell(found, metric):
     if metric not in found:
         return ""
     s = found[metric]
-    return f"{number(s['median'])} ({number(s['min'])}–{number(s['max'])})"
+    spread = (s["max"] - s["min"]) / 2 / s["median"] if s["median"] else 0
+    return f"{number(s['median'])} ±{100 * spread:.0f}%"
 
 
 def ratio(row, column, metric):
@@ -82,7 +83,7 @@ def text(found):
     noisy = sum(c["noisy"] for row in found["rows"] for c in row["columns"].values())
     total = sum(c["runs"] for row in found["rows"] for c in row["columns"].values())
     errors = sum(c["errors"] for row in found["rows"] for c in row["columns"].values())
-    shown.append(f"median (least–most) of {found['rounds']} alternating runs of {found['seconds']} s; ratio: muster / etcd; "
+    shown.append(f"median (± half of most less least) of {found['rounds']} alternating runs of {found['seconds']} s; ratio: muster / etcd; "
                  f"CPU: all members, a request; {found['cores']} cores; commit {found['commit']}")
     shown.append(f"{noisy} runs with others above 0.2 core (left out where three quiet ones remain, {total} counted); {errors} errors")
     return "\n".join(shown)

@@ -46,19 +46,22 @@ RECORDS_FIRST = 500_000_000_000
 class Bench:
     def __init__(self, wanted):
         self.wanted = wanted
-        self.muster = Muster()
-        self.sides = [self.muster]
-        self.etcd = self.etcd_plain = None
-        if "etcd" in wanted.sides:
-            self.etcd = Etcd(True)
-            self.sides.append(self.etcd)
-            if wanted.plain:
-                self.etcd_plain = Etcd(False)
-                self.sides.append(self.etcd_plain)
-        self.limit = Limit()
-        self.sides.append(self.limit)
+        self.sides = []
+        self.muster = self.etcd = self.etcd_plain = self.limit = None
         self.runs = {}  # (load, clients) → column → runs
         self.first = 0
+
+    def begin(self, side):
+        self.sides.append(side)
+        return side
+
+    def start(self):
+        self.muster = self.begin(Muster())
+        if "etcd" in self.wanted.sides:
+            self.etcd = self.begin(Etcd(True))
+            if self.wanted.plain:
+                self.etcd_plain = self.begin(Etcd(False))
+        self.limit = self.begin(Limit())
 
     def stop(self):
         for side in self.sides:
@@ -188,19 +191,26 @@ def commit():
     return said.stdout.strip()
 
 
-def main():
-    wanted = arguments()
-    bench = Bench(wanted)
-    try:
-        bench.run()
-    finally:
-        bench.stop()
+def report(bench, wanted):
+    """What was measured, also if the rest was not."""
     found = {"commit": commit(), "cores": os.cpu_count(), "rounds": wanted.rounds, "seconds": wanted.seconds,
              "rows": table.rows(bench.runs)}
     os.makedirs(os.path.dirname(wanted.json), exist_ok=True)
     with open(wanted.json, "w") as f:
         json.dump(found, f, indent=1)
     print(table.text(found))
+
+
+def main():
+    wanted = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
+    bench = Bench(wanted)
+    try:
+        bench.start()
+        bench.run()
+    finally:
+        bench.stop()
+        report(bench, wanted)
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ class Etcd:
     def start(self, m, state="existing"):
         peers = ",".join(f"{x.name}={self.scheme()}://127.0.0.1:{x.peer_port}" for x in self.all)
         client, peer = (f"{self.scheme()}://127.0.0.1:{port}" for port in (m.port, m.peer_port))
-        command = ["etcd", "--name", m.name, "--data-dir", m.dir, "--listen-client-urls", client,
+        command = ["setpriv", "--pdeathsig", "KILL", "etcd", "--name", m.name, "--data-dir", m.dir, "--listen-client-urls", client,
                    "--advertise-client-urls", client, "--listen-peer-urls", peer,
                    "--initial-advertise-peer-urls", peer, "--initial-cluster", peers,
                    "--initial-cluster-state", state, "--quota-backend-bytes", str(8 << 30),

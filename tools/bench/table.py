@@ -76,6 +76,8 @@ def lines(found):
 
 
 def text(found):
+    if not found["rows"]:
+        return "nothing was measured"
     all_lines = list(lines(found))
     widths = [max(len(line[i]) for line in all_lines) for i in range(len(all_lines[0]))]
     shown = ["  ".join(item.ljust(w) if i < 2 else item.rjust(w) for i, (item, w) in enumerate(zip(line, widths)))

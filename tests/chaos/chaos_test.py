@@ -10,14 +10,25 @@ from workload import NOTHING, History, next_past, outcome_of
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+PROBE = """
+set -e
+mount --make-rprivate /
+mkdir -p /run/netns
+mount -t tmpfs netns /run/netns
+ip netns add probe
+ip link add hub type bridge
+ip netns exec probe nft 'add table inet t; add chain inet t c { type filter hook input priority 0; };
+                         add rule inet t c numgen random mod 100 < 5 drop'
+"""
+
+
 def why_not():
     """Why namespaces cannot be made here; None if they can."""
     if os.geteuid() != 0:
         return "network namespaces need root"
-    done = subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "sh", "-c",
-                           "mount --make-rprivate / && mount -t tmpfs x /run/netns 2>/dev/null || mkdir -p /run/netns && "
-                           "ip link add hub type bridge && nft list tables"], capture_output=True, text=True, check=False)
-    return f"namespaces cannot be made here: {done.stderr.strip()}" if done.returncode else None
+    done = subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "sh", "-c", PROBE],
+                          capture_output=True, text=True, check=False)
+    return f"network namespaces cannot be made here: {done.stderr.strip()}" if done.returncode else None
 
 
 class Chaos(unittest.TestCase):

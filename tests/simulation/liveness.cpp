@@ -149,9 +149,20 @@ std::string explain(cluster& members, const std::set<member_id>& core) {
   return why;
 }
 
+namespace {
+
+bool roles_are_right(const raft::configuration& now, const std::set<member_id>& wanted) {
+  const auto all = raft::all_of(now);
+  const std::size_t voters = wanted.size() < 3 ? 1 : 3;
+  return std::equal(all.begin(), all.end(), wanted.begin(), wanted.end()) &&
+         now.voters.size() == voters && !now.is_joint();
+}
+
+}  // namespace
+
 bool has_converged(cluster& members) {
   auto* leader = members.leader();
-  if (!leader || leader->m.core().members().is_joint()) return false;
+  if (!leader || !roles_are_right(leader->m.core().members(), members.wanted())) return false;
   const auto last = leader->m.core().entries().last();
   for (const auto id : members.wanted()) {
     auto& n = members.at(id);

@@ -16,7 +16,8 @@ void heal_core(cluster& members, network& net, const std::set<member_id>& core, 
 void heal_all(cluster& members, network& net);
 /// Why nothing moves.
 std::string explain(cluster& members, const std::set<member_id>& core);
-/// All members of the cluster have applied the same.
+/// All members of the cluster have applied the same, and each has its role: an odd number of voters
+/// up to three, one of one or two members; nobody else is in the configuration.
 bool has_converged(cluster& members);
 
 }  // namespace muster::simulation

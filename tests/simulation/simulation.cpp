@@ -9,6 +9,7 @@ namespace muster::simulation {
 namespace {
 
 constexpr std::uint64_t progress_deadline_ms = 60'000;
+constexpr std::uint64_t rest_ms = 3'000;
 
 /// How one run is set up, all of it drawn.
 struct plan {
@@ -110,13 +111,24 @@ private:
     rules_.fail("progress", "four cores were drawn: " + explain(members_, {}));
   }
 
+  /// All come to the same state and to their roles, and then nothing moves any more.
   void expect_agreement() {
     clients_.stop();
     members_.plan_roles_from_now();
     heal_all(members_, net_);
     const bool agree = run_until(time_.now_ms() + progress_deadline_ms,
                                  [this] { return has_converged(members_); });
-    if (!agree && is_well()) rules_.fail("agreement", explain(members_, {}));
+    if (!is_well()) return;
+    if (!agree) return rules_.fail("agreement", explain(members_, {}));
+    const auto rest = [this] {
+      run_until(time_.now_ms() + rest_ms, [] { return false; });
+      const auto* leader = members_.leader();
+      return leader ? leader->m.core().members() : raft::configuration();
+    };
+    const auto before = rest();
+    const auto after = rest();
+    if (is_well() && !before.voters.empty() && !after.voters.empty() && before != after)
+      rules_.fail("roles_rest", "they go on changing: " + explain(members_, {}));
   }
 
   void check_history() {

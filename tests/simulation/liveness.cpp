@@ -83,6 +83,7 @@ std::set<member_id> draw_core(cluster& members, const invariants& rules, chance&
 void heal_core(cluster& members, network& net, const std::set<member_id>& core, chance& random,
                marks& met) {
   net.set({});
+  members.leave_power_on();
   for (auto& n : members.nodes()) {
     n.fails_at = stage::none;
     n.disk_is_full = false;

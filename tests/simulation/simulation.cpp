@@ -20,8 +20,9 @@ struct plan {
   std::uint64_t fault_pause_ms_max = 0;
 };
 
-plan draw(chance& random) {
+plan draw(chance& random, const run_options& with) {
   plan p;
+  p.members.lies_about_disks = with.lies_about_disks;
   p.has_sessions = random.one_in(2);
   p.members.members = random.between(1, 5);
   if (p.members.members < 3 && random.one_in(2)) p.members.members = 3;
@@ -42,7 +43,7 @@ public:
   simulation(std::uint64_t seed, const run_options& with)
       : seed_(seed),
         random_(seed),
-        plan_(draw(random_)),
+        plan_(draw(random_, with)),
         net_(plan_.has_sessions, random_, met_),
         members_(plan_.members, time_, net_, random_, met_, rules_),
         clients_(members_, time_, random_, met_, rules_),

@@ -17,8 +17,9 @@ struct report {
 };
 
 struct run_options {
-  bool only_outcomes = false;    ///< see invariants::check_only_outcomes
-  std::ostream* told = nullptr;  ///< every step goes there, a line each
+  bool only_outcomes = false;     ///< see invariants::check_only_outcomes
+  std::ostream* told = nullptr;   ///< every step goes there, a line each
+  bool lies_about_disks = false;  ///< see cluster_settings
 };
 
 /// One cluster from one seed: trouble first, and every rule after every step; then a quorum is

@@ -1,5 +1,7 @@
 #include "tests/simulation/simulation.hpp"
 
+#include "tests/simulation/liveness.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <sstream>
@@ -26,6 +28,54 @@ BOOST_AUTO_TEST_CASE(runs_the_same_when_it_is_traced) {
 }
 
 BOOST_AUTO_TEST_CASE(differs_from_another_one) { BOOST_TEST(run(1).trace != run(2).trace); }
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(members_that_lie_about_their_disks)
+
+BOOST_AUTO_TEST_CASE(are_found_by_the_rules) {
+  BOOST_TEST(run(1, {false, nullptr, true}).finding != "");
+}
+
+BOOST_AUTO_TEST_CASE(are_found_by_what_clients_see) {
+  std::string finding;
+  for (std::uint64_t seed = 1; seed <= 300 && finding.empty(); ++seed)
+    finding = run(seed, {true, nullptr, true}).finding;
+  BOOST_TEST(finding != "");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(cores)
+
+BOOST_AUTO_TEST_CASE(hold_a_majority_of_every_voter_set) {
+  muster::raft::configuration joint;
+  joint.voters = {{1}, {4}, {5}};
+  joint.outgoing = {{1}, {2}, {3}};
+  BOOST_TEST(is_core({{1}, {2}, {4}}, {joint}));
+  BOOST_TEST(!is_core({{2}, {3}, {4}}, {joint}));
+  BOOST_TEST(!is_core({{1}, {2}, {3}}, {joint}));
+  muster::raft::configuration one;
+  one.voters = {{6}};
+  BOOST_TEST(!is_core({{1}, {2}, {4}}, {joint, one}));
+  BOOST_TEST(is_core({{1}, {2}, {4}, {6}}, {joint, one}));
+}
+
+BOOST_AUTO_TEST_CASE(that_do_not_move_are_explained) {
+  chance random(1);
+  marks met;
+  schedule time;
+  invariants rules;
+  network net(true, random, met);
+  cluster members({}, time, net, random, met, rules);
+  members.hear.went_down = [](node&) {};
+  members.boot(members.nodes()[0]);
+  const auto why = explain(members, {{1}, {2}});
+  BOOST_TEST(why.find("there is no leader; core 1 2") == 0U);
+  BOOST_TEST(why.find("member 1 follower term 1") != std::string::npos);
+  BOOST_TEST(why.find("member 2 is down") != std::string::npos);
+  BOOST_TEST(!has_converged(members));
+}
 
 BOOST_AUTO_TEST_SUITE_END()
 

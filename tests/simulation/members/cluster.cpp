@@ -153,6 +153,8 @@ void cluster::carry_out(node& n) {
     if (power_fails(n, stage::before_sends)) return;
     for (const auto& m : n.m.take_sends()) send(n, m);
   }
+  if (with_.lies_about_disks)
+    for (const auto& m : n.m.take_replies_too_early()) send(n, m);
   write_out(n);
   if (!n.m.is_up()) return;
   if (auto committed = n.m.take_committed(); !committed.empty()) {
@@ -177,6 +179,14 @@ void cluster::write_out(node& n) {
   const bool is_slow = time_.now_ms() < n.slow_until_ms;
   if (is_slow) met_.hit(mark::disk_slow);
   const auto delay = is_slow ? random_.between(300, 3'000) : 1 + random_.below(20);
+  if (std::exchange(cuts_power_, false)) {
+    is_cut_due_ = true;
+    time_.in(random_.below(delay + 1), [this] {
+      if (!std::exchange(is_cut_due_, false)) return;
+      met_.hit(mark::power_cut);
+      for (auto& other : nodes_) crash(other);
+    });
+  }
   run_for(n, delay / 2, [this, &n] { power_fails(n, stage::in_write); });
   run_for(n, delay, [this, &n] { disk_done(n); });
 }

@@ -33,6 +33,7 @@ struct cluster_settings {
   std::size_t inflight_bytes_max = 8u << 20;
   std::size_t uncommitted_bytes_max = 64u << 20;
   bool plans_roles = true;
+  bool lies_about_disks = false;  ///< wrong members, to test the rules
 };
 
 /// A member and what the world does to it.
@@ -78,6 +79,9 @@ public:
   node& add_member();
   void leave(member_id id) { wanted_.erase(id); }
   void pause(node& n, std::uint64_t until_ms);
+  /// All members lose power during the next write of any of them.
+  void cut_power_in_next_write() { cuts_power_ = true; }
+  void leave_power_on() { cuts_power_ = is_cut_due_ = false; }
   void plan_roles_from_now() { with_.plans_roles = true; }
   void notify_link(member_id a, member_id b, bool is_up);
 
@@ -125,6 +129,8 @@ private:
   invariants& rules_;
   std::deque<node> nodes_;
   std::set<member_id> wanted_;
+  bool cuts_power_ = false;
+  bool is_cut_due_ = false;
   std::uint64_t trace_ = 0;
   std::ostream* told_ = nullptr;
 };

@@ -86,6 +86,12 @@ std::vector<raft::message> member::take_replies() {
   return messages;
 }
 
+std::vector<raft::message> member::take_replies_too_early() {
+  auto messages = std::exchange(out_.messages_after_durable, {});
+  check_sends(messages);
+  return messages;
+}
+
 void member::sync_write() {
   kept_.sync();
   rules_.synced(id_);

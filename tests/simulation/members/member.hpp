@@ -31,6 +31,8 @@ public:
   bool begin_write();
   /// Replies that need no write any more; none while one is under way or waits.
   std::vector<raft::message> take_replies();
+  /// What a member does that lies about its disk: all replies, before any write.
+  std::vector<raft::message> take_replies_too_early();
   /// The write is synced.
   void sync_write();
   /// Replies that waited for it.

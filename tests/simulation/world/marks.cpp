@@ -21,6 +21,7 @@ constexpr std::array<const char*, mark_count> names{
     "crash before cut",
     "crash before install",
     "crash before install told",
+    "power cut",
     "tail lost",
     "write whole, untold",
     "write torn",

@@ -27,6 +27,7 @@ enum class mark : std::uint8_t {
   crash_before_cut,
   crash_before_install,
   crash_before_install_told,
+  power_cut,
   tail_lost,
   write_whole_untold,
   write_torn,

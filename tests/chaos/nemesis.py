@@ -118,7 +118,7 @@ class Nemesis(threading.Thread):
         super().__init__()
         self.world, self.chance, self.end = world, random.Random(seed), end
         self.faults = [f for f in FAULTS if not only or f.__name__ in only]
-        self.done = []       # (when in µs of the history, fault, whether its victim led, how many more beside it)
+        self.done = []       # (when in µs of the history, fault, whether it met the leader and came alone)
         self.failure = None
         self.round = []
 
@@ -127,18 +127,19 @@ class Nemesis(threading.Thread):
             self.round = self.chance.sample(self.faults, len(self.faults))
         return self.round.pop()
 
-    def strike(self, beside):
+    def strike(self, alone):
         fault = self.next_fault()
         led = [m.name for m in self.world.members if leads(m)]
         victim = fault(self.world, self.chance)
-        self.done.append((now_us(), fault.__name__, victim in led, beside))
+        self.done.append((now_us(), fault.__name__, alone and victim in led))
         print(f"  {fault.__name__} {victim}{' (leader)' if victim in led else ''}", flush=True)
 
     def run(self):
         try:
             while time.monotonic() < self.end:
-                for beside in range(2 if self.chance.random() < 0.33 else 1):
-                    self.strike(beside)
+                count = 2 if self.chance.random() < 0.33 else 1
+                for _ in range(count):
+                    self.strike(count == 1)
                 time.sleep(self.chance.uniform(0.3, 3.5))
                 ended = self.world.unexpected_ends()
                 if ended:

@@ -70,9 +70,9 @@ def silences(history, faults):
     writes = sorted((l["start_us"], l["end_us"]) for l in history.lines
                     if l["op"] in ("write", "append") and l["outcome"] == "ok" and l["client"] < 990)
     found = {}
-    for when, fault, led, beside in faults:
+    for when, fault, led_alone in faults:
         after = [end for start, end in writes if start > when]
-        if led and not beside and after:
+        if led_alone and after:
             found.setdefault(fault, []).append((min(after) - when) / 1e6)
     return found
 

@@ -34,7 +34,8 @@ class Server(loopback.Member):
         self.heals_until_strict = 0  # while its disk is full, and until it surely has seen that, it may stop
         with open(self.clock_file, "wb") as f:
             f.write(struct.pack("q", 0))
-        self.env = {"LD_PRELOAD": CLOCK_LIBRARY, "CHAOS_CLOCK": self.clock_file}
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"  # the clock comes first
+        self.env = {"LD_PRELOAD": CLOCK_LIBRARY, "CHAOS_CLOCK": self.clock_file, "ASAN_OPTIONS": sanitizer}
         self.prefix = ["nsenter", f"--net=/run/netns/{self.space}"]
         os.mkdir(self.dir, 0o711)
         sh("mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=711", "chaos", self.dir)

@@ -196,10 +196,12 @@ result<outcome> node::write(command_body body, const requestor& who, const std::
 void node::begin_read(freshness wanted, std::function<void(result<staleness>)> ready) const {
   auto r = now();
   if (!r) return ready(r.error());
-  const auto answer_stale = [run = *r, ready](std::chrono::seconds least) {
+  const auto answer_stale = [run = std::weak_ptr(*r), ready](std::chrono::seconds least) {
     counts().reads_stale.fetch_add(1, std::memory_order_relaxed);
-    const auto silence = std::chrono::duration_cast<std::chrono::seconds>(run->quorum_silence());
-    ready(staleness(std::max(silence, least).count()));
+    const auto alive = run.lock();
+    const auto silence = alive ? alive->quorum_silence() : std::chrono::milliseconds(0);
+    ready(staleness(
+        std::max(std::chrono::duration_cast<std::chrono::seconds>(silence), least).count()));
   };
   if (wanted == freshness::stale) return answer_stale(std::chrono::seconds(0));
   (*r)->begin_read(clock::now() + limits::read_deadline, [=](const status& readable) {

@@ -28,10 +28,14 @@ def token_for(member, name):
 class Join(unittest.TestCase):
     def complete(self, cluster, joiner):
         """Both know both, and a write through the joiner works."""
-        wait_for(lambda: names(cluster[0]) == sorted([m.name for m in cluster.members] + [joiner.name]), 40)
-        wait_for(lambda: is_clustered(joiner), 40)
-        wait_for(lambda: names(joiner) == names(cluster[0]), 40)
-        joiner.unix().done("POST", "/1.0/profiles", {"name": f"from-{joiner.name}"})
+        try:
+            wait_for(lambda: names(cluster[0]) == sorted([m.name for m in cluster.members] + [joiner.name]), 40)
+            wait_for(lambda: is_clustered(joiner), 40)
+            wait_for(lambda: names(joiner) == names(cluster[0]), 40)
+            joiner.unix().done("POST", "/1.0/profiles", {"name": f"from-{joiner.name}"})
+        except Exception:
+            print(f"--- log of the joiner {joiner.name}\n{joiner.log_text()[-3000:]}", flush=True)
+            raise
 
     def test_the_joiner_is_killed_at_each_step(self):
         for point in JOINER_POINTS:

@@ -26,8 +26,9 @@ public:
       if (o.what == kind::append && !values.insert(o.value).second)
         return wrong("\"" + o.value + "\" is appended twice: values must differ");
       if (o.outcome == outcome_of::fail && o.what == kind::append) failed_.push_back(&o);
-      if (o.outcome == outcome_of::unknown && o.what == kind::append) open_.push_back(&o);
-      if (o.outcome != outcome_of::ok) continue;
+      const bool is_late = o.outcome == outcome_of::unknown && o.what == kind::append;
+      if (is_late && o.result.empty()) open_.push_back(&o);
+      if (o.outcome != outcome_of::ok && (!is_late || o.result.empty())) continue;
       past seen;
       if (!past::parse(o.result, seen))
         return wrong(describe(o) + ": an answer is COUNT:DIGEST of what was there before");
@@ -100,7 +101,10 @@ private:
       }
       return {};
     }
-    if (steps_left_ == 0) return {verdict::answer::undecided, "too many unknown outcomes in a row"};
+    if (steps_left_ == 0)
+      return {verdict::answer::undecided, std::to_string(to.seen.count - from.count) +
+                                              " appends in a row have no answer, of " +
+                                              std::to_string(open_.size()) + " that may be it"};
     auto with_failed = open_;
     with_failed.insert(with_failed.end(), failed_.begin(), failed_.end());
     if (fill(from, to, with_failed, missing))

@@ -164,6 +164,15 @@ BOOST_AUTO_TEST_CASE(many_unknown_appends_are_found_in_any_order) {
   BOOST_TEST(wrong(h));
 }
 
+BOOST_AUTO_TEST_CASE(an_answer_that_came_late_tells_the_place) {
+  auto late = open_append("u", 1);
+  late.result = of({"a"}).text();
+  BOOST_TEST(right({append("a", 3, 4, {}), late, append("b", 5, 6, {"a", "u"})}));
+  BOOST_TEST(right({append("a", 3, 4, {}), append("b", 5, 6, {}), late}) == false);
+  late.result = of({"x"}).text();
+  BOOST_TEST(wrong({append("a", 3, 4, {}), late}));
+}
+
 BOOST_AUTO_TEST_CASE(a_lost_append_is_wrong) {
   BOOST_TEST(wrong({append("a", 1, 2, {}), append("b", 3, 4, {})}));
   BOOST_TEST(wrong({append("a", 1, 2, {}), append("b", 3, 4, {"a"}), append("c", 5, 6, {"a"})}));

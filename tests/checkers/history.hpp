@@ -23,8 +23,9 @@ struct operation {
   std::uint64_t start = 0;
   std::uint64_t end = never;
   outcome_of outcome = outcome_of::unknown;
-  std::string result;  ///< read of a register: the value, empty if there is none. Append, and read
-                       ///< of an appended key: past::text
+  /// Read of a register: the value, empty if there is none. Append, and read of an appended key:
+  /// past::text. An append of unknown outcome may have one, if its answer came too late.
+  std::string result;
 };
 using history = std::vector<operation>;
 

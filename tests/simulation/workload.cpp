@@ -89,6 +89,7 @@ void workload::give_up(std::size_t client, std::size_t op, member_id asked, std:
   auto& open = is_read ? reads_ : writes_;
   const auto at = open.find({asked, number});
   if (at == open.end() || at->second.op != op) return;
+  if (!is_read) late_[{asked, number}] = at->second;
   open.erase(at);
   if (!is_read) members_.at(asked).writes.erase(number);
   met_.hit(mark::outcome_unknown);
@@ -118,9 +119,19 @@ checkers::past workload::past_of(const saved_state& state, const std::string& ke
   return past;
 }
 
+/// The outcome stays unknown to the client; where the append stands helps to check the others.
+void workload::settled_late(node& n, const command& c, const outcome& done) {
+  const auto at = late_.find({n.m.id(), c.id.sequence});
+  if (at == late_.end()) return;
+  auto& o = seen_[at->second.op];
+  if (done.done && o.what == kind::append)
+    o.result = past_of(n.m.state(), o.key, done.id.value).text();
+  late_.erase(at);
+}
+
 void workload::settled(node& n, const command& c, const outcome& done, log_index index) {
   const auto at = writes_.find({n.m.id(), c.id.sequence});
-  if (at == writes_.end()) return;
+  if (at == writes_.end()) return settled_late(n, c, done);
   const auto ended = at->second;
   writes_.erase(at);
   if (!done.done) return end(ended, outcome_of::fail);
@@ -173,6 +184,7 @@ void workload::read_refused(node& n, std::uint64_t tag) {
 
 /// Nobody will hear of these calls: writes stay open, reads had no effect.
 void workload::went_down(node& n) {
+  std::erase_if(late_, [&](const auto& item) { return item.first.first == n.m.id(); });
   for (auto* open : {&writes_, &reads_}) {
     auto at = open->lower_bound({n.m.id(), 0});
     while (at != open->end() && at->first.first == n.m.id()) {

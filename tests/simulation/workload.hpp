@@ -39,6 +39,7 @@ private:
   void call_later(std::size_t client);
   void begin(std::size_t client, node& n);
   void give_up(std::size_t client, std::size_t op, member_id asked, std::uint64_t number);
+  void settled_late(node& n, const command& c, const outcome& done);
   void end(const call& c, checkers::outcome_of outcome);
   void answer_read(node& n, const call& c);
   [[nodiscard]] static checkers::past past_of(const saved_state& state, const std::string& key,
@@ -57,6 +58,7 @@ private:
   std::uint64_t next_client_ = 1;
   std::uint64_t next_value_ = 1;
   calls writes_;
+  calls late_;  ///< writes that nobody waits for any more
   calls reads_;
   checkers::history seen_;
   std::size_t writes_done_ = 0;

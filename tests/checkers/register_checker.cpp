@@ -156,9 +156,9 @@ struct zone {
 
 std::string describe_pair(const zone& a, const zone& b) {
   const auto one = [](const zone& z) {
-    return z.write ? describe(*z.write) : std::string("the empty value");
+    return z.write ? describe(*z.write) : std::string("the value before any write");
   };
-  return "the values of " + one(a) + " and of " + one(b) + " are read in each other's time";
+  return one(a) + " and " + one(b) + ": each is seen in the other's time";
 }
 
 /// Gibbons & Korach 1997: with different values, a history is right if no two times in which a

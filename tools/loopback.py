@@ -234,7 +234,11 @@ class Cluster:
         token = self.members[0].muster("token", name)
         assert token.returncode == 0, token.stderr
         m.start("--join", token.stdout.strip(), env=self.env).wait_ready()
-        wait_for(lambda: m.log_text().count("serves"), 40)
+        try:
+            wait_for(lambda: m.log_text().count("serves") or not m.is_running(), 40)
+        finally:
+            if not m.log_text().count("serves"):
+                print(f"--- log of {m.name}, which does not serve\n{m.log_text()[-6000:]}", flush=True)
         return m
 
     def __getitem__(self, i):

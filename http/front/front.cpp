@@ -405,10 +405,11 @@ bool front::impl::shake(const connection_ptr& c) {
           EPOLL_CTL_MOD);
     return false;
   }
-  c->is_shaken = true;
+  c->deadline = clock::now() + bounds::head_time_max;
+  const std::lock_guard guard(lock_);  // whoever cuts off a certificate looks at all connections
   c->peer.fingerprint = c->stream->fingerprint();
   c->peer.certificate = c->stream->certificate();
-  c->deadline = clock::now() + bounds::head_time_max;
+  c->is_shaken = true;
   return true;
 }
 

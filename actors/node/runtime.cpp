@@ -182,7 +182,10 @@ void runtime::begin_write(command_body body, const requestor& who, const std::st
   command c{{with_.who.member, with_.who.started, 0}, who, trace, std::move(body)};
   const auto shared = std::make_shared<raft::write_answer>(std::move(answer));
   auto opened = waiters_->open(
-      [shared](result<outcome> done) {
+      [shared, trace](result<outcome> done) {
+        if (!done && done.error().code == errc::unknown_outcome)
+          return (*shared)(
+              fail(errc::unknown_outcome, done.error().detail + " (request " + trace + ")"));
         if (done && !done->done) return (*shared)(done->why);
         (*shared)(std::move(done));
       },

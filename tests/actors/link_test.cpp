@@ -185,6 +185,41 @@ BOOST_AUTO_TEST_CASE(reconnects_leak_nothing) {
   BOOST_TEST(count_of("/proc/self/task") <= threads + 4);
 }
 
+/// MUSTER_LINK_SECONDS=600 for the long form.
+BOOST_AUTO_TEST_CASE(a_long_run_leaks_nothing) {
+  const char* wanted = std::getenv("MUSTER_LINK_SECONDS");
+  const std::chrono::seconds length(wanted ? std::strtoul(wanted, nullptr, 10) : 1);
+  pair_of_sides p;
+  BOOST_REQUIRE(p.wait_up());
+  std::atomic<std::uint64_t> back{0};
+  p.a.on_heard = [&](const std::string&) {
+    ++back;
+    const std::lock_guard guard(p.a.lock);
+    p.a.changed.notify_all();
+  };
+  p.b.on_heard = [&](const std::string& text) { p.b.links->send({1}, codec::operation_event{text}); };
+  const std::string text(2000, 'x');
+  std::uint64_t sent = 0;
+  const auto exchange_until = [&](std::chrono::steady_clock::time_point end) {
+    do {
+      ++sent;
+      BOOST_REQUIRE(p.a.links->send({2}, codec::operation_event{text}));
+      BOOST_REQUIRE(p.a.wait([&] { return back == sent; }));
+    } while (std::chrono::steady_clock::now() < end);
+  };
+  const auto began = std::chrono::steady_clock::now();
+  exchange_until(began + length / 4);
+  const auto files = count_of("/proc/self/fd");
+  const auto threads = count_of("/proc/self/task");
+  const auto memory = resident_kb();
+  exchange_until(began + length);
+  BOOST_TEST_MESSAGE(sent << " round trips of 2 kB: descriptors " << files << " -> " << count_of("/proc/self/fd")
+                          << ", threads " << threads << " -> " << count_of("/proc/self/task") << ", RSS "
+                          << memory << " -> " << resident_kb() << " kB");
+  BOOST_TEST(count_of("/proc/self/fd") <= files + 2);
+  BOOST_TEST(count_of("/proc/self/task") <= threads + 2);
+}
+
 BOOST_AUTO_TEST_CASE(round_trips) {
   pair_of_sides p;
   BOOST_REQUIRE(p.wait_up());

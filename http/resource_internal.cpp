@@ -62,6 +62,7 @@ response show_status(api& a) {
   w.field("leader", name(raft.leader)).field("commit", raft.commit.value);
   w.field("applied", board.applied.value).field("first", raft.first.value);
   w.field("quorum_silence_ms", static_cast<std::uint64_t>((*r)->quorum_silence().count()));
+  w.field("tick_ms", static_cast<std::uint64_t>(board.tick_period.count()));
   w.field("voters", static_cast<std::uint64_t>(raft.members.voters.size()));
   w.key("members").begin_array();
   for (const auto& m : view->all<member>()) {

@@ -27,7 +27,7 @@ constexpr std::size_t reads_waiting_max = 256;       ///< errc::busy
 constexpr std::size_t operations_waiting_max = 128;  ///< errc::busy
 
 // Times.
-constexpr auto tick_period = 60ms;           ///< heartbeat of the default election timeout
+constexpr auto election_timeout = 300ms;     ///< unless cluster.election_timeout says otherwise
 constexpr auto write_deadline = 10s;         ///< then errc::unknown_outcome
 constexpr auto quorum_silence_max = 1000ms;  ///< without quorum contact: writes are refused
 constexpr auto read_deadline = 900ms;        ///< then the local replica answers, marked stale

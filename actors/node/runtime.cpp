@@ -105,7 +105,6 @@ void runtime::spawn_actors(caf::actor_system& system) {
   drive.core.self = with_.who.member;
   drive.core.seed = random_number();
   drive.start = std::move(start_);
-  drive.tick_period = with_.tick_period;
   drive.waiters = waiters_;
   drive.board = board_;
   drive.writer = writer_;
@@ -122,6 +121,7 @@ void runtime::spawn_actors(caf::actor_system& system) {
     return ids;
   };
   drive.targets = [this] { return wanted_counts(); };
+  drive.election_timeout = [this] { return election_timeout(); };
   drive.name_of = [this](member_id id) {
     const auto p = find_peer(id);
     return p ? p->name : "member " + std::to_string(id.value);
@@ -129,17 +129,32 @@ void runtime::spawn_actors(caf::actor_system& system) {
   raft_ = system.middleman().spawn_broker(raft::raft_actor, std::move(drive));
 }
 
-/// cluster.max_voters and cluster.max_standby; checked when they were set.
+namespace {
+
+/// A key of the cluster's configuration; checked when it was set.
+void read_number(const string_map& config, const char* key, std::size_t& into) {
+  if (const auto at = config.find(key); at != config.end())
+    std::from_chars(at->second.data(), at->second.data() + at->second.size(), into);
+}
+
+string_map config_of(const state_view& state) {
+  return state.only<server_config>().value_or(server_config{}).config;
+}
+
+}  // namespace
+
 roles::targets runtime::wanted_counts() const {
   roles::targets wanted;
-  const auto config = view()->only<server_config>().value_or(server_config{}).config;
-  const auto read = [&](const char* key, std::size_t& into) {
-    if (const auto at = config.find(key); at != config.end())
-      std::from_chars(at->second.data(), at->second.data() + at->second.size(), into);
-  };
-  read("cluster.max_voters", wanted.voters_max);
-  read("cluster.max_standby", wanted.standbys_max);
+  const auto config = config_of(*view());
+  read_number(config, "cluster.max_voters", wanted.voters_max);
+  read_number(config, "cluster.max_standby", wanted.standbys_max);
   return wanted;
+}
+
+std::chrono::milliseconds runtime::election_timeout() const {
+  std::size_t ms = std::chrono::milliseconds(limits::election_timeout).count();
+  read_number(config_of(*view()), "cluster.election_timeout", ms);
+  return std::chrono::milliseconds(ms);
 }
 
 std::optional<link::peer> runtime::find_peer(member_id id) const {
@@ -219,7 +234,8 @@ void runtime::begin_read(clock::time_point deadline, std::function<void(status)>
 }
 
 std::chrono::milliseconds runtime::quorum_silence() const {
-  return board_->get().raft.ticks_since_quorum * with_.tick_period;
+  const auto board = board_->get();
+  return board.raft.ticks_since_quorum * board.tick_period;
 }
 
 void runtime::stop() {

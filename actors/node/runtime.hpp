@@ -24,7 +24,6 @@ struct runtime_settings {
   std::string data_dir;
   storage::identity who;
   rocksdb::Env* env = nullptr;  ///< null: the real disk
-  std::chrono::milliseconds tick_period{60};
   /// Members to reach before the state names any.
   std::vector<link::peer> first_peers;
   link::links_settings links;  ///< hello, on_message and on_session are filled in by the runtime
@@ -81,6 +80,7 @@ private:
   void refresh_peers();
   void fetch(member_id leader, const raft::snapshot_meta& offered);
   [[nodiscard]] roles::targets wanted_counts() const;
+  [[nodiscard]] std::chrono::milliseconds election_timeout() const;
   [[nodiscard]] std::optional<link::peer> find_peer(member_id id) const;
   [[nodiscard]] std::shared_ptr<storage::state_store> open_state();
   codec::hello make_hello() const;

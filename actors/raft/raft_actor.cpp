@@ -30,6 +30,7 @@ driver::driver(raft_handle::broker_pointer self, driver_settings with)
       with_(std::move(with)),
       core_(with_.core, with_.start),
       applied_(with_.start.applied),
+      tick_period_(with_.election_timeout() / with_.core.election_ticks),
       last_flushed_(with_.start.snapshot) {
   show_board();
 }
@@ -54,6 +55,7 @@ void driver::on_tick() {
   expire_writes();
   expire_reads();
   if (ticks_ % 4 == 0) check_roles();
+  if (ticks_ % 16 == 0) tick_period_ = with_.election_timeout() / with_.core.election_ticks;
   show_board();
 }
 
@@ -148,7 +150,7 @@ void driver::settle_refusal(const proposal_refused& r) {
 void driver::on_write(const write_ptr& write) {
   auto& u = writes_[write->id.sequence];
   u.write = write;
-  if (quorum_silence() > limits::quorum_silence_max) {
+  if (quorum_silence() > silence_max()) {
     with_.waiters->refuse(write->id.sequence, no_quorum());
     writes_.erase(write->id.sequence);
     return;
@@ -193,23 +195,28 @@ void driver::expire_writes() {
   std::erase_if(writes_, [&](auto& item) {
     auto& [sequence, u] = item;
     if (now >= u.write->deadline) return true;  // answered
-    if (silence <= limits::quorum_silence_max) return false;
+    if (silence <= silence_max()) return false;
     if (!with_.waiters->was_sent(sequence)) {
       with_.waiters->refuse(sequence, no_quorum());
       return true;
     }
-    if (silence <= 2 * limits::quorum_silence_max) return false;
+    if (silence <= 2 * silence_max()) return false;
     with_.waiters->refuse(
         sequence, fail(errc::unknown_outcome,
                        "the quorum was lost while the write was under way; it may or may not have "
                        "happened: look before you repeat it"));
     return true;
   });
-  if (silence <= limits::quorum_silence_max) try_send_all();
+  if (silence <= silence_max()) try_send_all();
 }
 
 std::chrono::milliseconds driver::quorum_silence() const {
-  return core_.ticks_silent() * with_.tick_period;
+  return core_.ticks_silent() * tick_period_;
+}
+
+std::chrono::milliseconds driver::silence_max() const {
+  return std::max<std::chrono::milliseconds>(limits::quorum_silence_max,
+                                             with_.core.election_ticks * tick_period_);
 }
 
 failure driver::no_quorum() const {
@@ -235,7 +242,7 @@ failure driver::no_quorum() const {
 // --- reads --------------------------------------------------------------------------------------
 
 void driver::on_read(const read_ptr& read) {
-  if (quorum_silence() > limits::quorum_silence_max) {
+  if (quorum_silence() > silence_max()) {
     read->answer(no_quorum());
     return;
   }
@@ -274,7 +281,7 @@ void driver::answer_reads() {
 
 void driver::expire_reads() {
   const auto now = clock::now();
-  const bool lost = quorum_silence() > limits::quorum_silence_max;
+  const bool lost = quorum_silence() > silence_max();
   const auto ended = [&](const read_ptr& read) {
     if (!lost && now < read->deadline) return false;
     read->answer(no_quorum());
@@ -383,20 +390,19 @@ void driver::check_roles() {
 }
 
 void driver::show_board() {
-  board_view view{core_.status(), applied_, {}, ticks_};
+  board_view view{core_.status(), applied_, {}, ticks_, tick_period_};
   for (const auto peer : sessions_) view.sessions[peer] = true;
   with_.board->show(std::move(view));
 }
 
 raft_handle::behavior_type raft_actor(raft_handle::stateful_broker_pointer<raft_actor_state> self,
                                       driver_settings with) {
-  const auto period = with.tick_period;
   self->state.drive = std::make_unique<driver>(self, std::move(with));
-  self->delayed_send(self, period, tick_now{});
+  self->delayed_send(self, self->state.drive->tick_period(), tick_now{});
   return {
       [=](tick_now) {
         self->state.drive->on_tick();
-        self->delayed_send(self, period, tick_now{});
+        self->delayed_send(self, self->state.drive->tick_period(), tick_now{});
       },
       [=](const begin_write& m) { self->state.drive->on_write(m.write); },
       [=](const begin_read& m) { self->state.drive->on_read(m.read); },

@@ -17,7 +17,6 @@ namespace muster::raft {
 struct driver_settings {
   settings core;
   start_state start;
-  std::chrono::milliseconds tick_period{60};
   std::shared_ptr<write_waiters> waiters;
   std::shared_ptr<raft_board> board;
   log_writer_handle writer;
@@ -29,6 +28,8 @@ struct driver_settings {
   /// Members of the cluster as applied, and how many shall vote and stand by.
   std::function<std::vector<member_id>()> members;
   std::function<roles::targets()> targets;
+  /// As the cluster has it; a tick, and so a heartbeat, is a part of it.
+  std::function<std::chrono::milliseconds()> election_timeout;
   /// For sentences: the name of a member.
   std::function<std::string(member_id)> name_of;
 };
@@ -41,6 +42,7 @@ public:
   ~driver();
 
   void on_tick();
+  [[nodiscard]] std::chrono::milliseconds tick_period() const { return tick_period_; }
   void on_write(const write_ptr& write);
   void on_read(const read_ptr& read);
   void on_link(member_id peer, const codec::link_body& body);
@@ -79,6 +81,8 @@ private:
   void send_all(std::vector<message>& messages);
   [[nodiscard]] bool reaches_quorum() const;
   [[nodiscard]] std::chrono::milliseconds quorum_silence() const;
+  /// Without a quorum for longer, nothing can be promised.
+  [[nodiscard]] std::chrono::milliseconds silence_max() const;
   [[nodiscard]] failure no_quorum() const;
 
   raft_handle::broker_pointer self_;
@@ -99,6 +103,7 @@ private:
   member_id last_leader_;
   raft_term last_term_;
   std::uint64_t ticks_ = 0;
+  std::chrono::milliseconds tick_period_{};
   std::uint64_t entries_since_flush_ = 0;
   std::size_t bytes_since_flush_ = 0;
   snapshot_meta last_flushed_;

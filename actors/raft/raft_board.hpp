@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/raft/core/raft_io.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -13,6 +14,7 @@ struct board_view {
   log_index applied;
   std::map<member_id, bool> sessions;  ///< by peer: whether a session is up
   std::uint64_t ticks = 0;
+  std::chrono::milliseconds tick_period{};
 };
 
 class raft_board {

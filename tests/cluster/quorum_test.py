@@ -59,6 +59,19 @@ class Quorum(unittest.TestCase):
         late = sorted(s for status, s in w.refused if status == 503)
         print(f"{len(late)} refusals, the slowest after {late[-1]:.3f} s")
 
+    def test_the_election_timeout_is_the_cluster_s(self):
+        client = self.cluster[0].unix()
+        refused = client.ask("PATCH", "/1.0", {"config": {"cluster.election_timeout": "10"}})
+        self.assertEqual(refused.status, 400, refused)
+        client.done("PATCH", "/1.0", {"config": {"cluster.election_timeout": "2000"}})
+        wait_for(lambda: all(m.status()["tick_ms"] == 400 for m in self.cluster.members))
+        term = self.cluster[0].status()["term"]
+        for n in range(10):
+            client.done("POST", "/1.0/profiles", {"name": f"slow{n}"})
+        client.done("PATCH", "/1.0", {"config": {"cluster.election_timeout": ""}})
+        wait_for(lambda: all(m.status()["tick_ms"] == 60 for m in self.cluster.members))
+        self.assertEqual(self.cluster[0].status()["term"], term)
+
     def test_everything_is_back_after_a_restart_of_all(self):
         with Writers(self.cluster.members, 8, "w") as w:
             wait_for(lambda: len(w.acknowledged) > 200)

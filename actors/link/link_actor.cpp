@@ -206,11 +206,16 @@ caf::behavior link_actor(caf::io::stateful_broker<link_state>* self, link_settin
   self->set_default_handler([](caf::scheduled_actor*, const caf::message_view&) {
     return caf::result<caf::message>{caf::sec::unexpected_message};
   });
-  self->delayed_send(self, 1ms, link_tick{});
+  // CAF 0.17.6 does not close the mailbox of a broker that has ended: a message in it must not name
+  // the broker as its sender, or both stay for ever.
+  const auto tick_after = [self](std::chrono::milliseconds pause) {
+    caf::delayed_anon_send(caf::actor_cast<caf::actor>(self), pause, link_tick{});
+  };
+  tick_after(1ms);
   return {
       [=](link_tick) {
         drive->on_tick();
-        self->delayed_send(self, tick_every, link_tick{});
+        tick_after(tick_every);
       },
       [=](const body_to_send& m) { drive->on_send(*m.body); },
       [=](const flat& m) { drive->on_message(m); },

@@ -3,6 +3,7 @@
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
 
+#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 
 #include <algorithm>
@@ -46,7 +47,8 @@ void driver::step(const input& in) {
   core_.step(in, out_);
   if (carry_out_asked_) return;
   carry_out_asked_ = true;
-  self_->send(self_, carry_out{});  // behind what is in the mailbox now: that is gathered, too
+  // Behind what is in the mailbox now: that is gathered, too. Anonymous: see link_actor.
+  caf::anon_send(caf::actor_cast<raft_handle>(self_), carry_out{});
 }
 
 void driver::on_tick() {
@@ -398,11 +400,14 @@ void driver::show_board() {
 raft_handle::behavior_type raft_actor(raft_handle::stateful_broker_pointer<raft_actor_state> self,
                                       driver_settings with) {
   self->state.drive = std::make_unique<driver>(self, std::move(with));
-  self->delayed_send(self, self->state.drive->tick_period(), tick_now{});
+  const auto tick_after = [self](std::chrono::milliseconds pause) {
+    caf::delayed_anon_send(caf::actor_cast<raft_handle>(self), pause, tick_now{});
+  };
+  tick_after(self->state.drive->tick_period());
   return {
       [=](tick_now) {
         self->state.drive->on_tick();
-        self->delayed_send(self, self->state.drive->tick_period(), tick_now{});
+        tick_after(self->state.drive->tick_period());
       },
       [=](const begin_write& m) { self->state.drive->on_write(m.write); },
       [=](const begin_read& m) { self->state.drive->on_read(m.read); },

@@ -214,7 +214,7 @@ void runtime::begin_write(command_body body, const requestor& who, const std::st
   write->id = c.id;
   write->command = std::move(words);
   write->deadline = deadline;
-  caf::anon_send(raft_, raft::begin_write{std::move(write)});
+  caf::anon_send(raft_actor(), raft::begin_write{std::move(write)});
 }
 
 void runtime::begin_read(clock::time_point deadline, std::function<void(status)> ready) {
@@ -222,15 +222,21 @@ void runtime::begin_read(clock::time_point deadline, std::function<void(status)>
     reads_waiting_->fetch_sub(1);
     return ready(fail(errc::busy, "too many reads are waiting on this member; try again"));
   }
-  auto read = std::make_shared<raft::pending_read>();
-  read->deadline = deadline;
-  read->answer = [waiting = reads_waiting_, ready = std::move(ready)](result<log_index> index) {
-    waiting->fetch_sub(1);
-    if (!index) return ready(index.error());
-    counts().reads_indexed.fetch_add(1, std::memory_order_relaxed);
-    ready(ok());
-  };
-  caf::anon_send(raft_, raft::begin_read{std::move(read)});
+  auto read = std::make_shared<raft::pending_read>(
+      deadline,
+      [waiting = reads_waiting_, ready = std::move(ready)](const result<log_index>& index) {
+        waiting->fetch_sub(1);
+        if (!index) return ready(index.error());
+        counts().reads_indexed.fetch_add(1, std::memory_order_relaxed);
+        ready(ok());
+      });
+  caf::anon_send(raft_actor(), raft::begin_read{std::move(read)});
+}
+
+/// None any more once this member has stopped.
+raft::raft_handle runtime::raft_actor() const {
+  const std::lock_guard guard(raft_lock_);
+  return raft_;
 }
 
 std::chrono::milliseconds runtime::quorum_silence() const {
@@ -240,7 +246,7 @@ std::chrono::milliseconds runtime::quorum_silence() const {
 
 void runtime::stop() {
   if (stopped_.exchange(true) || !raft_) return;  // the second: its stores did not open
-  waiters_->refuse_all(
+  waiters_->close(
       fail(errc::unknown_outcome, "Incus is shutting down; the write may or may not happen"));
   links_->stop();
   caf::scoped_actor self{*system_};
@@ -250,7 +256,10 @@ void runtime::stop() {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }
-  raft_ = nullptr;
+  {
+    const std::lock_guard guard(raft_lock_);
+    raft_ = nullptr;
+  }
   applier_ = nullptr;
   writer_ = nullptr;
   if (auto flushed = holder_->get()->flush(); !flushed) with_.stop_member(flushed.error());

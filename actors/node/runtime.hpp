@@ -11,6 +11,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 
 namespace rocksdb {
 class Env;
@@ -95,6 +96,9 @@ private:
   bool began_new_ = false;
   raft::log_writer_handle writer_;
   raft::applier_handle applier_;
+  [[nodiscard]] raft::raft_handle raft_actor() const;
+
+  mutable std::mutex raft_lock_;
   raft::raft_handle raft_;
   std::unique_ptr<link::links> links_;
   std::shared_ptr<std::atomic<std::size_t>> reads_waiting_ =

@@ -36,13 +36,6 @@ driver::driver(raft_handle::broker_pointer self, driver_settings with)
   show_board();
 }
 
-driver::~driver() {
-  const auto why = fail(errc::unavailable, "Incus is shutting down");
-  for (const auto& read : waiting_reads_) read->answer(why);
-  for (const auto& [tag, read] : asked_reads_) read->answer(why);
-  for (const auto& [index, read] : indexed_reads_) read->answer(why);
-}
-
 void driver::step(const input& in) {
   core_.step(in, out_);
   if (carry_out_asked_) return;

@@ -39,7 +39,6 @@ struct driver_settings {
 class driver {
 public:
   driver(raft_handle::broker_pointer self, driver_settings with);
-  ~driver();
 
   void on_tick();
   [[nodiscard]] std::chrono::milliseconds tick_period() const { return tick_period_; }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <utility>
 
 /// What the raft actor, the log writer and the applier say to each other, inside one member.
 namespace muster::raft {
@@ -23,11 +24,23 @@ struct pending_write {
 };
 using write_ptr = std::shared_ptr<pending_write>;
 
-/// A read that waits for its index to be applied. `answer` is called once, on the raft actor's
-/// thread; must not block.
-struct pending_read {
-  std::function<void(result<log_index>)> answer;
-  clock::time_point deadline;
+/// A read that waits for its index to be applied. `then` is called once, on the raft actor's
+/// thread; must not block. A read that is dropped, because its member stops, is answered, too.
+class pending_read {
+public:
+  pending_read(clock::time_point until, std::function<void(result<log_index>)> then)
+      : deadline(until), then_(std::move(then)) {}
+  ~pending_read() { answer(fail(errc::unavailable, "Incus is shutting down")); }
+  pending_read(const pending_read&) = delete;
+  pending_read& operator=(const pending_read&) = delete;
+
+  void answer(result<log_index> what) {
+    if (const auto then = std::exchange(then_, nullptr)) then(std::move(what));
+  }
+  const clock::time_point deadline;
+
+private:
+  std::function<void(result<log_index>)> then_;
 };
 using read_ptr = std::shared_ptr<pending_read>;
 

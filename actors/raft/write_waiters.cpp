@@ -4,6 +4,7 @@ namespace muster::raft {
 
 result<std::uint64_t> write_waiters::open(write_answer answer, clock::time_point deadline) {
   const std::lock_guard guard(lock_);
+  if (closed_) return fail(errc::unavailable, "Incus is shutting down");
   if (waiting_.size() >= waiting_max_)
     return fail(errc::busy, "too many writes are waiting on this member; try again");
   const auto sequence = next_++;
@@ -70,10 +71,11 @@ std::pair<std::size_t, std::size_t> write_waiters::expire(clock::time_point now)
   return {late.size() - unknown, unknown};
 }
 
-void write_waiters::refuse_all(const failure& why) {
+void write_waiters::close(const failure& why) {
   std::map<std::uint64_t, waiter> all;
   {
     const std::lock_guard guard(lock_);
+    closed_ = true;
     all.swap(waiting_);
   }
   for (auto& [sequence, w] : all) w.answer(why);

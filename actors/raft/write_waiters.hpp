@@ -26,7 +26,8 @@ public:
   using clock = std::chrono::steady_clock;
   explicit write_waiters(std::size_t waiting_max) : waiting_max_(waiting_max) {}
 
-  /// A new sequence number. @errors errc::busy above the bound; `answer` is then not called.
+  /// A new sequence number. @errors errc::busy above the bound, errc::unavailable once closed;
+  /// `answer` is then not called.
   result<std::uint64_t> open(write_answer answer, clock::time_point deadline);
   /// Outcomes known: the entries were applied here.
   void settle(std::vector<settled_write> outcomes);
@@ -37,7 +38,8 @@ public:
   [[nodiscard]] bool was_sent(std::uint64_t sequence);
   /// Answers what has waited too long. Gives (refused, unknown): how many of each.
   std::pair<std::size_t, std::size_t> expire(clock::time_point now);
-  void refuse_all(const failure& why);
+  /// Answers all who wait, and refuses whoever comes after.
+  void close(const failure& why);
 
 private:
   struct waiter {
@@ -50,6 +52,7 @@ private:
   std::size_t waiting_max_;
   std::mutex lock_;
   std::uint64_t next_ = 1;
+  bool closed_ = false;
   std::map<std::uint64_t, waiter> waiting_;
 };
 

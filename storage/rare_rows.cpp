@@ -15,24 +15,9 @@ auto find_in(const Map& all, const Key& key) -> std::optional<typename Map::mapp
 
 }  // namespace
 
-bool rare_rows::holds(table where) {
-  switch (where) {
-    case table::cluster:
-    case table::server_config:
-    case table::member:
-    case table::certificate:
-    case table::project:
-    case table::storage_pool:
-    case table::network:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool rare_rows::are_touched(const row_changes& changes) {
   return std::any_of(changes.rows.begin(), changes.rows.end(),
-                     [](const auto& change) { return holds(change.first.where); });
+                     [](const auto& change) { return changes_seldom(change.first.where); });
 }
 
 std::optional<std::optional<object>> rare_rows::find(const row_key& key) const {

@@ -6,11 +6,10 @@
 
 namespace muster::storage {
 
-/// Rows and names of tables that change seldom and are asked for with every request, as one moment
-/// of the state has them. Views fill it; a change to such a table begins a new one. Thread-safe.
+/// Rows and names of tables for which `changes_seldom`, as one moment of the state has them. Views
+/// fill it; a change to such a table begins a new one. Thread-safe.
 class rare_rows {
 public:
-  static bool holds(table where);
   static bool are_touched(const row_changes& changes);
 
   /// What is known; an empty outer optional: nothing.

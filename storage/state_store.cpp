@@ -40,7 +40,7 @@ public:
   snapshot_view& operator=(const snapshot_view&) = delete;
 
   std::optional<object> get(const row_key& key) const override {
-    if (!rare_rows::holds(key.where)) return read(key);
+    if (!changes_seldom(key.where)) return read(key);
     if (auto known = rare_->find(key)) return *std::move(known);
     auto row = read(key);
     rare_->keep(key, row);
@@ -50,7 +50,7 @@ public:
   std::optional<object_id> find(table where, project_id project,
                                 std::string_view name) const override {
     const name_key key{where, project, std::string(name)};
-    if (!rare_rows::holds(where)) return read(key);
+    if (!changes_seldom(where)) return read(key);
     if (auto known = rare_->find(key)) return *known;
     const auto id = read(key);
     rare_->keep(key, id);
@@ -137,14 +137,20 @@ result<std::unique_ptr<state_store>> state_store::open(const std::string& path, 
 
 std::unique_ptr<state_view> state_store::view() const {
   const std::lock_guard guard(rare_lock_);
-  return std::make_unique<snapshot_view>(db_, rare_);
+  return std::make_unique<snapshot_view>(db_, rare_ ? rare_ : std::make_shared<rare_rows>());
 }
 
 status state_store::write(const row_changes& changes, const raft::snapshot_meta& at) {
   if (!rare_rows::are_touched(changes)) return put(changes, at);
+  share(nullptr);  // a view of the time between has rare rows of its own
+  auto done = put(changes, at);
+  share(std::make_shared<rare_rows>());
+  return done;
+}
+
+void state_store::share(std::shared_ptr<rare_rows> next) {
   const std::lock_guard guard(rare_lock_);
-  rare_ = std::make_shared<rare_rows>();
-  return put(changes, at);
+  rare_ = std::move(next);
 }
 
 status state_store::put(const row_changes& changes, const raft::snapshot_meta& at) {

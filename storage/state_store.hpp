@@ -43,11 +43,12 @@ private:
   explicit state_store(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
 
   status put(const row_changes& changes, const raft::snapshot_meta& at);
+  void share(std::shared_ptr<rare_rows> next);
 
   std::shared_ptr<rocksdb::DB> db_;
   raft::snapshot_meta meta_;
   mutable std::mutex rare_lock_;  ///< a view's snapshot and its rare rows are of one moment
-  std::shared_ptr<rare_rows> rare_ = std::make_shared<rare_rows>();
+  std::shared_ptr<rare_rows> rare_ = std::make_shared<rare_rows>();  ///< null: they are changing
 };
 
 }  // namespace muster::storage

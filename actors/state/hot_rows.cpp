@@ -3,17 +3,7 @@
 namespace muster::state {
 
 bool hot_rows::holds(table where) {
-  switch (where) {
-    case table::counters:
-    case table::cluster:
-    case table::server_config:
-    case table::member:
-    case table::project:
-    case table::proposer:
-      return true;
-    default:
-      return false;
-  }
+  return changes_seldom(where) || where == table::counters || where == table::proposer;
 }
 
 const std::optional<object>* hot_rows::find(const row_key& key) const {

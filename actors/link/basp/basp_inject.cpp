@@ -31,9 +31,9 @@ void basp_serve(caf::actor_system& system, std::shared_ptr<tls::stream> stream,
                 const caf::actor& whom, std::function<void()> on_close) {
   system.middleman().backend().dispatch(
       [&system, stream = std::move(stream), whom, on_close = std::move(on_close)]() mutable {
-        caf::anon_send(broker_of(system), caf::publish_atom_v,
-                       make_scribe(system, std::move(stream), std::move(on_close)), next_key(),
-                       caf::actor_cast<caf::strong_actor_ptr>(whom), system.message_types(whom));
+        if (auto scribe = make_scribe(system, std::move(stream), std::move(on_close)))
+          caf::anon_send(broker_of(system), caf::publish_atom_v, std::move(scribe), next_key(),
+                         caf::actor_cast<caf::strong_actor_ptr>(whom), system.message_types(whom));
       });
 }
 
@@ -41,8 +41,9 @@ void basp_connect(caf::io::broker* self, std::shared_ptr<tls::stream> stream,
                   std::chrono::milliseconds deadline, std::function<void()> on_close,
                   std::function<void(const caf::actor&)> then) {
   auto& system = self->home_system();
-  self->request(broker_of(system), deadline, caf::connect_atom_v,
-                make_scribe(system, std::move(stream), std::move(on_close)), next_key())
+  auto scribe = make_scribe(system, std::move(stream), std::move(on_close));
+  if (!scribe) return then(nullptr);
+  self->request(broker_of(system), deadline, caf::connect_atom_v, std::move(scribe), next_key())
       .then([then](caf::node_id&, caf::strong_actor_ptr& remote,
                    std::set<std::string>&) { then(caf::actor_cast<caf::actor>(remote)); },
             [then](caf::error&) { then(nullptr); });

@@ -7,7 +7,7 @@
 #include <caf/io/network/default_multiplexer.hpp>
 #include <caf/io/network/stream_impl.hpp>
 
-#include <unistd.h>
+#include <fcntl.h>
 
 namespace muster::link {
 
@@ -104,7 +104,11 @@ private:
 caf::io::scribe_ptr make_scribe(caf::actor_system& system, std::shared_ptr<tls::stream> stream,
                                 std::function<void()> on_close) {
   auto& mx = static_cast<net::default_multiplexer&>(system.middleman().backend());
-  const int fd = ::dup(stream->fd());
+  const int fd = ::fcntl(stream->fd(), F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) {
+    on_close();
+    return nullptr;
+  }
   return caf::make_counted<tls_scribe>(
       mx, fd, std::make_shared<channel>(std::move(stream), std::move(on_close)));
 }

@@ -246,11 +246,12 @@ response api::try_change(std::shared_ptr<const request> r, changer how, bool is_
           give([=, this]() -> response {
             if (what) return done;
             const auto code = what.error().code;
-            const bool was_old = code == errc::changed || code == errc::not_found;
-            const bool must_match = is_current && !r->header("if-match").empty();
-            const bool has_time = clock::now() < r->arrived + limits::write_deadline / 2;
-            if (!was_old || must_match || !has_time || (is_current && code == errc::not_found))
+            const bool was_old = code == errc::changed || (!is_current && code == errc::not_found);
+            if (!was_old || (is_current && !r->header("if-match").empty()))
               return error(what.error());
+            if (clock::now() > r->arrived + limits::write_deadline / 2)
+              return error(fail(errc::busy,
+                                "others kept changing the object; nothing was changed, try again"));
             return change_again(r, how);
           });
         });

@@ -22,12 +22,14 @@ constexpr std::uint64_t log_kept_entries_max = 20'000;  ///< log is compacted
 constexpr std::uint64_t seen_requests_kept = 4096;      ///< per member; below: refused
 constexpr std::uint64_t events_kept = 1024;
 constexpr std::size_t members_max = 256;
-constexpr std::size_t commits_waiting_max = 256;     ///< errc::busy
-constexpr std::size_t reads_waiting_max = 256;       ///< errc::busy
-constexpr std::size_t operations_waiting_max = 128;  ///< errc::busy
+constexpr std::size_t commits_waiting_max = 2048;         ///< errc::busy
+constexpr std::size_t reads_waiting_max = 4096;           ///< errc::busy
+static_assert(commits_waiting_max < seen_requests_kept);  // who still waits is remembered
+constexpr std::size_t operations_waiting_max = 128;       ///< errc::busy
 
 // Times.
 constexpr auto election_timeout = 300ms;     ///< unless cluster.election_timeout says otherwise
+constexpr auto expiry_period = 60ms;         ///< how often deadlines are looked at
 constexpr auto write_deadline = 10s;         ///< then errc::unknown_outcome
 constexpr auto quorum_silence_max = 1000ms;  ///< without quorum contact: writes are refused
 constexpr auto read_deadline = 900ms;        ///< then the local replica answers, marked stale

@@ -29,14 +29,9 @@ result<T> wait_for(clock::time_point deadline,
   auto promise = std::make_shared<std::promise<result<T>>>();
   auto answer = promise->get_future();
   ask([promise](result<T> r) { promise->set_value(std::move(r)); });
-  promise.reset();
   if (answer.wait_until(deadline + std::chrono::seconds(1)) != std::future_status::ready)
     return fail(errc::unknown_outcome, "no answer in time; look before you repeat it");
-  try {
-    return answer.get();
-  } catch (const std::future_error&) {  // nobody holds the other end any more
-    return fail(errc::unknown_outcome, "Incus is shutting down; look before you repeat it");
-  }
+  return answer.get();
 }
 
 }  // namespace

@@ -195,17 +195,16 @@ void runtime::begin_write(command_body body, const requestor& who, const std::st
                           clock::time_point deadline, raft::write_answer answer) {
   counts().writes_submitted.fetch_add(1, std::memory_order_relaxed);
   command c{{with_.who.member, with_.who.started, 0}, who, trace, std::move(body)};
-  const auto shared = std::make_shared<raft::write_answer>(std::move(answer));
-  auto opened = waiters_->open(
-      [shared, trace](result<outcome> done) {
+  const auto opened = waiters_->open(
+      [answer = std::move(answer), trace](result<outcome> done) {
         if (!done && done.error().code == errc::unknown_outcome)
-          return (*shared)(
+          return answer(
               fail(errc::unknown_outcome, done.error().detail + " (request " + trace + ")"));
-        if (done && !done->done) return (*shared)(done->why);
-        (*shared)(std::move(done));
+        if (done && !done->done) return answer(done->why);
+        answer(std::move(done));
       },
       deadline);
-  if (!opened) return (*shared)(opened.error());
+  if (!opened) return;
   c.id.sequence = *opened;
   auto words = codec::encode(c);
   if (words.size_bytes() > limits::command_bytes_max)

@@ -44,11 +44,18 @@ void driver::step(const input& in) {
   caf::anon_send(caf::actor_cast<raft_handle>(self_), carry_out{});
 }
 
-void driver::on_tick() {
-  ++ticks_;
-  step(tick{wall_ms()});
+void driver::on_beat() {
+  if (const auto now = clock::now(); now >= next_tick_) {
+    next_tick_ = now + tick_period_;
+    tick_core();
+  }
   expire_writes();
   expire_reads();
+}
+
+void driver::tick_core() {
+  ++ticks_;
+  step(tick{wall_ms()});
   if (ticks_ % 4 == 0) check_roles();
   if (ticks_ % 16 == 0) tick_period_ = with_.election_timeout() / with_.core.election_ticks;
   show_board();
@@ -396,11 +403,11 @@ raft_handle::behavior_type raft_actor(raft_handle::stateful_broker_pointer<raft_
   const auto tick_after = [self](std::chrono::milliseconds pause) {
     caf::delayed_anon_send(caf::actor_cast<raft_handle>(self), pause, tick_now{});
   };
-  tick_after(self->state.drive->tick_period());
+  tick_after(self->state.drive->beat_period());
   return {
       [=](tick_now) {
-        self->state.drive->on_tick();
-        tick_after(self->state.drive->tick_period());
+        self->state.drive->on_beat();
+        tick_after(self->state.drive->beat_period());
       },
       [=](const begin_write& m) { self->state.drive->on_write(m.write); },
       [=](const begin_read& m) { self->state.drive->on_read(m.read); },

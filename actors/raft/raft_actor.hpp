@@ -4,9 +4,11 @@
 #include "actors/raft/raft_messages.hpp"
 #include "actors/raft/write_waiters.hpp"
 #include "actors/roles/roles_core.hpp"
+#include "schemas/limits.hpp"
 
 #include <caf/io/typed_broker.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
@@ -40,8 +42,12 @@ class driver {
 public:
   driver(raft_handle::broker_pointer self, driver_settings with);
 
-  void on_tick();
-  [[nodiscard]] std::chrono::milliseconds tick_period() const { return tick_period_; }
+  /// Looks at deadlines; ticks the core when its time has come.
+  void on_beat();
+  /// Deadlines do not wait for the long ticks of members far apart.
+  [[nodiscard]] std::chrono::milliseconds beat_period() const {
+    return std::min<std::chrono::milliseconds>(tick_period_, limits::expiry_period);
+  }
   void on_write(const write_ptr& write);
   void on_read(const read_ptr& read);
   void on_link(member_id peer, const codec::link_body& body);
@@ -63,6 +69,7 @@ private:
     std::uint64_t tag = 0;
   };
 
+  void tick_core();
   void step(const input& in);
   void answer_askers();
   void answer_reads();
@@ -103,6 +110,7 @@ private:
   raft_term last_term_;
   std::uint64_t ticks_ = 0;
   std::chrono::milliseconds tick_period_{};
+  clock::time_point next_tick_;
   std::uint64_t entries_since_flush_ = 0;
   std::size_t bytes_since_flush_ = 0;
   snapshot_meta last_flushed_;

@@ -2,14 +2,18 @@
 
 namespace muster::raft {
 
-result<std::uint64_t> write_waiters::open(write_answer answer, clock::time_point deadline) {
-  const std::lock_guard guard(lock_);
-  if (closed_) return fail(errc::unavailable, "Incus is shutting down");
-  if (waiting_.size() >= waiting_max_)
-    return fail(errc::busy, "too many writes are waiting on this member; try again");
-  const auto sequence = next_++;
-  waiting_.emplace_hint(waiting_.end(), sequence, waiter{std::move(answer), deadline});
-  return sequence;
+std::optional<std::uint64_t> write_waiters::open(write_answer answer, clock::time_point deadline) {
+  std::unique_lock guard(lock_);
+  if (!closed_ && waiting_.size() < waiting_max_) {
+    const auto sequence = next_++;
+    waiting_.emplace_hint(waiting_.end(), sequence, waiter{std::move(answer), deadline});
+    return sequence;
+  }
+  const bool closed = closed_;
+  guard.unlock();
+  answer(closed ? fail(errc::unavailable, "Incus is shutting down")
+                : fail(errc::busy, "too many writes are waiting on this member; try again"));
+  return std::nullopt;
 }
 
 write_answer write_waiters::take(std::uint64_t sequence) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace muster::raft {
@@ -26,9 +27,9 @@ public:
   using clock = std::chrono::steady_clock;
   explicit write_waiters(std::size_t waiting_max) : waiting_max_(waiting_max) {}
 
-  /// A new sequence number. @errors errc::busy above the bound, errc::unavailable once closed;
-  /// `answer` is then not called.
-  result<std::uint64_t> open(write_answer answer, clock::time_point deadline);
+  /// A new sequence number. None: `answer` was told errc::busy (above the bound) or
+  /// errc::unavailable (closed).
+  std::optional<std::uint64_t> open(write_answer answer, clock::time_point deadline);
   /// Outcomes known: the entries were applied here.
   void settle(std::vector<settled_write> outcomes);
   /// Definitely not done, or unknown: `why` says which.

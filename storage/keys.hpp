@@ -9,6 +9,8 @@ namespace muster::storage::keys {
 
 /// table, project, id.
 std::string row(const row_key& key);
+/// table and project: what the rows of one table have in common.
+constexpr std::size_t table_prefix_bytes = 9;
 /// All rows of a table (of one project).
 std::string row_prefix(table where, std::optional<project_id> project);
 /// table with the high bit, project, name.

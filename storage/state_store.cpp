@@ -6,6 +6,7 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
@@ -117,6 +118,9 @@ result<std::unique_ptr<state_store>> state_store::open(const std::string& path, 
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(tables));
   options.memtable_whole_key_filtering = true;
   options.memtable_prefix_bloom_size_ratio = 0.02;
+  // Rings and tables grow at their end: the place of the last row of a table is a good guess.
+  options.memtable_insert_with_hint_prefix_extractor.reset(
+      rocksdb::NewFixedPrefixTransform(keys::table_prefix_bytes));
   rocksdb::DB* raw = nullptr;
   const auto opened = rocksdb::DB::Open(options, path, &raw);
   std::shared_ptr<rocksdb::DB> db(raw);

@@ -76,21 +76,6 @@ std::string new_trace() {
   return text;
 }
 
-/// Names the request also in an answer that comes later.
-response traced(response answer, const std::string& trace) {
-  answer.later = [begin = std::move(answer.later), trace](const deliver& give) {
-    begin([give, trace](std::function<response()> make) {
-      give([make = std::move(make), trace] {
-        auto r = make();
-        if (r.later) return traced(std::move(r), trace);
-        r.headers["X-Muster-Request"] = trace;
-        return r;
-      });
-    });
-  };
-  return answer;
-}
-
 /// `?consistency=`: strict, stale, or as usual.
 node::freshness wanted_of(const request& r) {
   const auto text = r.parameter("consistency");
@@ -121,13 +106,10 @@ response api::handle(request& r) {
   if (!may(r, a)) {
     return routes_.knows(r) ? error(403, "not authorized") : error(404, "not found");
   }
-  auto answer = dispatch(r);
-  if (answer.later) return traced(std::move(answer), r.trace);
-  answer.headers["X-Muster-Request"] = r.trace;
-  return answer;
+  return dispatch(r);
 }
 
-bool api::is_quick(const request& r) const {
+bool api::is_quick(request& r) const {
   return !r.query.contains("target") && routes_.is_quick(r);
 }
 
@@ -242,9 +224,9 @@ response api::try_change(std::shared_ptr<const request> r, changer how, bool is_
                   body = *std::move(wanted.body)](const deliver& give) mutable {
     node_.begin_write(
         std::move(body), requestor_of(*r), r->trace, r->arrived + limits::write_deadline,
-        [=, this, how = std::move(how), done = std::move(done)](const result<outcome>& what) {
-          give([=, this]() -> response {
-            if (what) return done;
+        [=, this, how = std::move(how), done = std::move(done)](result<outcome> what) mutable {
+          if (what) return give([done = std::move(done)] { return done; });
+          give([=, this, what = std::move(what), how = std::move(how)]() -> response {
             const auto code = what.error().code;
             const bool was_old = code == errc::changed || (!is_current && code == errc::not_found);
             if (!was_old || (is_current && !r->header("if-match").empty()))

@@ -33,7 +33,7 @@ public:
   /// A read: after a read index, or the local replica marked stale.
   handler reading(state_handler h);
   /// Whether the handler of a request never blocks.
-  [[nodiscard]] bool is_quick(const request& r) const;
+  [[nodiscard]] bool is_quick(request& r) const;
   [[nodiscard]] access access_of(const request& r) const;
   static requestor requestor_of(const request& r);
   /// The project of `?project=`; none if it does not exist. Objects of features a project does not

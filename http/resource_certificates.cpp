@@ -133,7 +133,7 @@ response change_certificate(api& a, const request& r, const std::string& print) 
   auto c = find_certificate(*state->state, print);
   if (!c) return error(c.error());
   if (!c->head.id) return error(400, "The certificate of a member is changed with the member");
-  if (auto match = check_etag(r, writable(*c)); !match) return error(match.error());
+  if (auto match = check_etag(r, [&] { return writable(*c); }); !match) return error(match.error());
   if (r.method == "DELETE") return a.submitted(r, erase_object{key_of(*c), {}});
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());

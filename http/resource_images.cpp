@@ -147,7 +147,7 @@ response change_image(api& a, const request& r, const std::string& name) {
                                return done ? ok() : status(done.error());
                              });
   }
-  if (auto match = check_etag(r, writable(*i)); !match) return error(match.error());
+  if (auto match = check_etag(r, [&] { return writable(*i); }); !match) return error(match.error());
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
   const auto expected = r.header("if-match").empty() ? log_index{} : i->head.modified;

@@ -268,7 +268,7 @@ void drop_shown_only(string_map& config) {
 }
 
 response update_instance(api& a, const request& r, const state_view& s, instance i) {
-  if (auto match = check_etag(r, instance_json::writable(i)); !match) return error(match.error());
+  if (auto match = check_etag(r, [&] { return instance_json::writable(i); }); !match) return error(match.error());
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
   const auto expected = r.header("if-match").empty() ? log_index{} : i.head.modified;

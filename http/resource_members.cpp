@@ -116,7 +116,7 @@ response change_member(api& a, const request& r, const std::string& name) {
   if (!state) return error(state.error());
   auto m = state->state->by_name<member>({}, name);
   if (!m) return error(404, "Cluster member not found");
-  if (auto match = check_etag(r, writable(*m, roles_of(a, *m))); !match)
+  if (auto match = check_etag(r, [&] { return writable(*m, roles_of(a, *m)); }); !match)
     return error(match.error());
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());

@@ -97,7 +97,7 @@ response change_profile(api& a, const request& r) {
   const auto how = [body](const request& q, const state_view& s) -> api::change {
     const auto p = s.by_name<profile>(api::project_of(s, q, "profiles"), q.found.at("name"));
     if (!p) return error(404, "Profile not found");
-    if (auto match = check_etag(q, writable(*p)); !match) return error(match.error());
+    if (auto match = check_etag(q, [&] { return writable(*p); }); !match) return error(match.error());
     const auto seen = p->head.modified;
     if (q.method == "DELETE") return {erase_object{key_of(*p), seen}, empty_sync()};
     if (q.method == "POST") {

@@ -66,7 +66,7 @@ response change_project(api& a, const request& r, const std::string& name) {
   if (!state) return error(state.error());
   auto p = state->state->by_name<project>({}, name);
   if (!p) return error(404, "Project not found");
-  if (auto match = check_etag(r, writable(*p)); !match) return error(match.error());
+  if (auto match = check_etag(r, [&] { return writable(*p); }); !match) return error(match.error());
   if (r.method == "DELETE") return a.submitted(r, erase_object{key_of(*p), {}});
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());

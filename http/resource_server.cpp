@@ -161,7 +161,7 @@ response change_config(api& a, const request& r) {
   if (auto good = body->good(); !good) return error(good.error());
   return a.changing(r, [&a, sent](const request& q, const state_view& s) -> api::change {
     const auto address = a.server().address();
-    if (auto match = check_etag(q, writable(shown_config(s, address))); !match)
+    if (auto match = check_etag(q, [&] { return writable(shown_config(s, address)); }); !match)
       return error(match.error());
     const auto stored = s.only<server_config>().value_or(server_config{});
     auto change = changes_of(sent, stored.config, address);

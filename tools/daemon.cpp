@@ -117,7 +117,7 @@ status daemon::start() {
   f.on_upgrade = [this](const std::string& protocol, http::request& r) {
     return api_->on_upgrade(protocol, r);
   };
-  f.is_quick = [this](const http::request& r) { return api_->is_quick(r); };
+  f.is_quick = [this](http::request& r) { return api_->is_quick(r); };
   f.is_upload = http::api::is_upload;
   front_ = std::make_unique<http::front>(std::move(f));
 

@@ -102,7 +102,7 @@ std::string etag_of(std::string_view writable_json) {
   return "\"" + sha256_hex(writable_json) + "\"";
 }
 
-status check_etag(const request& r, std::string_view writable_json) {
+status check_etag(const request& r, const std::function<std::string()>& writable_json) {
   auto sent = r.header("if-match");
   if (sent.empty()) return ok();
   const auto strip = [](std::string text) {
@@ -111,7 +111,7 @@ status check_etag(const request& r, std::string_view writable_json) {
     return text;
   };
   sent = strip(std::move(sent));
-  const auto now = strip(etag_of(writable_json));
+  const auto now = strip(etag_of(writable_json()));
   if (sent == now) return ok();
   return fail(errc::changed, "ETag doesn't match: " + now + " vs " + sent);
 }

@@ -17,7 +17,8 @@ int status_of(errc code);
 
 /// `"<sha256 of the writable part>"`.
 std::string etag_of(std::string_view writable_json);
-/// @errors errc::changed with Incus's text.
-status check_etag(const request& r, std::string_view writable_json);
+/// Asks for the writable part only if the request has If-Match. @errors errc::changed with Incus's
+/// text.
+status check_etag(const request& r, const std::function<std::string()>& writable_json);
 
 }  // namespace muster::http

@@ -80,7 +80,7 @@ private:
   void serve(const connection_ptr& c);
   bool read_more(const connection_ptr& c);
   bool answer_quickly(const connection_ptr& c, std::shared_ptr<request> r);
-  bool respond(const connection_ptr& c, const response& r);
+  bool respond(const connection_ptr& c, const response& r, const std::string& trace = {});
   bool write_out(const connection_ptr& c);
   void take_delivered();
   void be_watched(const connection_ptr& c, bool on);
@@ -231,9 +231,9 @@ void front::impl::sweep() {
       continue;
     }
     c->must_close = true;
-    c->asked = nullptr;
+    const auto asked = std::exchange(c->asked, nullptr);
     --asked_;
-    respond(c, error(504, "no answer in time; look before you repeat it"));
+    respond(c, error(504, "no answer in time; look before you repeat it"), asked->trace);
   }
 }
 
@@ -304,7 +304,7 @@ bool front::impl::read_more(const connection_ptr& c) {
 /// False: the answer comes later, or must wait for the socket.
 bool front::impl::answer_quickly(const connection_ptr& c, std::shared_ptr<request> r) {
   auto answer = safely([&] { return with_.handle(*r); });
-  if (!answer.later) return respond(c, answer);
+  if (!answer.later) return respond(c, answer, r->trace);
   c->asked = r;
   ++asked_;
   c->deadline = clock::now() + bounds::later_time_max;
@@ -346,7 +346,7 @@ void front::impl::take_delivered() {
     }
     d.to->asked = nullptr;
     --asked_;
-    if (!respond(d.to, answer)) continue;
+    if (!respond(d.to, answer, d.of->trace)) continue;
     if (d.to->in.empty() && !d.to->stream->has_pending())
       be_watched(d.to, true);
     else
@@ -355,10 +355,10 @@ void front::impl::take_delivered() {
 }
 
 /// False: the connection is over, or the answer waits for the socket.
-bool front::impl::respond(const connection_ptr& c, const response& r) {
+bool front::impl::respond(const connection_ptr& c, const response& r, const std::string& trace) {
   c->deadline = clock::now() + bounds::body_time_max;
   c->must_close = c->must_close || stopping_;
-  c->out = to_bytes(r, !c->must_close);
+  c->out = to_bytes(r, !c->must_close, trace);
   return write_out(c);
 }
 

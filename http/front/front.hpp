@@ -24,7 +24,7 @@ struct front_settings {
   /// Runs on a worker and may wait, within its own deadlines; quick requests run in the loop.
   std::function<response(request&)> handle;
   /// Whether `handle` never blocks for it.
-  std::function<bool(const request&)> is_quick;
+  std::function<bool(request&)> is_quick;
   std::function<upgrade_answer(const std::string& protocol, request&)> on_upgrade;
   /// Requests whose body is not kept but given in parts.
   std::function<bool(const std::string& method, const std::string& path)> is_upload;

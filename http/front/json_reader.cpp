@@ -121,7 +121,7 @@ result<json_object> json_object::parse(std::string_view text) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return bad_json(text, "the body is empty");
   dom::element root;
-  if (i->parser->allocate(body_bytes_max + 64, depth_max) != simdjson::SUCCESS)
+  if (i->parser->allocate(text.size(), depth_max) != simdjson::SUCCESS)
     return fail(errc::busy, "no memory for the body");
   if (const auto e = i->parser->parse(text.data(), text.size()).get(root); e != simdjson::SUCCESS)
     return bad_json(text, simdjson::error_message(e));

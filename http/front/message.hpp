@@ -26,6 +26,10 @@ struct peer_info {
 /// What the `{name}` parts of a route matched, by name; `{name...}` takes all that is left.
 using captures = std::map<std::string, std::string>;
 
+struct request;
+struct response;
+using handler = std::function<response(const request&, const captures&)>;
+
 struct request : std::enable_shared_from_this<request> {
   std::string method;
   std::string target;                 ///< as sent: path and query
@@ -38,6 +42,7 @@ struct request : std::enable_shared_from_this<request> {
   clock::time_point arrived;
   std::string trace;  ///< request id, for log lines and commands
   captures found;     ///< by the route
+  const handler* run = nullptr;  ///< of the route, if it has been looked up
   /// Uploads only: gives the body in parts.
   std::function<status(const std::function<status(std::string_view)>&)> read_body;
 
@@ -53,7 +58,6 @@ struct request : std::enable_shared_from_this<request> {
   [[nodiscard]] std::shared_ptr<const request> keep() const { return shared_from_this(); }
 };
 
-struct response;
 /// Takes the answer: what makes it runs where the front can afford it. Any thread may call it.
 using deliver = std::function<void(std::function<response()>)>;
 

@@ -102,7 +102,7 @@ result<std::shared_ptr<request>> parse_head(std::string_view head, const peer_in
   return made;
 }
 
-take_result take_quick(connection& c, const std::function<bool(const request&)>& is_quick) {
+take_result take_quick(connection& c, const std::function<bool(request&)>& is_quick) {
   if (!c.begun) {
     const auto end = c.in.find(head_end, c.searched);
     if (end == std::string::npos) {
@@ -130,7 +130,7 @@ take_result take_quick(connection& c, const std::function<bool(const request&)>&
   return {taken::quick, std::exchange(c.begun, nullptr)};
 }
 
-std::string to_bytes(const response& r, bool keep_alive) {
+std::string to_bytes(const response& r, bool keep_alive, const std::string& trace) {
   std::string text;
   text.reserve(256 + r.body.size());
   text += "HTTP/1.1 " + std::to_string(r.status) + " ";
@@ -138,6 +138,7 @@ std::string to_bytes(const response& r, bool keep_alive) {
   text += "\r\nContent-Type: " + r.content_type +
           "\r\nContent-Length: " + std::to_string(r.body.size()) + "\r\n";
   if (!keep_alive) text += "Connection: close\r\n";
+  if (!trace.empty()) text += "X-Muster-Request: " + trace + "\r\n";
   for (const auto& [name, value] : r.headers) {
     text += name;
     text += ": ";

@@ -22,12 +22,12 @@ struct take_result {
 
 /// Takes a plain HTTP/1.1 request of a quick route from `c.in`: one whose body is small and has a
 /// Content-Length, without anything that changes how the connection goes on.
-take_result take_quick(connection& c, const std::function<bool(const request&)>& is_quick);
+take_result take_quick(connection& c, const std::function<bool(request&)>& is_quick);
 
 /// Request line and headers; the body is not looked at. @errors errc::bad_request
 result<std::shared_ptr<request>> parse_head(std::string_view head, const peer_info& peer);
 
 /// Head and body of an answer whose body is whole.
-std::string to_bytes(const response& r, bool keep_alive);
+std::string to_bytes(const response& r, bool keep_alive, const std::string& trace = {});
 
 }  // namespace muster::http

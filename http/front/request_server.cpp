@@ -154,6 +154,7 @@ struct request_server::impl final : httplib::Server {
     if (auto parsed = parse_target(r); !parsed) return to_httplib(error(parsed.error()), out);
     try {
       to_httplib(waited_for(handle(r, in, reader)), out);
+      if (!r.trace.empty()) out.set_header("X-Muster-Request", r.trace);
     } catch (const std::exception& e) {  // a library's; ours are results
       to_httplib(error(500, std::string("Internal error: ") + e.what()), out);
     }

@@ -70,6 +70,7 @@ std::pair<const router::route*, captures> router::find(
 }
 
 response router::dispatch(request& r) const {
+  if (r.run) return (*r.run)(r, r.found);
   auto [at, found] = find(r.segments);
   if (!at) return error(404, "not found");
   const auto target = at->by_method.find(r.method == "HEAD" ? "GET" : r.method);
@@ -78,11 +79,14 @@ response router::dispatch(request& r) const {
   return target->second.run(r, r.found);
 }
 
-bool router::is_quick(const request& r) const {
-  const auto* at = find(r.segments).first;
+bool router::is_quick(request& r) const {
+  auto [at, found] = find(r.segments);
   if (!at) return false;
   const auto target = at->by_method.find(r.method);
-  return target != at->by_method.end() && target->second.how == pace::quick;
+  if (target == at->by_method.end() || target->second.how != pace::quick) return false;
+  r.found = std::move(found);
+  r.run = &target->second.run;
+  return true;
 }
 
 }  // namespace muster::http

@@ -8,7 +8,6 @@ namespace muster::http {
 
 /// A quick route never blocks: its handler may run in the front's loop.
 enum class pace : std::uint8_t { slow, quick };
-using handler = std::function<response(const request&, const captures&)>;
 
 /// Which function answers which path. Filled at start, then only read.
 class router {
@@ -18,7 +17,8 @@ public:
   /// Unknown path: 404 "not found"; known path, other method: 501 "not implemented".
   [[nodiscard]] response dispatch(request& r) const;
   [[nodiscard]] bool knows(const request& r) const { return find(r.segments).first != nullptr; }
-  [[nodiscard]] bool is_quick(const request& r) const;
+  /// What it looks up stays in the request.
+  [[nodiscard]] bool is_quick(request& r) const;
 
 private:
   struct route {

@@ -94,7 +94,7 @@ std::optional<heard> serve(std::string_view input, std::size_t head_bytes) {
   static const front_settings with = [] {
     front_settings s;
     s.handle = answer;
-    s.is_quick = [](const request&) { return false; };
+    s.is_quick = [](request&) { return false; };
     s.on_upgrade = [](const std::string&, request&) { return upgrade_answer{}; };
     s.is_upload = [](const std::string& method, const std::string& path) {
       return method == "POST" && path.starts_with("/u");

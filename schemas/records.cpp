@@ -39,21 +39,6 @@ row_key key_of(const object& row) {
   return {table_of(row), head.project, head.id};
 }
 
-bool changes_seldom(table where) {
-  switch (where) {
-    case table::cluster:
-    case table::server_config:
-    case table::member:
-    case table::certificate:
-    case table::project:
-    case table::storage_pool:
-    case table::network:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool is_named(table t) {
   switch (t) {
     case table::member:

@@ -35,9 +35,6 @@ enum class table : std::uint8_t {
   event = 16,
 };
 
-/// Small tables that nearly every request and entry reads, and few change.
-[[nodiscard]] bool changes_seldom(table where);
-
 /// Where a row lies. `project` is none for tables that know no projects.
 struct row_key {
   table where = table::counters;

@@ -32,8 +32,10 @@ object decoded(std::string_view bytes) {
 
 class snapshot_view final : public state_view {
 public:
-  snapshot_view(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<rare_rows> rare)
-      : db_(std::move(db)), rare_(std::move(rare)), snapshot_(db_->GetSnapshot()) {
+  /// `at` is read before the snapshot is taken: what the cache knows to be so since then or earlier
+  /// is what the snapshot holds.
+  snapshot_view(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<row_cache> cache, log_index at)
+      : db_(std::move(db)), cache_(std::move(cache)), at_(at), snapshot_(db_->GetSnapshot()) {
     options_.snapshot = snapshot_;
   }
   ~snapshot_view() override { db_->ReleaseSnapshot(snapshot_); }
@@ -41,20 +43,20 @@ public:
   snapshot_view& operator=(const snapshot_view&) = delete;
 
   std::optional<object> get(const row_key& key) const override {
-    if (!changes_seldom(key.where)) return read(key);
-    if (auto known = rare_->find(key)) return *std::move(known);
-    auto row = read(key);
-    rare_->keep(key, row);
-    return row;
+    auto row = cache_->find(key, at_);
+    if (!row) {
+      row = read(key);
+      cache_->keep(key, *row, at_);
+    }
+    return *row ? std::optional(**row) : std::nullopt;
   }
 
   std::optional<object_id> find(table where, project_id project,
                                 std::string_view name) const override {
     const name_key key{where, project, std::string(name)};
-    if (!changes_seldom(where)) return read(key);
-    if (auto known = rare_->find(key)) return *known;
+    if (auto known = cache_->find(key, at_)) return *known;
     const auto id = read(key);
-    rare_->keep(key, id);
+    cache_->keep(key, id, at_);
     return id;
   }
 
@@ -76,11 +78,11 @@ public:
   }
 
 private:
-  [[nodiscard]] std::optional<object> read(const row_key& key) const {
+  [[nodiscard]] std::shared_ptr<const object> read(const row_key& key) const {
     rocksdb::PinnableSlice bytes;
     if (!found(db_->Get(options_, db_->DefaultColumnFamily(), keys::row(key), &bytes)))
-      return std::nullopt;
-    return decoded(text(bytes));
+      return nullptr;
+    return std::make_shared<const object>(decoded(text(bytes)));
   }
   [[nodiscard]] std::optional<object_id> read(const name_key& key) const {
     rocksdb::PinnableSlice bytes;
@@ -94,7 +96,8 @@ private:
   }
 
   std::shared_ptr<rocksdb::DB> db_;
-  std::shared_ptr<rare_rows> rare_;
+  std::shared_ptr<row_cache> cache_;
+  log_index at_;
   const rocksdb::Snapshot* snapshot_;
   rocksdb::ReadOptions options_;
 };
@@ -126,38 +129,24 @@ result<std::unique_ptr<state_store>> state_store::open(const std::string& path, 
   std::shared_ptr<rocksdb::DB> db(raw);
   if (!opened.ok())
     return fail(errc::corrupt, "cannot open the state store in " + path + ": " + opened.ToString());
-  std::unique_ptr<state_store> store(new state_store(std::move(db)));
+  raft::snapshot_meta at;
   std::string bytes;
-  const auto read = store->db_->Get({}, keys::state_meta(), &bytes);
+  const auto read = db->Get({}, keys::state_meta(), &bytes);
   if (read.ok()) {
     auto meta = codec::decode_snapshot_meta(bytes);
     if (!meta) return meta.error();
-    store->meta_ = *std::move(meta);
+    at = *std::move(meta);
   } else if (!read.IsNotFound()) {
     return disk(read);
   }
-  return store;
+  return std::unique_ptr<state_store>(new state_store(std::move(db), std::move(at)));
 }
 
 std::unique_ptr<state_view> state_store::view() const {
-  const std::lock_guard guard(rare_lock_);
-  return std::make_unique<snapshot_view>(db_, rare_ ? rare_ : std::make_shared<rare_rows>());
+  return std::make_unique<snapshot_view>(db_, cache_, written_.load());
 }
 
 status state_store::write(const row_changes& changes, const raft::snapshot_meta& at) {
-  if (!rare_rows::are_touched(changes)) return put(changes, at);
-  share(nullptr);  // a view of the time between has rare rows of its own
-  auto done = put(changes, at);
-  share(std::make_shared<rare_rows>());
-  return done;
-}
-
-void state_store::share(std::shared_ptr<rare_rows> next) {
-  const std::lock_guard guard(rare_lock_);
-  rare_ = std::move(next);
-}
-
-status state_store::put(const row_changes& changes, const raft::snapshot_meta& at) {
   rocksdb::WriteBatch batch;
   for (const auto& [key, row] : changes.rows) {
     if (row)
@@ -174,8 +163,10 @@ status state_store::put(const row_changes& changes, const raft::snapshot_meta& a
   batch.Put(keys::state_meta(), slice(codec::encode(at)));
   rocksdb::WriteOptions unsynced;
   unsynced.disableWAL = true;
+  cache_->take(changes, at.index);
   if (const auto s = db_->Write(unsynced, &batch); !s.ok()) return disk(s);
   meta_ = at;
+  written_ = at.index;
   return ok();
 }
 

@@ -3,10 +3,10 @@
 #include "schemas/result.hpp"
 #include "schemas/row_changes.hpp"
 #include "schemas/state_view.hpp"
-#include "storage/rare_rows.hpp"
+#include "storage/row_cache.hpp"
 
+#include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 
 namespace rocksdb {
@@ -40,15 +40,16 @@ public:
   status checkpoint(const std::string& directory) const;
 
 private:
-  explicit state_store(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
-
-  status put(const row_changes& changes, const raft::snapshot_meta& at);
-  void share(std::shared_ptr<rare_rows> next);
+  state_store(std::shared_ptr<rocksdb::DB> db, raft::snapshot_meta meta)
+      : db_(std::move(db)),
+        meta_(std::move(meta)),
+        written_(meta_.index),
+        cache_(std::make_shared<row_cache>(meta_.index)) {}
 
   std::shared_ptr<rocksdb::DB> db_;
   raft::snapshot_meta meta_;
-  mutable std::mutex rare_lock_;  ///< a view's snapshot and its rare rows are of one moment
-  std::shared_ptr<rare_rows> rare_ = std::make_shared<rare_rows>();  ///< null: they are changing
+  std::atomic<log_index> written_;  ///< the store is at least as new as this entry
+  std::shared_ptr<row_cache> cache_;
 };
 
 }  // namespace muster::storage

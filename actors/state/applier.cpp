@@ -55,10 +55,9 @@ void apply_group(applier_state& state, const std::vector<entry>& entries,
   const auto& with = state.with;
   const auto store = with.holder->get();
   const auto base = store->view();
-  transaction tx(*base, store->meta().index, state.hot);
+  transaction tx(*base, store->meta().index);
   auto g = apply_entries(tx, with, store->meta(), entries);
   if (auto written = store->write(tx.changes(), g.at); !written) return with.stop(written.error());
-  state.hot.take(tx.changes());
   // A member that starts again must know whom to dial before the log is replayed to it.
   if (g.members_changed)
     if (auto flushed = store->flush(); !flushed) return with.stop(flushed.error());
@@ -83,7 +82,6 @@ std::optional<raft::snapshot_meta> install(applier_state& state, log_index offer
   auto store = with.reopen();
   if (!store) return std::nullopt;
   MUSTER_ENSURE(store->meta().index >= offered, "a snapshot is as new as its offer");
-  state.hot.clear();
   with.holder->replace(store);
   return store->meta();
 }

@@ -2,7 +2,6 @@
 #include "actors/raft/log_writer.hpp"
 #include "actors/raft/raft_messages.hpp"
 #include "actors/raft/write_waiters.hpp"
-#include "actors/state/hot_rows.hpp"
 #include "actors/state/state_holder.hpp"
 
 #include <functional>
@@ -26,7 +25,6 @@ struct applier_settings {
 
 struct applier_state {
   applier_settings with;
-  hot_rows hot;
   static inline const char* name = "applier";
 };
 

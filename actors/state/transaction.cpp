@@ -12,11 +12,8 @@ void transaction::begin(log_index at, std::uint64_t stamp_ms) {
 
 const std::optional<object>& transaction::look(const row_key& key) const {
   if (const auto own = changes_.rows.find(key); own != changes_.rows.end()) return own->second;
-  if (const auto* known = hot_.find(key)) return *known;
   if (const auto seen = read_.find(key); seen != read_.end()) return seen->second;
-  auto row = base_.get(key);
-  if (hot_rows::holds(key.where, row)) return hot_.keep(key, std::move(row));
-  return read_.emplace(key, std::move(row)).first->second;
+  return read_.emplace(key, base_.get(key)).first->second;
 }
 
 std::optional<object> transaction::get(const row_key& key) const { return look(key); }

@@ -1,5 +1,4 @@
 #pragma once
-#include "actors/state/hot_rows.hpp"
 #include "schemas/row_changes.hpp"
 #include "schemas/state_view.hpp"
 
@@ -9,10 +8,9 @@ namespace muster::state {
 /// here; the store then puts rows and names in one batch. Not thread-safe.
 class transaction final : public state_view {
 public:
-  explicit transaction(const state_view& base) : transaction(base, base.applied(), own_hot_) {}
-  /// @param applied what `base` shows. @param hot rows of `base` known already; more are added.
-  transaction(const state_view& base, log_index applied, hot_rows& hot)
-      : base_(base), hot_(hot), applied_(applied) {}
+  explicit transaction(const state_view& base) : transaction(base, base.applied()) {}
+  /// @param applied what `base` shows.
+  transaction(const state_view& base, log_index applied) : base_(base), applied_(applied) {}
 
   /// Turns to the next entry. Rows put from here on carry its index and stamp.
   void begin(log_index at, std::uint64_t stamp_ms);
@@ -48,8 +46,6 @@ private:
   void write(const row_key& key, object row, const object* before);
 
   const state_view& base_;
-  hot_rows own_hot_;
-  hot_rows& hot_;
   mutable std::map<row_key, std::optional<object>> read_;  ///< of `base_`, in this group
   log_index applied_;
   std::uint64_t stamp_ms_ = 0;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -294,6 +295,8 @@ struct event {
 using object = std::variant<counters, cluster, server_config, member, certificate, token, project,
                             profile, storage_pool, network, image, image_alias, instance, proposer,
                             seen_request, event>;
+/// A row that many share; null: there is none.
+using row_ptr = std::shared_ptr<const object>;
 
 /// The name an object is found by inside its project; empty if it is found by id only.
 std::string_view name_of(const object& row);

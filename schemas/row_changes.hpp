@@ -14,9 +14,9 @@ struct name_key {
   auto operator<=>(const name_key&) const = default;
 };
 
-/// What a group of entries did to the state. An empty optional removes.
+/// What a group of entries did to the state. Null, and an empty optional, remove.
 struct row_changes {
-  std::map<row_key, std::optional<object>> rows;
+  std::map<row_key, row_ptr> rows;
   std::map<name_key, std::optional<object_id>> names;
 };
 

@@ -11,7 +11,7 @@ namespace muster {
 class state_view {
 public:
   virtual ~state_view() = default;
-  [[nodiscard]] virtual std::optional<object> get(const row_key& key) const = 0;
+  [[nodiscard]] virtual row_ptr get(const row_key& key) const = 0;
   /// Id of the row of `where` with this name in `project`; none if there is none.
   [[nodiscard]] virtual std::optional<object_id> find(table where, project_id project,
                                                       std::string_view name) const = 0;
@@ -25,9 +25,9 @@ public:
   // Typed forms of the above.
   template <class T>
   [[nodiscard]] std::optional<T> row(project_id project, object_id id) const {
-    auto found = get({T::where, project, id});
+    const auto found = get({T::where, project, id});
     if (!found) return std::nullopt;
-    return std::get<T>(*std::move(found));
+    return std::get<T>(*found);
   }
   template <class T>
   [[nodiscard]] std::optional<T> by_name(project_id project, std::string_view name) const {

@@ -2,10 +2,9 @@
 
 namespace muster::storage {
 
-std::optional<object> map_view::get(const row_key& key) const {
+row_ptr map_view::get(const row_key& key) const {
   const auto row = rows_.find(key);
-  if (row == rows_.end()) return std::nullopt;
-  return row->second;
+  return row == rows_.end() ? nullptr : std::make_shared<const object>(row->second);
 }
 
 std::optional<object_id> map_view::find(table where, project_id project,

@@ -10,7 +10,7 @@ namespace muster::storage {
 /// (tests/unit).
 class map_view final : public state_view {
 public:
-  std::optional<object> get(const row_key& key) const override;
+  row_ptr get(const row_key& key) const override;
   std::optional<object_id> find(table where, project_id project,
                                 std::string_view name) const override;
   void each(table where, std::optional<project_id> project, const visitor& see) const override;

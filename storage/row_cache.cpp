@@ -40,8 +40,7 @@ auto find_in(const Map& all, const typename Map::key_type& key, log_index at)
 
 }  // namespace
 
-std::optional<std::shared_ptr<const object>> row_cache::find(const row_key& key,
-                                                             log_index at) const {
+std::optional<row_ptr> row_cache::find(const row_key& key, log_index at) const {
   const std::lock_guard guard(lock_);
   return find_in(rows_, key, at);
 }
@@ -51,7 +50,7 @@ std::optional<std::optional<object_id>> row_cache::find(const name_key& key, log
   return find_in(names_, key, at);
 }
 
-void row_cache::keep(const row_key& key, std::shared_ptr<const object> row, log_index at) {
+void row_cache::keep(const row_key& key, row_ptr row, log_index at) {
   if (!is_kept(key.where, row.get())) return;
   const std::lock_guard guard(lock_);
   if (at == now_ && rows_.size() < kept_max) rows_.insert_or_assign(key, known_row{std::move(row), at});
@@ -68,8 +67,8 @@ void row_cache::take(const row_changes& changes, log_index next) {
   if (rows_.size() >= kept_max) rows_.clear();
   if (names_.size() >= kept_max) names_.clear();
   for (const auto& [key, row] : changes.rows)
-    if (is_kept(key.where, row ? &*row : nullptr))
-      rows_.insert_or_assign(key, known_row{row ? std::make_shared<const object>(*row) : nullptr, next});
+    if (is_kept(key.where, row.get()))
+      rows_.insert_or_assign(key, known_row{row, next});
     else
       rows_.erase(key);
   for (const auto& [key, id] : changes.names) names_.insert_or_assign(key, known_name{id, next});

@@ -1,7 +1,6 @@
 #pragma once
 #include "schemas/row_changes.hpp"
 
-#include <memory>
 #include <mutex>
 
 namespace muster::storage {
@@ -13,12 +12,11 @@ public:
   explicit row_cache(log_index now) : now_(now) {}
 
   /// The row as it is at entry `at` and later; null: there is none. Empty: not known.
-  [[nodiscard]] std::optional<std::shared_ptr<const object>> find(const row_key& key,
-                                                                  log_index at) const;
+  [[nodiscard]] std::optional<row_ptr> find(const row_key& key, log_index at) const;
   [[nodiscard]] std::optional<std::optional<object_id>> find(const name_key& key,
                                                              log_index at) const;
   /// What the store holds at entry `at`. Ignored if something may have been written since.
-  void keep(const row_key& key, std::shared_ptr<const object> row, log_index at);
+  void keep(const row_key& key, row_ptr row, log_index at);
   void keep(const name_key& key, std::optional<object_id> id, log_index at);
   /// Comes before the write that brings the store to entry `next`.
   void take(const row_changes& changes, log_index next);
@@ -30,7 +28,7 @@ private:
     Value value;
     log_index since;
   };
-  using known_row = known<std::shared_ptr<const object>>;
+  using known_row = known<row_ptr>;
   using known_name = known<std::optional<object_id>>;
   mutable std::mutex lock_;
   log_index now_;

@@ -42,13 +42,11 @@ public:
   snapshot_view(const snapshot_view&) = delete;
   snapshot_view& operator=(const snapshot_view&) = delete;
 
-  std::optional<object> get(const row_key& key) const override {
-    auto row = cache_->find(key, at_);
-    if (!row) {
-      row = read(key);
-      cache_->keep(key, *row, at_);
-    }
-    return *row ? std::optional(**row) : std::nullopt;
+  row_ptr get(const row_key& key) const override {
+    if (auto known = cache_->find(key, at_)) return *std::move(known);
+    auto row = read(key);
+    cache_->keep(key, row, at_);
+    return row;
   }
 
   std::optional<object_id> find(table where, project_id project,
@@ -78,7 +76,7 @@ public:
   }
 
 private:
-  [[nodiscard]] std::shared_ptr<const object> read(const row_key& key) const {
+  [[nodiscard]] row_ptr read(const row_key& key) const {
     rocksdb::PinnableSlice bytes;
     if (!found(db_->Get(options_, db_->DefaultColumnFamily(), keys::row(key), &bytes)))
       return nullptr;

@@ -10,13 +10,11 @@ void transaction::begin(log_index at, std::uint64_t stamp_ms) {
   stamp_ms_ = stamp_ms;
 }
 
-const std::optional<object>& transaction::look(const row_key& key) const {
+row_ptr transaction::get(const row_key& key) const {
   if (const auto own = changes_.rows.find(key); own != changes_.rows.end()) return own->second;
   if (const auto seen = read_.find(key); seen != read_.end()) return seen->second;
   return read_.emplace(key, base_.get(key)).first->second;
 }
-
-std::optional<object> transaction::get(const row_key& key) const { return look(key); }
 
 std::optional<object_id> transaction::find(table where, project_id project,
                                            std::string_view name) const {
@@ -51,8 +49,8 @@ void transaction::each(table where, std::optional<project_id> project, const vis
 
 void transaction::put(object row) {
   const row_key key = key_of(row);
-  const auto& before = look(key);
-  write(key, std::move(row), before ? &*before : nullptr);
+  const auto before = get(key);
+  write(key, std::move(row), before.get());
 }
 
 void transaction::add(object row) {
@@ -75,17 +73,17 @@ void transaction::write(const row_key& key, object row, const object* before) {
       changes_.names[{key.where, key.project, std::string(name_of(*before))}] = std::nullopt;
     if (!before || renamed) changes_.names[{key.where, key.project, std::string(name)}] = key.id;
   }
-  changes_.rows.insert_or_assign(key, std::move(row));
+  changes_.rows.insert_or_assign(key, std::make_shared<const object>(std::move(row)));
 }
 
 /// Rows without a name are removed unseen.
 void transaction::erase(const row_key& key) {
   if (is_named(key.where)) {
-    const auto& before = look(key);
+    const auto before = get(key);
     if (!before) return;
     changes_.names[{key.where, key.project, std::string(name_of(*before))}] = std::nullopt;
   }
-  changes_.rows.insert_or_assign(key, std::nullopt);
+  changes_.rows.insert_or_assign(key, nullptr);
 }
 
 counters transaction::numbers() {

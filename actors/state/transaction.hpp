@@ -18,7 +18,7 @@ public:
   void asked_of(member_id asked) { asked_ = asked; }
   [[nodiscard]] std::uint64_t stamp_ms() const { return stamp_ms_; }
 
-  std::optional<object> get(const row_key& key) const override;
+  row_ptr get(const row_key& key) const override;
   std::optional<object_id> find(table where, project_id project,
                                 std::string_view name) const override;
   void each(table where, std::optional<project_id> project, const visitor& see) const override;
@@ -42,11 +42,10 @@ public:
 
 private:
   counters numbers();
-  [[nodiscard]] const std::optional<object>& look(const row_key& key) const;
   void write(const row_key& key, object row, const object* before);
 
   const state_view& base_;
-  mutable std::map<row_key, std::optional<object>> read_;  ///< of `base_`, in this group
+  mutable std::map<row_key, row_ptr> read_;  ///< of `base_`, in this group
   log_index applied_;
   std::uint64_t stamp_ms_ = 0;
   member_id asked_;

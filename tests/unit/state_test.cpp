@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(the_state_store_agrees_with_the_maps) {
   for (unsigned t = 1; t <= static_cast<unsigned>(table::event); ++t)
     view->each(static_cast<table>(t), std::nullopt, [&](const object& o) {
       ++rows;
-      BOOST_CHECK(w.state.get(key_of(o)) == std::optional<object>(o));
+      BOOST_CHECK(*w.state.get(key_of(o)) == o);
       if (is_named(table_of(o)))
         BOOST_CHECK(view->find(table_of(o), head_of(o).project, name_of(o)) ==
                     std::optional(head_of(o).id));

@@ -143,14 +143,15 @@ outcome handle(transaction& tx, const requestor& who, const erase_object& b) {
 }
 
 outcome handle(transaction& tx, const requestor& who, const rename_object& b) {
-  auto row = tx.get(b.key);
-  if (!row) return missing(b.key.where);
+  const auto old = tx.get(b.key);
+  if (!old) return missing(b.key.where);
   const auto& rules = rules_of(b.key.where);
   if (rules.may_rename)
-    if (auto may = rules.may_rename(tx, *row, b.name); !may) return refuse(may.error());
+    if (auto may = rules.may_rename(tx, *old, b.name); !may) return refuse(may.error());
   if (tx.find(b.key.where, b.key.project, b.name))
     return refuse(errc::conflict, "Name \"" + b.name + "\" already in use");
-  const std::string old_name(name_of(*row));
+  const std::string old_name(name_of(*old));
+  object row = *old;
   const bool renamed = std::visit(
       [&](auto& r) {
         if constexpr (requires { r.name; } &&
@@ -160,10 +161,10 @@ outcome handle(transaction& tx, const requestor& who, const rename_object& b) {
         }
         return false;
       },
-      *row);
+      row);
   if (!renamed) return refuse(errc::bad_request, "objects of this kind have no name to change");
-  tx.put(*row);
-  emit_for(tx, who, *row, "renamed", {{"old_name", old_name}});
+  tx.put(row);
+  emit_for(tx, who, row, "renamed", {{"old_name", old_name}});
   return done(b.key.id);
 }
 

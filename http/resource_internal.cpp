@@ -1,8 +1,7 @@
 #include "http/api.hpp"
-#include "schemas/limits.hpp"
-#include "storage/snapshot_files.hpp"
+#include "schemas/metrics.hpp"
 
-#include <atomic>
+#include <charconv>
 
 /// What members, and the muster command on the unix socket, ask of each other.
 namespace muster::http {
@@ -21,20 +20,34 @@ response accept_join(api& a, const request& r) {
   return out;
 }
 
-response send_snapshot(api& a) {
-  auto r = a.server().now();
-  if (!r) return error(r.error());
-  static std::atomic<unsigned> number{0};
-  const auto directory = storage::outgoing_directory(a.server().data_dir(), number++);
-  if (auto made = (*r)->checkpoint(directory); !made) return error(made.error());
-  auto sender = storage::snapshot_sender::open(directory);
-  if (!sender) return error(sender.error());
-  std::shared_ptr<storage::snapshot_sender> shared(*std::move(sender));
+/// A number of the query or path; none if it is something else.
+std::optional<std::uint64_t> number_of(const std::string& text) {
+  std::uint64_t n = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (read.ec != std::errc{} || read.ptr != text.data() + text.size()) return std::nullopt;
+  return n;
+}
+
+response bytes_or_error(result<std::string> bytes) {
+  if (!bytes) return error(bytes.error());
   response out;
   out.content_type = "application/octet-stream";
-  out.parts = [shared] { return shared->next(1u << 18); };
-  out.parts_bytes = shared->size_bytes();
+  out.body = *std::move(bytes);
   return out;
+}
+
+response offer_snapshot(api& a, const request& r) {
+  const auto index = number_of(r.parameter("index"));
+  if (!index) return error(400, "the index of a snapshot is a number");
+  auto now = a.server().now();
+  return bytes_or_error(now ? (*now)->offer_snapshot({*index}) : now.error());
+}
+
+response send_chunk(api& a, const captures& c) {
+  const auto n = number_of(c.at("chunk"));
+  if (!n) return error(400, "the number of a chunk is a number");
+  auto now = a.server().now();
+  return bytes_or_error(now ? (*now)->snapshot_chunk(c.at("id"), *n) : now.error());
 }
 
 std::string kind_of(const raft::configuration& members, member_id id) {
@@ -44,6 +57,20 @@ std::string kind_of(const raft::configuration& members, member_id id) {
   if (in(members.voters)) return "voter";
   if (in(members.standbys)) return "stand-by";
   return in(members.spares) ? "spare" : "joining";
+}
+
+void show_snapshots(json_writer& w) {
+  w.begin_object();
+  const auto show = [&](const char* name, const std::atomic<std::uint64_t>& n) {
+    w.field(name, n.load(std::memory_order_relaxed));
+  };
+  show("made", counts().snapshots_made);
+  show("chunks_sent", counts().snapshot_chunks_sent);
+  show("begun", counts().snapshots_begun);
+  show("continued", counts().snapshots_continued);
+  show("chunks_taken", counts().snapshot_chunks_taken);
+  show("chunks_damaged", counts().snapshot_chunks_damaged);
+  w.end_object();
 }
 
 response show_status(api& a) {
@@ -64,6 +91,7 @@ response show_status(api& a) {
   w.field("quorum_silence_ms", static_cast<std::uint64_t>((*r)->quorum_silence().count()));
   w.field("tick_ms", static_cast<std::uint64_t>(board.tick_period.count()));
   w.field("voters", static_cast<std::uint64_t>(raft.members.voters.size()));
+  show_snapshots(w.key("snapshots"));
   w.key("members").begin_array();
   for (const auto& m : view->all<member>()) {
     w.begin_object().field("name", m.name).field("address", m.address);
@@ -114,7 +142,9 @@ void api::add_internal_routes() {
   routes_.add("GET", "/internal/operations",
               [this](const request&, const captures&) { return own_operations(*this); });
   routes_.add("GET", "/internal/snapshot",
-              [this](const request&, const captures&) { return send_snapshot(*this); });
+              [this](const request& r, const captures&) { return offer_snapshot(*this, r); });
+  routes_.add("GET", "/internal/snapshot/{id}/{chunk}",
+              [this](const request&, const captures& c) { return send_chunk(*this, c); });
   routes_.add("POST", "/internal/cluster/join",
               [this](const request& r, const captures&) { return accept_join(*this, r); });
   routes_.add("POST", "/internal/knock", [this](const request& r, const captures&) {

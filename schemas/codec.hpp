@@ -98,6 +98,22 @@ result<join_request> decode_join_request(std::string_view bytes);
 blob encode(const join_accepted& j);
 result<join_accepted> decode_join_accepted(std::string_view bytes);
 
+/// What a member tells of a snapshot before it gives out chunks of it.
+struct snapshot_file {
+  std::string name;
+  std::uint64_t size_bytes = 0;
+  std::string digests;  ///< SHA-256 of each chunk, one behind the other
+  bool operator==(const snapshot_file&) const = default;
+};
+struct snapshot_manifest {
+  log_index index;  ///< the state holds this entry and all before it
+  std::uint32_t chunk_bytes = 0;
+  std::vector<snapshot_file> files;
+  bool operator==(const snapshot_manifest&) const = default;
+};
+blob encode(const snapshot_manifest& m);
+result<snapshot_manifest> decode_snapshot_manifest(std::string_view bytes);
+
 /// What a probe is told of a member.
 struct probe_report {
   std::string name;

@@ -14,6 +14,8 @@ constexpr std::size_t row_bytes_max = 4u << 20;            ///< errc::too_large
 constexpr std::size_t link_message_bytes_max = 16u << 20;  ///< session is closed
 constexpr std::size_t link_window_bytes = 32u << 20;       ///< errc::busy
 constexpr std::size_t log_kept_bytes_max = 64u << 20;      ///< log is compacted
+constexpr std::size_t snapshot_chunk_bytes = 1u << 20;
+constexpr std::size_t snapshot_manifest_bytes_max = 8u << 20;  ///< errc::too_large
 constexpr std::size_t name_bytes_max = 64;                 ///< errc::bad_request
 constexpr std::size_t config_value_bytes_max = 64u << 10;  ///< errc::bad_request
 
@@ -25,6 +27,8 @@ constexpr std::size_t members_max = 256;
 constexpr std::size_t commits_waiting_max = 2048;         ///< errc::busy
 constexpr std::size_t reads_waiting_max = 4096;           ///< errc::busy
 static_assert(commits_waiting_max < seen_requests_kept);  // who still waits is remembered
+constexpr std::size_t snapshots_kept_max = 2;             ///< if all are in use: errc::busy
+constexpr int snapshot_attempts_max = 3;                  ///< of one chunk; then the fetch has failed
 constexpr std::size_t operations_waiting_max = 128;       ///< errc::busy
 
 // Times.
@@ -36,6 +40,10 @@ constexpr auto read_deadline = 900ms;        ///< then the local replica answers
 constexpr auto dial_deadline = 3s;
 constexpr auto handshake_deadline = 3s;
 constexpr auto forward_deadline = 30s;
+constexpr auto snapshot_manifest_deadline = 60s;
+constexpr auto snapshot_chunk_deadline = 10s;
+constexpr auto snapshot_in_use_time = 30s;  ///< after a chunk, a snapshot makes no room for others
+constexpr auto snapshot_kept_time = 3min;   ///< after a chunk, for a receiver that was cut off
 constexpr auto link_beat_period = 1s;
 constexpr auto link_silence_max = 5s;  ///< session is closed
 constexpr auto shutdown_deadline = 5s;

@@ -101,6 +101,18 @@ struct JoinAccepted {
   peers @6 :List(Peer);
 }
 
+# What a member tells of a snapshot before it gives out chunks of it. Its SHA-256 is the snapshot's id.
+struct SnapshotManifest {
+  index @0 :UInt64;           # the state holds this entry and all before it
+  chunkBytes @1 :UInt32;      # of each but the last of a file
+  files @2 :List(SnapshotFile);
+}
+struct SnapshotFile {
+  name @0 :Text;
+  sizeBytes @1 :UInt64;
+  digests @2 :Data;           # SHA-256 of each chunk, one behind the other
+}
+
 # What `muster probe` is told.
 struct ProbeReport {
   name @0 :Text;

@@ -19,6 +19,12 @@ struct metrics {
   std::atomic<std::uint64_t> sessions_opened{0};
   std::atomic<std::uint64_t> sessions_closed{0};
   std::atomic<std::uint64_t> link_messages_dropped{0};
+  std::atomic<std::uint64_t> snapshots_made{0};
+  std::atomic<std::uint64_t> snapshot_chunks_sent{0};
+  std::atomic<std::uint64_t> snapshots_begun{0};      ///< fetches from the first chunk on
+  std::atomic<std::uint64_t> snapshots_continued{0};  ///< fetches with chunks of an earlier attempt
+  std::atomic<std::uint64_t> snapshot_chunks_taken{0};
+  std::atomic<std::uint64_t> snapshot_chunks_damaged{0};
 };
 
 inline metrics& counts() {

@@ -1,14 +1,14 @@
 #include "storage/identity.hpp"
 
+#include "storage/descriptor.hpp"
+
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
 #include <map>
 #include <sstream>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace muster::storage {
 
@@ -18,16 +18,6 @@ failure system_failure(const std::string& what, const std::string& path) {
   return fail(errno == ENOENT ? errc::not_found : errc::refused,
               what + " " + path + ": " + std::strerror(errno));
 }
-
-struct descriptor {
-  int fd = -1;
-  explicit descriptor(int opened) : fd(opened) {}
-  ~descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-};
 
 status write_all(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {

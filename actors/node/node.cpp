@@ -1,10 +1,10 @@
 #include "actors/node/node.hpp"
 
 #include "actors/node/secrets.hpp"
+#include "actors/snapshots/https_source.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
 #include "storage/map_view.hpp"
-#include "storage/snapshot_files.hpp"
 
 #include <future>
 #include <sys/utsname.h>
@@ -110,7 +110,9 @@ status node::run_member() {
   r.env = with_.env;
   r.first_peers = load_peers(with_.data_dir);
   r.links = link_settings();
-  r.download_snapshot = [this](const link::peer& leader) { return download_snapshot(leader); };
+  r.fetch_snapshot = [this](const auto& leader, log_index offered, const std::stop_token& stop) {
+    return fetch_snapshot(leader, offered, stop);
+  };
   r.show_events = with_.show_events;
   r.show_changes = [this](const row_changes& changes) { when_changed(changes); };
   r.show_operation_event = [this](member_id, const codec::operation_event& e) {
@@ -269,7 +271,9 @@ codec::probe_report node::report() const {
 
 void node::keep_house() {
   auto r = now();
-  if (!r || (*r)->board().raft.now != raft::role::leader) return;
+  if (!r) return;
+  (*r)->keep_house();
+  if ((*r)->board().raft.now != raft::role::leader) return;
   const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
                         std::chrono::system_clock::now().time_since_epoch())
                         .count();
@@ -350,22 +354,16 @@ status node::accept_link(const std::string& fingerprint, std::shared_ptr<tls::st
   return (*r)->peers().accept(who->member, std::move(stream));
 }
 
-status node::download_snapshot(const link::peer& leader) const {
-  const auto deadline = clock::now() + std::chrono::minutes(10);
-  auto stream =
-      dial_member(leader.address, leader.fingerprint, clock::now() + limits::dial_deadline);
-  if (!stream) return stream.error();
-  auto receiver = storage::snapshot_receiver::open(storage::incoming_directory(with_.data_dir));
-  if (!receiver) return receiver.error();
-  tls::http_request ask;
-  ask.target = "/internal/snapshot";
-  tls::http_options how;
-  how.deadline = deadline;
-  how.take = [&](std::string_view part) { return (*receiver)->take(part); };
-  auto answer = tls::ask(**stream, ask, how);
-  if (!answer) return answer.error();
-  if (answer->status != 200) return fail(errc::unavailable, "the leader gave no snapshot");
-  return (*receiver)->finish();
+status node::fetch_snapshot(const link::peer& leader, log_index offered,
+                            const std::stop_token& stop) const {
+  const auto dial = [this, leader] {
+    return dial_member(leader.address, leader.fingerprint, clock::now() + limits::dial_deadline);
+  };
+  const auto log = [&](const std::string& text) { with_.log(leader.name + ": " + text); };
+  auto done =
+      snapshots::fetch(snapshots::https_source(dial, stop), with_.data_dir, offered, stop, log);
+  log(done ? "the snapshot is here" : "the snapshot did not come: " + done.error().detail);
+  return done;
 }
 
 }  // namespace muster::node

@@ -84,7 +84,7 @@ public:
   operations& ops() { return operations_; }
   void tell_others(const std::string& operation_json);
   [[nodiscard]] codec::probe_report report() const;
-  /// What is due each minute: the leader drops tokens whose time has passed.
+  /// What is due each minute: old snapshots go, the leader drops tokens whose time has passed.
   void keep_house();
 
   // --- becoming a cluster ---
@@ -116,7 +116,8 @@ private:
   status ask_to_join(const join_intent& intent, const join_token& token);
   status take_over(const codec::join_accepted& accepted);
   [[nodiscard]] link::links_settings link_settings() const;
-  status download_snapshot(const link::peer& leader) const;
+  status fetch_snapshot(const link::peer& leader, log_index offered,
+                        const std::stop_token& stop) const;
 
   caf::actor_system& system_;
   node_settings with_;

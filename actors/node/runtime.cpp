@@ -15,7 +15,6 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <charconv>
-#include <thread>
 
 namespace muster::node {
 
@@ -181,14 +180,29 @@ void runtime::refresh_peers() {
   links_->set_peers(peers);
 }
 
+/// The raft actor asks for one at a time: the thread before has done its work.
 void runtime::fetch(member_id leader, const raft::snapshot_meta& offered) {
-  std::thread([offered, raft = raft_, applier = applier_, download = with_.download_snapshot,
-               from = find_peer(leader)] {
-    if (from && download(*from))
+  fetching_ = std::jthread([this, offered, raft = raft_, applier = applier_,
+                            from = find_peer(leader)](const std::stop_token& stop) {
+    status fetched = fail(errc::not_found, "the leader is not known here");
+    if (from) {
+      const std::lock_guard alone(incoming_lock_);
+      fetched = with_.fetch_snapshot(*from, offered.index, stop);
+      last_fetch_ = clock::now();
+    }
+    if (fetched)
       caf::send_as(raft, applier, raft::install_state{offered});
     else
       caf::anon_send(raft, raft::fetch_failed{});
-  }).detach();
+  });
+}
+
+void runtime::keep_house() {
+  const auto now = clock::now();
+  outgoing_.drop_unused(now);
+  const std::unique_lock alone(incoming_lock_, std::try_to_lock);
+  if (alone && now - last_fetch_ > limits::snapshot_kept_time)  // whoever sent it keeps no longer
+    (void)storage::drop_incoming(with_.data_dir).ok();
 }
 
 void runtime::begin_write(command_body body, const requestor& who, const std::string& trace,
@@ -255,6 +269,7 @@ void runtime::stop() {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }
+  fetching_ = {};  // nobody begins another: asks this one to stop and waits
   {
     const std::lock_guard guard(raft_lock_);
     raft_ = nullptr;

@@ -5,6 +5,7 @@
 #include "actors/state/state_holder.hpp"
 #include "schemas/commands.hpp"
 #include "storage/identity.hpp"
+#include "storage/outgoing_snapshots.hpp"
 
 #include <caf/fwd.hpp>
 
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 namespace rocksdb {
 class Env;
@@ -28,8 +30,9 @@ struct runtime_settings {
   /// Members to reach before the state names any.
   std::vector<link::peer> first_peers;
   link::links_settings links;  ///< hello, on_message and on_session are filled in by the runtime
-  /// Downloads the leader's snapshot into the incoming directory; blocks.
-  std::function<status(const link::peer& leader)> download_snapshot;
+  /// Brings the leader's snapshot, at least as new as offered, into the incoming directory; blocks.
+  std::function<status(const link::peer& leader, log_index offered, const std::stop_token&)>
+      fetch_snapshot;
   std::function<void(const std::vector<event>&)> show_events;
   std::function<void(const row_changes&)> show_changes;
   std::function<void(member_id, const codec::operation_event&)> show_operation_event;
@@ -60,10 +63,15 @@ public:
   [[nodiscard]] const storage::identity& who() const { return with_.who; }
   [[nodiscard]] std::chrono::milliseconds quorum_silence() const;
   [[nodiscard]] link::links& peers() { return *links_; }
-  /// Hard-linked copy of the state for a follower.
-  status checkpoint(const std::string& directory) const {
-    return holder_->get()->checkpoint(directory);
+  /// The manifest of a snapshot for a follower, and its chunks; see storage::outgoing_snapshots.
+  result<std::string> offer_snapshot(log_index at_least) {
+    return outgoing_.offer(*holder_->get(), at_least, clock::now());
   }
+  result<std::string> snapshot_chunk(const std::string& id, std::size_t n) {
+    return outgoing_.chunk(id, n, clock::now());
+  }
+  /// Now and then: drops snapshots that nobody wants any more.
+  void keep_house();
   void stop();
   /// What keeps the stores of this member open after `stop`: requests that are still being
   /// answered.
@@ -75,7 +83,8 @@ public:
   [[nodiscard]] remains what_remains() const { return {log_, holder_->get()->life()}; }
 
 private:
-  explicit runtime(runtime_settings with) : with_(std::move(with)) {}
+  explicit runtime(runtime_settings with)
+      : with_(std::move(with)), outgoing_(with_.data_dir), last_fetch_(clock::now()) {}
   status open_stores();
   void spawn_actors(caf::actor_system& system);
   void refresh_peers();
@@ -87,6 +96,7 @@ private:
   codec::hello make_hello() const;
 
   runtime_settings with_;
+  storage::outgoing_snapshots outgoing_;
   caf::actor_system* system_ = nullptr;
   std::shared_ptr<storage::raft_store> log_;
   std::shared_ptr<state::state_holder> holder_;
@@ -104,6 +114,9 @@ private:
   std::shared_ptr<std::atomic<std::size_t>> reads_waiting_ =
       std::make_shared<std::atomic<std::size_t>>(0);
   std::atomic<bool> stopped_{false};
+  std::mutex incoming_lock_;      ///< held while a snapshot is fetched
+  clock::time_point last_fetch_;  ///< when the last one ended
+  std::jthread fetching_;
 };
 
 }  // namespace muster::node

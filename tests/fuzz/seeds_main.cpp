@@ -1,5 +1,5 @@
 #include "schemas/codec.hpp"
-#include "storage/snapshot_files.hpp"
+#include "storage/snapshot_manifest.hpp"
 
 #include <cstdio>
 #include <filesystem>
@@ -156,6 +156,14 @@ void entries() {
   keep("stored_entries", "body", with_kind(4, payload.bytes()));
 }
 
+void keep_snapshot(const std::string& name, char how, const std::string& manifest,
+                   const std::string& chunks) {
+  std::string bytes(1, how);
+  bytes += static_cast<char>(manifest.size() / 256);
+  bytes += static_cast<char>(manifest.size() % 256);
+  keep("snapshot_stream", name, bytes + manifest + chunks);
+}
+
 void snapshots() {
   const auto folder = fs::temp_directory_path() / "fuzz-seeds";
   fs::remove_all(folder);
@@ -163,14 +171,17 @@ void snapshots() {
   std::ofstream(folder / "CURRENT") << "MANIFEST-000004\n";
   std::ofstream(folder / "empty") << "";
   std::ofstream(folder / "000008.sst") << std::string(300, 's');
-  auto sender = storage::snapshot_sender::open(folder.string());
-  std::string stream;
-  for (auto part = (*sender)->next(4096); part.ok() && !part->empty(); part = (*sender)->next(4096))
-    stream += *part;
-  keep("snapshot_stream", "whole", with_kind(100, stream));
-  keep("snapshot_stream", "small-parts", with_kind(8, stream));
-  keep("snapshot_stream", "checksum-made", with_kind(101, stream.substr(0, stream.size() - 32)));
-  keep("snapshot_stream", "cut", with_kind(100, stream.substr(0, stream.size() / 2)));
+  const auto m = storage::snapshot_manifest::describe(folder.string(), {7}, 128);
+  std::string chunks;
+  for (std::size_t n = 0; n < m->chunks().size(); ++n) chunks += *m->read_chunk(folder.string(), n);
+  keep_snapshot("whole", 0, m->bytes(), chunks);
+  keep_snapshot("digests-made", 1, m->bytes(), std::string(chunks.size(), 'x'));
+  keep_snapshot("goes-on", 2, m->bytes(), chunks);
+  keep_snapshot("cut", 2, m->bytes(), chunks.substr(0, chunks.size() / 2));
+  keep_snapshot("cut-manifest", 0, m->bytes().substr(0, 40), "");
+  auto out = *codec::decode_snapshot_manifest(m->bytes());
+  out.files[0].name = "../x";
+  keep_snapshot("parent", 1, std::string(codec::encode(out).bytes()), chunks);
 }
 
 void heads() {

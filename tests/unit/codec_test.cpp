@@ -201,7 +201,16 @@ BOOST_AUTO_TEST_CASE(garbage_is_never_a_message) {
     (void)codec::decode_command(blob::copy_of(bytes)).ok();
     (void)codec::decode_join_request(bytes).ok();
     (void)codec::decode_join_accepted(bytes).ok();
+    (void)codec::decode_snapshot_manifest(bytes).ok();
   }
+}
+
+BOOST_AUTO_TEST_CASE(snapshot_manifests_come_back) {
+  const codec::snapshot_manifest m{
+      {7}, 1024, {{"CURRENT", 16, std::string(32, 'd')}, {"a", 0, ""}}};
+  auto back = codec::decode_snapshot_manifest(codec::encode(m).bytes());
+  BOOST_REQUIRE(back.ok());
+  BOOST_CHECK(*back == m);
 }
 
 BOOST_AUTO_TEST_CASE(probe_reports_come_back) {

@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
-#include <unistd.h>
 
 namespace muster {
 
@@ -35,7 +34,7 @@ void fault_point(const char* name) {
   static wish end("MUSTER_TEST_FAULT");
   static wish stop("MUSTER_TEST_STOP");
   if (end.is_met(name)) std::raise(SIGKILL);
-  if (stop.is_met(name)) ::kill(::getpid(), SIGSTOP);
+  if (stop.is_met(name)) std::raise(SIGSTOP);
 }
 
 }  // namespace muster

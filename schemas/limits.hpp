@@ -15,7 +15,7 @@ constexpr std::size_t link_message_bytes_max = 16u << 20;  ///< session is close
 constexpr std::size_t link_window_bytes = 32u << 20;       ///< errc::busy
 constexpr std::size_t log_kept_bytes_max = 64u << 20;      ///< log is compacted
 constexpr std::size_t snapshot_chunk_bytes = 1u << 20;
-constexpr std::size_t snapshot_manifest_bytes_max = 8u << 20;  ///< errc::too_large
+constexpr std::size_t snapshot_manifest_max = 8u << 20;    ///< errc::too_large
 constexpr std::size_t name_bytes_max = 64;                 ///< errc::bad_request
 constexpr std::size_t config_value_bytes_max = 64u << 10;  ///< errc::bad_request
 
@@ -28,7 +28,7 @@ constexpr std::size_t commits_waiting_max = 2048;         ///< errc::busy
 constexpr std::size_t reads_waiting_max = 4096;           ///< errc::busy
 static_assert(commits_waiting_max < seen_requests_kept);  // who still waits is remembered
 constexpr std::size_t snapshots_kept_max = 2;             ///< if all are in use: errc::busy
-constexpr int snapshot_attempts_max = 3;                  ///< of one chunk; then the fetch has failed
+constexpr int snapshot_attempts_max = 3;                  ///< of one chunk
 constexpr std::size_t operations_waiting_max = 128;       ///< errc::busy
 
 // Times.

@@ -31,7 +31,7 @@ std::optional<std::size_t> incoming_snapshot::next_missing() const {
 }
 
 std::optional<incoming_snapshot> incoming_snapshot::find(const std::string& data_dir) {
-  auto bytes = read_file(incoming_manifest(data_dir), limits::snapshot_manifest_bytes_max);
+  auto bytes = read_file(incoming_manifest(data_dir), limits::snapshot_manifest_max);
   if (!bytes) return std::nullopt;
   auto what = snapshot_manifest::read(*std::move(bytes));
   if (!what) return std::nullopt;

@@ -90,7 +90,7 @@ result<snapshot_manifest> snapshot_manifest::describe(const std::string& directo
   std::sort(content.files.begin(), content.files.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   std::string bytes(codec::encode(content).bytes());
-  if (bytes.size() > limits::snapshot_manifest_bytes_max)
+  if (bytes.size() > limits::snapshot_manifest_max)
     return fail(errc::too_large, "the state is too large for one snapshot");
   return read(std::move(bytes));
 }

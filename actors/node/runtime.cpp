@@ -114,6 +114,7 @@ void runtime::spawn_actors(caf::actor_system& system) {
   drive.fetch_snapshot = [this](member_id leader, const raft::snapshot_meta& offered) {
     fetch(leader, offered);
   };
+  drive.snapshot_in_use = [this] { return outgoing_.oldest_in_use(clock::now()); };
   drive.members = [this] {
     std::vector<member_id> ids;
     for (const auto& m : view()->all<member>()) ids.push_back(m.id());

@@ -350,6 +350,7 @@ void driver::maybe_flush() {
                     bytes_since_flush_ < limits::log_kept_bytes_max / 2))
     return;
   flushing_ = true;
+  bytes_kept_ += bytes_since_flush_;
   entries_since_flush_ = 0;
   bytes_since_flush_ = 0;
   self_->send(with_.applier, flush_state{});
@@ -360,9 +361,18 @@ void driver::maybe_flush() {
 void driver::on_flushed(const snapshot_meta& at) {
   flushing_ = false;
   const auto cut = std::exchange(last_flushed_, at);
-  if (cut.index <= with_.start.snapshot.index || out_.begins_behind) return;
+  if (cut.index <= with_.start.snapshot.index || out_.begins_behind || keeps_log(cut.index)) return;
+  bytes_kept_ = 0;
   step(compact{cut});
   self_->send(with_.writer, compact_log{cut});
+}
+
+/// Whoever installs a snapshot goes on with the entries behind it: were they cut, it would need the
+/// next snapshot at once, and under load one after the other for ever.
+bool driver::keeps_log(log_index cut) const {
+  const auto wanted = with_.snapshot_in_use();
+  return wanted && *wanted < cut && *wanted + 1 >= core_.status().first &&
+         bytes_kept_ < limits::log_kept_bytes_max;
 }
 
 /// Own writes that the snapshot holds were not seen to apply: they are said again, and the request

@@ -27,6 +27,8 @@ struct driver_settings {
   std::function<bool(member_id, codec::link_body)> send;
   /// Starts a download in the background; its end is told by `state_installed` or `fetch_failed`.
   std::function<void(member_id leader, const snapshot_meta&)> fetch_snapshot;
+  /// Where the oldest snapshot stands that somebody fetches from here.
+  std::function<std::optional<log_index>()> snapshot_in_use;
   /// Members of the cluster as applied, and how many shall vote and stand by.
   std::function<std::vector<member_id>()> members;
   std::function<roles::targets()> targets;
@@ -83,6 +85,7 @@ private:
   void check_roles();
   void reach(log_index index);
   void maybe_flush();
+  [[nodiscard]] bool keeps_log(log_index cut) const;
   void show_board();
   void send_all(std::vector<message>& messages);
   [[nodiscard]] bool reaches_quorum() const;
@@ -113,6 +116,7 @@ private:
   clock::time_point next_tick_;
   std::uint64_t entries_since_flush_ = 0;
   std::size_t bytes_since_flush_ = 0;
+  std::size_t bytes_kept_ = 0;  ///< of entries that would have been cut but for a snapshot
   snapshot_meta last_flushed_;
   bool flushing_ = false;
   bool fetching_ = false;

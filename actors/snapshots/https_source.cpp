@@ -45,7 +45,7 @@ source https_source(std::function<result<std::shared_ptr<tls::stream>>()> dial,
   source s;
   s.manifest = [asks](log_index at_least) {
     return asks->get("/internal/snapshot?index=" + std::to_string(at_least.value),
-                     limits::snapshot_manifest_deadline, limits::snapshot_manifest_bytes_max);
+                     limits::snapshot_manifest_deadline, limits::snapshot_manifest_max);
   };
   s.chunk = [asks](const std::string& id, std::size_t n) {
     return asks->get("/internal/snapshot/" + id + "/" + std::to_string(n),

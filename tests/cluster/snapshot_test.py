@@ -23,6 +23,13 @@ def fill(member):
     wait_for(lambda: member.status()["first"] > 100)
 
 
+def write_much(member):
+    """For a second, entries that leave no trace in the size of the state."""
+    subprocess.run([os.path.join(BIN, "muster-load"), "PATCH", "/1.0", "--to", f"unix:{member.socket}", "--body",
+                    '{"config":{"user.load":"%n"}}', "--clients", "32", "--seconds", "1"],
+                   check=True, stdout=subprocess.DEVNULL)
+
+
 def state_of_process(pid):
     with open(f"/proc/{pid}/stat") as f:
         return f.read().rsplit(")", 1)[1].split()[0]
@@ -78,9 +85,7 @@ class Snapshot(unittest.TestCase):
             leader.unix().done("POST", "/1.0/profiles", {"name": "before"})
             away.kill()
             while leader.status()["first"] < 100:  # many small entries cut the log, too
-                subprocess.run([os.path.join(BIN, "muster-load"), "PATCH", "/1.0", "--to", f"unix:{leader.socket}",
-                                "--body", '{"config":{"user.load":"%n"}}', "--clients", "32", "--seconds", "1"],
-                               check=True, stdout=subprocess.DEVNULL)
+                write_much(leader)
             leader.unix().done("POST", "/1.0/profiles", {"name": "after"})
             for _ in range(2):  # the second start is from the installed state
                 c.restart(away)
@@ -126,6 +131,17 @@ class Snapshot(unittest.TestCase):
             c.restart(leader)
             self.caught_up(leader, other)
             self.assertEqual(glob.glob(os.path.join(leader.dir, "state", "outgoing*")), [])
+
+    def test_the_log_is_kept_while_a_snapshot_is_sent(self):
+        """Else whoever has installed it would need the next one at once."""
+        with self.halted() as (_, leader, away):
+            commit = leader.status()["commit"]
+            while leader.status()["commit"] < commit + 45_000:  # twice what is kept without need
+                write_much(leader)
+            self.assertLess(leader.status()["first"], commit)
+            away.process.send_signal(signal.SIGCONT)
+            self.caught_up(away, leader)
+            self.assertEqual(leader.status()["snapshots"]["made"], 1)
 
 
 if __name__ == "__main__":

@@ -331,7 +331,10 @@ link::links_settings node::link_settings() const {
     if (!stream) return stream;
     tls::http_request ask;
     ask.target = "/internal/link";
-    if (auto up = tls::upgrade(**stream, ask, "muster-link", deadline); !up) return up.error();
+    if (auto up = tls::upgrade(**stream, ask, "muster-link", deadline); !up) {
+      if (up.error().code == errc::forbidden) note_refusal(to);
+      return up.error();
+    }
     return stream;
   };
   links.knock = [this](const link::peer& to) {
@@ -341,9 +344,21 @@ link::links_settings node::link_settings() const {
     tls::http_request ask;
     ask.method = "POST";
     ask.target = "/internal/knock";
-    (void)tls::ask(**stream, ask, {deadline, 4096, {}}).ok();
+    const auto answer = tls::ask(**stream, ask, {deadline, 4096, {}});
+    if (answer && answer->status == 403) note_refusal(to);
   };
   return links;
+}
+
+/// Said once of each, though it is asked again and again.
+void node::note_refusal(const link::peer& by) const {
+  {
+    const std::lock_guard guard(refused_lock_);
+    if (!refused_by_.insert(by.id).second) return;
+  }
+  with_.log(by.name +
+            " does not let this member in: if it was removed or replaced, remove its data "
+            "directory and let it join again with a new token");
 }
 
 status node::accept_link(const std::string& fingerprint, std::shared_ptr<tls::stream> stream) {

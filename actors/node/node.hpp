@@ -7,6 +7,7 @@
 #include "actors/node/runtime.hpp"
 #include "actors/node/trust.hpp"
 
+#include <set>
 #include <shared_mutex>
 
 namespace muster::node {
@@ -116,6 +117,7 @@ private:
   status ask_to_join(const join_intent& intent, const join_token& token);
   status take_over(const codec::join_accepted& accepted);
   [[nodiscard]] link::links_settings link_settings() const;
+  void note_refusal(const link::peer& by) const;
   status fetch_snapshot(const link::peer& leader, log_index offered,
                         const std::stop_token& stop) const;
 
@@ -131,6 +133,8 @@ private:
   const clock::time_point started_ = clock::now();
   std::atomic<bool> stopping_{false};
   std::mutex join_lock_;
+  mutable std::mutex refused_lock_;
+  mutable std::set<member_id> refused_by_;
 };
 
 }  // namespace muster::node

@@ -1,4 +1,5 @@
 """A join that is cut short anywhere: either side is as before, or the join is complete."""
+import os
 import shutil
 import signal
 import unittest
@@ -95,15 +96,32 @@ class Join(unittest.TestCase):
             self.assertIn("online", refused.stderr)
             lost.kill()
             wait_for(lambda: c[0].muster("token", "n3", "--replace").returncode == 0)
-            shutil.rmtree(lost.dir)
+            shutil.move(lost.dir, lost.dir + ".old")
+            lost.dir += ".old"
             fresh = Member(c.folder, "n3")
             fresh.start("--join", c[0].muster("token", "n3", "--replace").stdout.strip()).wait_ready()
             try:
                 self.complete(c, fresh)
                 wait_for(lambda: [m["kind"] for m in c[0].status()["members"]] == ["voter"] * 3, 40)
                 self.assertEqual(fresh.unix().get("/1.0/profiles/kept").status, 200)
+                self.refused(c, lost)
             finally:
                 fresh.kill()
+
+    def refused(self, cluster, lost):
+        """Whoever comes back with the old disk, and so the old id, is let in by nobody and promises nothing."""
+        shutil.move(lost.dir, os.path.join(cluster.folder, "back"))
+        lost.dir = os.path.join(cluster.folder, "back")
+        lost.start().wait_ready()
+        try:
+            for m in cluster.members:
+                wait_for(lambda: f"{m.name} does not let this member in" in lost.log_text(), 20)
+            self.assertEqual(lost.unix().get("/1.0/profiles/kept?consistency=strict").status, 503)
+            self.assertEqual(lost.unix().ask("POST", "/1.0/profiles", {"name": "ghost"}).status, 503)
+            self.assertEqual(cluster[0].unix().get("/1.0/profiles/ghost").status, 404)
+            self.assertEqual(cluster.leader().status()["voters"], 3)
+        finally:
+            lost.kill()
 
     def test_five_members_and_the_number_of_voters(self):
         with Cluster(5) as c:

@@ -154,6 +154,7 @@ class Bench:
             for _ in range(3):
                 self.note(f"restart {count}", 0, column, faults.back_after(side, side.start, last))
             self.note(f"rejoin {count}", 0, column, faults.back_after(side, side.rejoin, last))
+            self.note(f"settled {count}", 0, column, faults.settled(side))
         self.idle(f"idle {count}")
 
     def run(self):

@@ -67,9 +67,22 @@ def back_after(side, start, name):
     with Watch(side.pids()) as w:
         began = time.monotonic()
         start(victim)
+        w.add(victim.process.pid)
         wait_for(lambda: side.reads(victim, name), 300, 0.01)
         took = time.monotonic() - began
     return plain(w, seconds=took)
+
+
+def settled(side, deadline_s=60):
+    """Seconds until no member has work left from before, such as a compaction: three of less than a fiftieth of
+    a core each."""
+    began, quiet = time.monotonic(), 0
+    with Watch(side.pids()) as all_of_it:
+        while quiet < 3 and time.monotonic() - began < deadline_s:
+            with Watch(side.pids()) as w:
+                time.sleep(1)
+            quiet = quiet + 1 if w.servers_s / w.seconds / len(side.pids()) < 0.02 else 0
+    return plain(all_of_it, seconds=time.monotonic() - began - quiet)
 
 
 def steady(side, questions, seconds):

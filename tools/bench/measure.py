@@ -37,7 +37,12 @@ class Watch:
     """CPU between `with` and its end: of `servers`, and of those who have nothing to do with it."""
 
     def __init__(self, servers, ours=()):
-        self.servers, self.ours = servers, list(ours)
+        self.servers, self.ours = list(servers), list(ours)
+
+    def add(self, pid):
+        """A server that was started meanwhile."""
+        self.servers.append(pid)
+        self.before[pid] = 0.0
 
     def __enter__(self):
         self.began = time.monotonic()

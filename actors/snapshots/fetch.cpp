@@ -16,17 +16,6 @@ std::string how_much(const incoming_snapshot& in) {
          " chunks are here";
 }
 
-result<incoming_snapshot> begin(const source& from, const std::string& data_dir,
-                                log_index at_least) {
-  auto bytes = from.manifest(at_least);
-  if (!bytes) return bytes.error();
-  auto what = storage::snapshot_manifest::read(*std::move(bytes));
-  if (!what) return what.error();
-  if (what->index() < at_least) return fail(errc::corrupt, "the snapshot is older than its offer");
-  counts().snapshots_begun.fetch_add(1, std::memory_order_relaxed);
-  return incoming_snapshot::begin(data_dir, *std::move(what));
-}
-
 /// A chunk that does not come, or comes damaged, is asked for again.
 status take_chunks(const source& from, incoming_snapshot& in, const std::stop_token& stop) {
   int failed = 0;
@@ -49,29 +38,43 @@ status take_chunks(const source& from, incoming_snapshot& in, const std::stop_to
   return ok();
 }
 
+/// @errors errc::not_found if nothing of use is here, or the other has dropped what it belongs to.
+status go_on(const source& from, const std::string& data_dir, log_index at_least,
+             const std::stop_token& stop, const std::function<void(const std::string&)>& log) {
+  auto in = incoming_snapshot::find(data_dir);
+  if (!in || in->manifest().index() < at_least || in->chunks_here() == 0)
+    return fail(errc::not_found, "there is nothing to go on with");
+  log("a snapshot goes on: " + how_much(*in));
+  if (auto taken = take_chunks(from, *in, stop); !taken) return taken;
+  counts().snapshots_continued.fetch_add(1, std::memory_order_relaxed);
+  return in->finish();
+}
+
+status begin_anew(const source& from, const std::string& data_dir, log_index at_least,
+                  const std::stop_token& stop, const std::function<void(const std::string&)>& log) {
+  auto bytes = from.manifest(at_least);
+  if (!bytes) return bytes.error();
+  auto what = storage::snapshot_manifest::read(*std::move(bytes));
+  if (!what) return what.error();
+  if (what->index() < at_least) return fail(errc::corrupt, "the snapshot is older than its offer");
+  counts().snapshots_begun.fetch_add(1, std::memory_order_relaxed);
+  auto in = incoming_snapshot::begin(data_dir, *std::move(what));
+  if (!in) return in.error();
+  log("a snapshot begins: " + how_much(*in));
+  if (auto taken = take_chunks(from, *in, stop); !taken) return taken;
+  return in->finish();
+}
+
 }  // namespace
 
 status fetch(const source& from, const std::string& data_dir, log_index at_least,
              const std::stop_token& stop, const std::function<void(const std::string&)>& log) {
-  auto left = incoming_snapshot::find(data_dir);
-  if (left && left->manifest().index() >= at_least && left->chunks_here() > 0) {
-    log("a snapshot goes on: " + how_much(*left));
-    const auto taken = take_chunks(from, *left, stop);
-    if (taken) {
-      counts().snapshots_continued.fetch_add(1, std::memory_order_relaxed);
-      return left->finish();
-    }
-    if (taken.error().code != errc::not_found) return taken;
-  }
-  auto in = begin(from, data_dir, at_least);
-  if (!in) return in.error();
-  log("a snapshot begins: " + how_much(*in));
-  if (auto taken = take_chunks(from, *in, stop); !taken) {
-    // A disk that is full needs the room more.
-    if (taken.error().code == errc::refused) (void)storage::drop_incoming(data_dir).ok();
-    return taken;
-  }
-  return in->finish();
+  auto done = go_on(from, data_dir, at_least, stop, log);
+  if (!done && done.error().code == errc::not_found)
+    done = begin_anew(from, data_dir, at_least, stop, log);
+  if (!done && done.error().code == errc::refused)  // a disk that is full needs the room more
+    (void)storage::drop_incoming(data_dir).ok();
+  return done;
 }
 
 }  // namespace muster::snapshots

@@ -222,6 +222,23 @@ BOOST_AUTO_TEST_CASE(what_is_older_than_the_offer_is_not_taken) {
   BOOST_CHECK(done.error().code == errc::corrupt);
 }
 
+BOOST_AUTO_TEST_CASE(a_full_disk_keeps_nothing) {
+  transfer t;
+  t.spoil = [&](std::size_t i, std::string b) -> result<std::string> {
+    if (i == 3) {  // what cannot be written: in its place is a directory
+      const auto path = storage::incoming_directory(t.data) + "/000009.sst";
+      fs::remove(path);
+      fs::create_directory(path);
+    }
+    return b;
+  };
+  const auto done = t.run();
+  BOOST_REQUIRE(!done.ok());
+  BOOST_CHECK(done.error().code == errc::refused);
+  BOOST_TEST(!fs::exists(storage::incoming_directory(t.data)));
+  BOOST_TEST(!fs::exists(storage::incoming_manifest(t.data)));
+}
+
 BOOST_AUTO_TEST_CASE(a_member_that_stops_asks_no_more) {
   transfer t;
   std::stop_source stop;

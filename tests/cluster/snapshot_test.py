@@ -16,18 +16,20 @@ PROFILES = 1200       # more than two flushes: the log is cut
 CHUNK = 3             # where transfers are halted
 
 
+def load(member, method, path, body, *more):
+    subprocess.run([os.path.join(BIN, "muster-load"), method, path, "--to", f"unix:{member.socket}", "--body", body,
+                    *more], check=True, stdout=subprocess.DEVNULL)
+
+
 def fill(member):
-    client = member.unix()
-    for n in range(PROFILES):
-        client.done("POST", "/1.0/profiles", {"name": f"p{n}", "config": {"user.value": VALUE}})
+    load(member, "POST", "/1.0/profiles", '{"name":"p%n","config":{"user.value":"' + VALUE + '"}}',
+         "--clients", "8", "--total", str(PROFILES), "--warmup", "0")
     wait_for(lambda: member.status()["first"] > 100)
 
 
 def write_much(member):
     """For a second, entries that leave no trace in the size of the state."""
-    subprocess.run([os.path.join(BIN, "muster-load"), "PATCH", "/1.0", "--to", f"unix:{member.socket}", "--body",
-                    '{"config":{"user.load":"%n"}}', "--clients", "32", "--seconds", "1"],
-                   check=True, stdout=subprocess.DEVNULL)
+    load(member, "PATCH", "/1.0", '{"config":{"user.load":"%n"}}', "--clients", "32", "--seconds", "1")
 
 
 def state_of_process(pid):

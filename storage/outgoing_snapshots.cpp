@@ -23,7 +23,7 @@ outgoing_snapshots::snapshot::~snapshot() { remove_directory(directory); }
 
 result<std::string> outgoing_snapshots::offer(const state_store& store, log_index at_least,
                                               clock::time_point now) {
-  const std::unique_lock alone(making_, limits::snapshot_chunk_deadline);
+  const std::unique_lock alone(making_, limits::snapshot_manifest_deadline / 2);
   if (!alone) return fail(errc::busy, "another snapshot is being made");
   if (const auto one = find(at_least, now)) return one->manifest.bytes();
   if (!make_room(now)) return fail(errc::busy, "as many snapshots as are kept are being sent");

@@ -134,6 +134,18 @@ class Snapshot(unittest.TestCase):
             self.caught_up(leader, other)
             self.assertEqual(glob.glob(os.path.join(leader.dir, "state", "outgoing*")), [])
 
+    def test_the_sender_halts(self):
+        """Nobody closes its connections: deadlines end what waits for it."""
+        with self.halted() as (c, leader, away):
+            leader.process.send_signal(signal.SIGSTOP)
+            away.process.send_signal(signal.SIGCONT)
+            other = next(m for m in c.members if m not in (leader, away))
+            wait_for(lambda: other.status()["role"] == "leader", 30)
+            wait_for(lambda: away.status()["snapshots"]["begun"] == 2, 30)
+            self.caught_up(away, other)
+            leader.process.send_signal(signal.SIGCONT)
+            self.caught_up(leader, other)
+
     def test_the_log_is_kept_while_a_snapshot_is_sent(self):
         """Else whoever has installed it would need the next one at once."""
         with self.halted() as (_, leader, away):

@@ -151,9 +151,10 @@ class Bench:
         for column, (side, questions) in self.columns_with_faults().items():
             self.note(f"load {count}", 0, column, faults.fill(side, questions["create"], count, RECORDS_FIRST))
             last = RECORDS_FIRST + count - 1
-            for _ in range(3):
-                self.note(f"restart {count}", 0, column, faults.back_after(side, side.start, last))
-            self.note(f"rejoin {count}", 0, column, faults.back_after(side, side.rejoin, last))
+            for name, start in [("restart", side.start)] * 3 + [("rejoin", side.rejoin)] * self.wanted.rejoins:
+                faults.settled(side)
+                wait_quiet([p for s in self.sides for p in s.pids()], self.wanted.quiet_wait)
+                self.note(f"{name} {count}", 0, column, faults.back_after(side, start, last))
             self.note(f"settled {count}", 0, column, faults.settled(side))
         self.idle(f"idle {count}")
 
@@ -179,6 +180,7 @@ def arguments():
     options.add_argument("--no-plain", dest="plain", action="store_false", help="without the columns without TLS")
     options.add_argument("--kills", type=int, default=5, help="of a leader, each way")
     options.add_argument("--records", type=int, default=100_000, help="created before restart and rejoin; 0: none")
+    options.add_argument("--rejoins", type=int, default=3, help="with so many records")
     options.add_argument("--steady-seconds", type=float, default=30, help="of mixed load beside busy loops")
     options.add_argument("--quiet-wait", type=float, default=2, help="seconds to wait at most, before each run, for others to be quiet")
     options.add_argument("--idle-seconds", type=float, default=10)

@@ -47,10 +47,15 @@ void put(const raft::snapshot_meta& m, wire::SnapshotMeta::Builder to) {
   to.setTerm(m.term.value);
   to.setStampMs(m.stamp_ms);
   detail::put(m.members, to.initMembers());
+  to.setDigest(m.digest);
 }
 
 raft::snapshot_meta get(wire::SnapshotMeta::Reader from) {
-  return {{from.getIndex()}, {from.getTerm()}, from.getStampMs(), detail::get(from.getMembers())};
+  return {{from.getIndex()},
+          {from.getTerm()},
+          from.getStampMs(),
+          detail::get(from.getMembers()),
+          from.getDigest()};
 }
 
 using raft_builder = wire::RaftMessage::Builder;

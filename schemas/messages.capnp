@@ -15,6 +15,7 @@ struct SnapshotMeta {
   term @1 :UInt64;
   stampMs @2 :UInt64;
   members @3 :Configuration;
+  digest @4 :UInt64;
 }
 struct Entry {
   term @0 :UInt64;

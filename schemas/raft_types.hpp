@@ -56,6 +56,7 @@ struct snapshot_meta {
   raft_term term;
   std::uint64_t stamp_ms = 0;
   configuration members;
+  std::uint64_t digest = 0;  ///< of the chain (schemas/chain.hpp); 0: not known
   bool operator==(const snapshot_meta&) const = default;
 };
 

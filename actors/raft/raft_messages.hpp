@@ -84,6 +84,7 @@ struct commit_batch {
 };
 struct applied_report {
   log_index index;
+  std::vector<std::uint64_t> digests;  ///< of the chain after each entry of the group
   std::vector<std::uint64_t> settled;
   bool members_changed = false;
 };

@@ -18,6 +18,7 @@ using raft::entry_kind;
 /// What one group of entries did.
 struct group {
   std::vector<raft::settled_write> own;
+  std::vector<std::uint64_t> digests;
   raft::snapshot_meta at;
   bool members_changed = false;
 };
@@ -25,6 +26,14 @@ struct group {
 bool touches_members(const row_changes& changes) {
   const auto first = changes.rows.lower_bound({table::member, {}, {}});
   return first != changes.rows.end() && first->first.where == table::member;
+}
+
+void apply_command(transaction& tx, const applier_settings& with, const entry& e, group& g) {
+  const auto c = codec::decode_command(e.payload);
+  MUSTER_ENSURE(c.ok(), "a committed command cannot be read: it is from a newer version");
+  auto result = apply(tx, *c);
+  if (c->id.member == with.self && c->id.started == with.started)
+    g.own.push_back({c->id.sequence, std::move(result)});
 }
 
 group apply_entries(transaction& tx, const applier_settings& with, raft::snapshot_meta at,
@@ -38,13 +47,10 @@ group apply_entries(transaction& tx, const applier_settings& with, raft::snapsho
     at.stamp_ms = e.stamp_ms;
     tx.begin(e.index, e.stamp_ms);
     if (e.kind == entry_kind::configuration) at.members = *e.members;
-    if (e.kind != entry_kind::command) continue;
-    const auto c = codec::decode_command(e.payload);
-    MUSTER_ENSURE(c.ok(), "a committed command cannot be read: it is from a newer version");
-    auto result = apply(tx, *c);
-    if (c->id.member == with.self && c->id.started == with.started)
-      g.own.push_back({c->id.sequence, std::move(result)});
+    if (e.kind == entry_kind::command) apply_command(tx, with, e, g);
+    g.digests.push_back(tx.digest());
   }
+  at.digest = tx.digest();
   g.at = std::move(at);
   g.members_changed = touches_members(tx.changes());
   return g;
@@ -55,7 +61,7 @@ void apply_group(applier_state& state, const std::vector<entry>& entries,
   const auto& with = state.with;
   const auto store = with.holder->get();
   const auto base = store->view();
-  transaction tx(*base, store->meta().index);
+  transaction tx(*base, store->meta().index, store->meta().digest);
   auto g = apply_entries(tx, with, store->meta(), entries);
   if (auto written = store->write(tx.changes(), g.at); !written) return with.stop(written.error());
   // A member that starts again must know whom to dial before the log is replayed to it.
@@ -65,6 +71,7 @@ void apply_group(applier_state& state, const std::vector<entry>& entries,
   with.waiters->settle(std::move(g.own));
   counts().entries_applied.fetch_add(entries.size(), std::memory_order_relaxed);
   report.index = g.at.index;
+  report.digests = std::move(g.digests);
   report.members_changed = g.members_changed;
   if (!tx.events().empty()) with.show_events(tx.events());
   if (!tx.changes().rows.empty()) with.show_changes(tx.changes());

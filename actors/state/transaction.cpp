@@ -7,6 +7,7 @@ namespace muster::state {
 void transaction::begin(log_index at, std::uint64_t stamp_ms) {
   MUSTER_ENSURE(applied_ < at, "entries are applied in order, each once");
   applied_ = at;
+  chain_.begin(at);
   stamp_ms_ = stamp_ms;
 }
 
@@ -73,6 +74,7 @@ void transaction::write(const row_key& key, object row, const object* before) {
       changes_.names[{key.where, key.project, std::string(name_of(*before))}] = std::nullopt;
     if (!before || renamed) changes_.names[{key.where, key.project, std::string(name)}] = key.id;
   }
+  chain_.put(row);
   changes_.rows.insert_or_assign(key, std::make_shared<const object>(std::move(row)));
 }
 
@@ -83,6 +85,7 @@ void transaction::erase(const row_key& key) {
     if (!before) return;
     changes_.names[{key.where, key.project, std::string(name_of(*before))}] = std::nullopt;
   }
+  chain_.erase(key);
   changes_.rows.insert_or_assign(key, nullptr);
 }
 

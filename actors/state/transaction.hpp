@@ -1,4 +1,5 @@
 #pragma once
+#include "schemas/chain.hpp"
 #include "schemas/row_changes.hpp"
 #include "schemas/state_view.hpp"
 
@@ -8,9 +9,11 @@ namespace muster::state {
 /// here; the store then puts rows and names in one batch. Not thread-safe.
 class transaction final : public state_view {
 public:
-  explicit transaction(const state_view& base) : transaction(base, base.applied()) {}
-  /// @param applied what `base` shows.
-  transaction(const state_view& base, log_index applied) : base_(base), applied_(applied) {}
+  explicit transaction(const state_view& base, std::uint64_t digest = 0)
+      : transaction(base, base.applied(), digest) {}
+  /// @param applied what `base` shows. @param digest of the chain there.
+  transaction(const state_view& base, log_index applied, std::uint64_t digest)
+      : base_(base), applied_(applied), chain_(applied, digest) {}
 
   /// Turns to the next entry. Rows put from here on carry its index and stamp.
   void begin(log_index at, std::uint64_t stamp_ms);
@@ -37,6 +40,8 @@ public:
   void emit(event e);
 
   [[nodiscard]] const row_changes& changes() const { return changes_; }
+  /// The digest chain after what was done so far.
+  [[nodiscard]] std::uint64_t digest() const { return chain_.value(); }
   /// Events of this transaction, in order.
   [[nodiscard]] const std::vector<event>& events() const { return events_; }
 
@@ -47,6 +52,7 @@ private:
   const state_view& base_;
   mutable std::map<row_key, row_ptr> read_;  ///< of `base_`, in this group
   log_index applied_;
+  chain chain_;
   std::uint64_t stamp_ms_ = 0;
   member_id asked_;
   row_changes changes_;

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <random>
+#include <set>
 
 using namespace muster;
 
@@ -16,13 +17,15 @@ struct world {
   storage::map_view state;
   std::uint64_t index = 0;
   std::uint64_t now_ms = 1000;
+  std::uint64_t digest = 0;
   row_changes last;
   std::vector<event> events;
 
   outcome apply(command_body body, request_id id = {}) {
-    state::transaction tx(state);
+    state::transaction tx(state, digest);
     tx.begin({++index}, now_ms);
     auto done = state::apply(tx, {id, {"root", "unix", "@"}, {}, std::move(body)});
+    digest = tx.digest();
     last = tx.changes();
     events = tx.events();
     state.write(last, {index});
@@ -260,6 +263,146 @@ BOOST_AUTO_TEST_CASE(the_state_store_agrees_with_the_maps) {
     });
   BOOST_TEST(rows == w.state.rows().size());
   store->reset();
+  std::filesystem::remove_all(directory);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(chains)
+
+namespace {
+
+std::uint64_t after(const std::vector<object>& rows) {
+  chain c({}, 0);
+  c.begin({1});
+  for (const auto& row : rows) c.put(row);
+  return c.value();
+}
+
+server_config config_of(string_map config) {
+  server_config row;
+  row.config = std::move(config);
+  return row;
+}
+
+/// Commands of many kinds, some of them refused.
+std::vector<command_body> many_commands() {
+  std::mt19937 chance(5);
+  std::vector<command_body> all;
+  bootstrap b;
+  b.first = named("n1", "f1");
+  all.emplace_back(std::move(b));
+  const project_id project{1};
+  for (int i = 0; i < 300; ++i) {
+    profile p;
+    p.head.project = project;
+    p.name = "p" + std::to_string(chance() % 10);
+    const row_key key{table::profile, project, {2 + chance() % 40}};
+    switch (chance() % 4) {
+      case 0:
+        all.emplace_back(create_object{p});
+        break;
+      case 1:
+        all.emplace_back(erase_object{key, {}});
+        break;
+      case 2:
+        all.emplace_back(rename_object{key, p.name});
+        break;
+      default:
+        all.emplace_back(set_config{{{"user.x", std::string(chance() % 40, 'x')}}, {}});
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(each_field_and_each_boundary_counts) {
+  BOOST_TEST(after({config_of({{"a", "b"}})}) == after({config_of({{"a", "b"}})}));
+  const std::vector<std::vector<object>> unlike{
+      {},
+      {config_of({})},
+      {config_of({{"a", "b"}})},
+      {config_of({{"ab", ""}})},
+      {config_of({{"", "ab"}})},
+      {config_of({{"a", ""}, {"b", ""}})},
+      {config_of({{"a", "b"}}), config_of({})},
+      {config_of({}), config_of({{"a", "b"}})},
+      {config_of({{"a", std::string(1, 'x')}})},
+      {config_of({{"a", std::string(2, 'x')}})},
+      {config_of({{"a", std::string("x\0", 2)}})},
+      {config_of({{"a", std::string(16, 'x')}})},
+      {config_of({{"a", std::string(17, 'x')}})},
+      {config_of({{"a", std::string(32, 'x')}})},
+      {counters{}},
+      {cluster{}},
+  };
+  std::set<std::uint64_t> seen;
+  for (const auto& rows : unlike) seen.insert(after(rows));
+  BOOST_TEST(seen.size() == unlike.size());
+  event e;
+  const auto before = after({e});
+  e.who.address = "@";
+  BOOST_TEST(after({e}) != before);
+}
+
+BOOST_AUTO_TEST_CASE(every_byte_of_a_text_counts) {
+  for (std::size_t size = 1; size < 70; ++size)
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string text(size, 'x');
+      const auto before = after({config_of({{"k", text}})});
+      text[at] = 'y';
+      BOOST_REQUIRE(after({config_of({{"k", text}})}) != before);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_erased_row_counts_and_the_unknown_stays_unknown) {
+  chain a({4}, 77);
+  chain b({4}, 77);
+  BOOST_TEST(a.value() == 77U);
+  a.begin({5});
+  b.begin({5});
+  BOOST_TEST(a.value() == b.value());
+  a.erase({table::profile, {1}, {2}});
+  b.erase({table::profile, {1}, {3}});
+  BOOST_TEST(a.value() != b.value());
+  chain unknown({4}, 0);
+  unknown.begin({5});
+  unknown.put(counters{});
+  BOOST_TEST(unknown.value() == 0U);
+}
+
+/// One entry at a time on maps; in groups of any size on the store, as the applier does it.
+BOOST_AUTO_TEST_CASE(groups_and_stores_make_no_difference) {
+  const auto directory =
+      std::filesystem::temp_directory_path() / ("chain_test." + std::to_string(::getpid()));
+  std::filesystem::remove_all(directory);
+  auto opened = storage::state_store::open(directory, nullptr);
+  BOOST_REQUIRE(opened.ok());
+  auto store = *std::move(opened);
+  std::mt19937 chance(9);
+  world w;
+  const auto commands = many_commands();
+  for (std::size_t at = 0; at < commands.size();) {
+    auto base = store->view();
+    auto meta = store->meta();
+    state::transaction tx(*base, meta.index, meta.digest);
+    for (auto left = 1 + chance() % 7; left > 0 && at < commands.size(); --left, ++at) {
+      const request_id id{{1}, {1}, at + 1};
+      w.apply(commands[at], id);
+      tx.begin(meta.index = {w.index}, w.now_ms);
+      (void)state::apply(tx, {id, {"root", "unix", "@"}, {}, commands[at]});
+      BOOST_REQUIRE(tx.digest() == w.digest);
+    }
+    meta.digest = tx.digest();
+    BOOST_REQUIRE(store->write(tx.changes(), meta).ok());
+    if (chance() % 20 != 0) continue;
+    BOOST_REQUIRE(store->flush().ok());
+    base.reset();
+    store.reset();
+    store = *storage::state_store::open(directory, nullptr);
+  }
+  store.reset();
   std::filesystem::remove_all(directory);
 }
 

@@ -1,0 +1,204 @@
+#include "schemas/chain.hpp"
+
+#include <bit>
+#include <cstring>
+
+namespace muster {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "all members read bytes in one order");
+
+// Odd, with as many ones as zeros, and unlike each other.
+constexpr std::uint64_t first_factor = 0x9d3c2b6af15e8477ULL;
+constexpr std::uint64_t second_factor = 0xc96a5d17e2b4391fULL;
+constexpr std::uint64_t of_nothing = 0x6d75737465722e31ULL;
+constexpr std::uint64_t of_erasing = 0x3a7e91c45bd2860fULL;
+
+/// All bits of both go into all of the result.
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+  __extension__ using wide = unsigned __int128;
+  const auto product = static_cast<wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+template <class Word>
+std::uint64_t word_at(const char* at) {
+  Word w;
+  std::memcpy(&w, at, sizeof w);
+  return w;
+}
+
+/// Takes rows apart. Each record into all of its fields: one that is added later does not compile.
+struct fields {
+  chain& to;
+
+  void add(std::string_view text) { to.add(text); }
+  template <class T>
+  requires std::is_integral_v<T> || std::is_enum_v<T>
+  void add(T n) { to.add(static_cast<std::uint64_t>(n)); }
+  template <class Tag>
+  void add(strong<std::uint64_t, Tag> n) {
+    to.add(n.value);
+  }
+  template <class T>
+  void add(const std::vector<T>& all) {
+    to.add(all.size());
+    for (const auto& one : all) add(one);
+  }
+  template <class T>
+  void add(const std::map<std::string, T>& all) {
+    to.add(all.size());
+    for (const auto& [key, value] : all) {
+      add(std::string_view(key));
+      add(value);
+    }
+  }
+  void add(const failure& f) {
+    add(f.code);
+    to.add(f.detail);
+  }
+
+  template <class... Fields>
+  void add_all(const Fields&... all) {
+    (add(all), ...);
+  }
+
+  void add(const record_head& r) {
+    const auto& [id, project, created, modified, created_ms, modified_ms] = r;
+    to.add(id.value, project.value);
+    to.add(created.value, modified.value);
+    to.add(created_ms, modified_ms);
+  }
+  void add(const outcome& r) {
+    const auto& [done, why, id, detail] = r;
+    add_all(done, why, id, detail);
+  }
+  void add(const requestor& r) {
+    const auto& [username, protocol, address] = r;
+    add_all(username, protocol, address);
+  }
+  void add(const counters& r) {
+    const auto& [head, object, member, event] = r;
+    add_all(head, object, member, event);
+  }
+  void add(const cluster& r) {
+    const auto& [head, uuid, enabled, certificate, level, counter, random] = r;
+    add_all(head, uuid, enabled, certificate, level, counter, random);
+  }
+  void add(const server_config& r) {
+    const auto& [head, config] = r;
+    add_all(head, config);
+  }
+  void add(const member& r) {
+    const auto& [head, name, address, certificate, fingerprint, architecture, description, domain,
+                 config, groups, roles, state, secret] = r;
+    add_all(head, name, address, certificate, fingerprint, architecture, description, domain,
+            config, groups, roles, state, secret);
+  }
+  void add(const certificate& r) {
+    const auto& [head, fingerprint, type, name, pem, description, restricted, projects] = r;
+    add_all(head, fingerprint, type, name, pem, description, restricted, projects);
+  }
+  void add(const token& r) {
+    const auto& [head, kind, uuid, name, hash, sealed, addresses, fingerprint, expires, claimed,
+                 restricted, projects, location, replaces] = r;
+    add_all(head, kind, uuid, name, hash, sealed, addresses, fingerprint, expires, claimed,
+            restricted, projects, location, replaces);
+  }
+  void add(const project& r) {
+    const auto& [head, name, description, config] = r;
+    add_all(head, name, description, config);
+  }
+  void add(const profile& r) {
+    const auto& [head, name, description, config, devices] = r;
+    add_all(head, name, description, config, devices);
+  }
+  void add(const storage_pool& r) {
+    const auto& [head, name, driver, description, config] = r;
+    add_all(head, name, driver, description, config);
+  }
+  void add(const network& r) {
+    const auto& [head, name, type, description, config] = r;
+    add_all(head, name, type, description, config);
+  }
+  void add(const image& r) {
+    const auto& [head, fingerprint, filename, architecture, type, size, is_public, update, cached,
+                 properties, profiles, made, expires, locations] = r;
+    add_all(head, fingerprint, filename, architecture, type, size, is_public, update, cached,
+            properties, profiles, made, expires, locations);
+  }
+  void add(const image_alias& r) {
+    const auto& [head, name, description, target] = r;
+    add_all(head, name, description, target);
+  }
+  void add(const instance& r) {
+    const auto& [head, name, uuid, architecture, type, description, image, config, devices,
+                 profiles, ephemeral, stateful, owner, generation, wanted, status, used,
+                 operation] = r;
+    add_all(head, name, uuid, architecture, type, description, image, config, devices, profiles,
+            ephemeral, stateful, owner, generation, wanted, status, used, operation);
+  }
+  void add(const proposer& r) {
+    const auto& [head, current, low, high] = r;
+    add_all(head, current, low, high);
+  }
+  void add(const seen_request& r) {
+    const auto& [head, sequence, result] = r;
+    add_all(head, sequence, result);
+  }
+  void add(const event& r) {
+    const auto& [head, number, action, source, name, project, context, who, by] = r;
+    add_all(head, number, action, source, name, project, context, who, by);
+  }
+};
+
+}  // namespace
+
+chain::chain(log_index at, std::uint64_t so_far)
+    : digest_(at ? so_far : of_nothing), is_known_(!at || so_far != 0) {}
+
+void chain::add(std::uint64_t n) { digest_ = fold(digest_ ^ n, first_factor); }
+
+void chain::add(std::uint64_t a, std::uint64_t b) {
+  digest_ = fold(digest_ ^ a, second_factor ^ b);
+}
+
+void chain::begin(log_index at) {
+  digest_ = value_of_known();
+  add(at.value);
+}
+
+/// The length goes in, so that no two lists of texts look alike. The last 16 bytes may overlap
+/// those before.
+void chain::add(std::string_view text) {
+  const char* at = text.data();
+  const auto size = text.size();
+  auto d = digest_;
+  if (size >= 16) {
+    for (const char* last = at + size - 16; at < last; at += 16)
+      d = fold(d ^ word_at<std::uint64_t>(at), second_factor ^ word_at<std::uint64_t>(at + 8));
+    at = text.data() + size - 16;
+    d = fold(d ^ word_at<std::uint64_t>(at), second_factor ^ word_at<std::uint64_t>(at + 8));
+  } else if (size >= 8) {
+    d = fold(d ^ word_at<std::uint64_t>(at), second_factor ^ word_at<std::uint64_t>(at + size - 8));
+  } else if (size >= 4) {
+    d = fold(d ^ word_at<std::uint32_t>(at), second_factor ^ word_at<std::uint32_t>(at + size - 4));
+  } else if (size > 0) {
+    d = fold(d ^ word_at<std::uint8_t>(at), second_factor ^ word_at<std::uint8_t>(at + size / 2) ^
+                                                word_at<std::uint8_t>(at + size - 1) << 8);
+  }
+  digest_ = fold(d ^ size, first_factor);
+}
+
+void chain::put(const object& row) {
+  add(std::uint64_t{row.index()});
+  std::visit([this](const auto& r) { fields{*this}.add(r); }, row);
+}
+
+void chain::erase(const row_key& key) {
+  add(of_erasing ^ static_cast<std::uint64_t>(key.where));
+  add(key.project.value, key.id.value);
+}
+
+}  // namespace muster

@@ -113,7 +113,19 @@ bool api::is_quick(request& r) const {
   return !r.query.contains("target") && routes_.is_quick(r);
 }
 
+namespace {
+
+/// What a member answers whose state is wrong: whatever shows nothing of the state.
+bool needs_no_state(const request& r) {
+  const auto& s = r.segments;
+  return s.size() == 2 && s[0] == "internal" &&
+         (s[1] == "status" || s[1] == "ready" || s[1] == "knock");
+}
+
+}  // namespace
+
 response api::dispatch(request& r) {
+  if (node_.is_condemned() && !needs_no_state(r)) return error(raft::condemned_failure());
   if (auto forwarded = forwarded_to_target(r)) return *std::move(forwarded);
   return routes_.dispatch(r);
 }

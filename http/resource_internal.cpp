@@ -90,6 +90,7 @@ response show_status(api& a) {
   w.field("applied", board.applied.value).field("first", raft.first.value);
   w.field("quorum_silence_ms", static_cast<std::uint64_t>((*r)->quorum_silence().count()));
   w.field("tick_ms", static_cast<std::uint64_t>(board.tick_period.count()));
+  w.field("condemned", raft.condemned);
   w.field("voters", static_cast<std::uint64_t>(raft.members.voters.size()));
   show_snapshots(w.key("snapshots"));
   w.key("members").begin_array();
@@ -99,8 +100,10 @@ response show_status(api& a) {
     const bool up = m.id() == (*r)->who().member || board.sessions.contains(m.id());
     w.field("reachable", up);
     for (const auto& p : raft.progress)
-      if (p.peer == m.id())
+      if (p.peer == m.id()) {
         w.field("lag", raft.last.value - std::min(raft.last.value, p.match.value));
+        w.field("differs", p.differs).field("condemned", p.condemned);
+      }
     w.end_object();
   }
   return sync(w.end_array().end_object().take());
@@ -158,6 +161,10 @@ void api::add_internal_routes() {
 upgrade_answer api::on_upgrade(const std::string& protocol, request& r) {
   upgrade_answer answer;
   const auto a = access_of(r);
+  if (node_.is_condemned() && protocol == "websocket") {
+    answer.refusal = error(raft::condemned_failure());
+    return answer;
+  }
   if (protocol == "muster-link") {
     if (a != access::member || r.path != "/internal/link") {
       answer.refusal = error(403, "not authorized");

@@ -107,6 +107,11 @@ void put_body(const locate_image& b, builder to) {
   in.setPresent(b.present);
 }
 void put_body(const expire_tokens&, builder to) { to.setExpireTokens(); }
+void put_body(const note_member& b, builder to) {
+  auto in = to.initNoteMember();
+  in.setAbout(b.about.value);
+  in.setCondemned(b.condemned);
+}
 
 result<command_body> get_body(wire::Command::Bootstrap::Reader in) {
   auto first = get_as<member>(in.getFirst());
@@ -206,6 +211,10 @@ result<command_body> get_any(reader from) {
       return get_body(from.getLocateImage());
     case wire::Command::EXPIRE_TOKENS:
       return command_body{expire_tokens{}};
+    case wire::Command::NOTE_MEMBER: {
+      auto in = from.getNoteMember();
+      return command_body{note_member{{in.getAbout()}, in.getCondemned()}};
+    }
   }
   return fail(errc::corrupt, "a command of a kind this version does not know");
 }

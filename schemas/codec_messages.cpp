@@ -60,6 +60,14 @@ raft::snapshot_meta get(wire::SnapshotMeta::Reader from) {
 
 using raft_builder = wire::RaftMessage::Builder;
 
+void put_chain(const raft::chain_point& at, raft_builder to) {
+  to.setChainIndex(at.index.value);
+  to.setChainDigest(at.digest);
+}
+raft::chain_point get_chain(wire::RaftMessage::Reader from) {
+  return {{from.getChainIndex()}, from.getChainDigest()};
+}
+
 void put_body(const raft::vote_request& b, raft_builder to) {
   auto in = to.initVoteRequest();
   in.setIsPre(b.is_pre);
@@ -87,16 +95,20 @@ void put_body(const raft::append_response& b, raft_builder to) {
   in.setRejectedAt(b.rejected_at.value);
   in.setHintIndex(b.hint_index.value);
   in.setHintTerm(b.hint_term.value);
+  put_chain(b.applied, to);
 }
 void put_body(const raft::heartbeat& b, raft_builder to) {
   auto in = to.initHeartbeat();
   in.setCommit(b.commit.value);
   in.setReadRound(b.read_round);
+  put_chain(b.condemned, to);
 }
 void put_body(const raft::heartbeat_response& b, raft_builder to) {
   auto in = to.initHeartbeatResponse();
   in.setReadRound(b.read_round);
-  in.setApplied(b.applied.value);
+  in.setApplied(b.applied.index.value);
+  put_chain(b.applied, to);
+  to.setCondemned(b.condemned);
 }
 void put_body(const raft::read_request& b, raft_builder to) { to.initReadRequest().setTag(b.tag); }
 void put_body(const raft::read_response& b, raft_builder to) {
@@ -148,15 +160,18 @@ result<raft::message_body> get_body(wire::RaftMessage::Reader from, const blob& 
                                                       {in.getMatch()},
                                                       {in.getRejectedAt()},
                                                       {in.getHintIndex()},
-                                                      {in.getHintTerm()}}};
+                                                      {in.getHintTerm()},
+                                                      get_chain(from)}};
     }
     case wire::RaftMessage::HEARTBEAT: {
       auto in = from.getHeartbeat();
-      return raft::message_body{raft::heartbeat{{in.getCommit()}, in.getReadRound()}};
+      return raft::message_body{
+          raft::heartbeat{{in.getCommit()}, in.getReadRound(), get_chain(from)}};
     }
     case wire::RaftMessage::HEARTBEAT_RESPONSE: {
       auto in = from.getHeartbeatResponse();
-      return raft::message_body{raft::heartbeat_response{in.getReadRound(), {in.getApplied()}}};
+      return raft::message_body{
+          raft::heartbeat_response{in.getReadRound(), get_chain(from), from.getCondemned()}};
     }
     case wire::RaftMessage::READ_REQUEST:
       return raft::message_body{raft::read_request{from.getReadRequest().getTag()}};

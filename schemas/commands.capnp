@@ -36,5 +36,6 @@ struct Command {
     reportInstance :group { key @33 :RowKey; generation @34 :UInt64; status @35 :UInt8; action @36 :Text; }
     locateImage :group { key @37 :RowKey; member @38 :UInt64; present @39 :Bool; }
     expireTokens @40 :Void;
+    noteMember :group { about @41 :UInt64; condemned @42 :Bool; }
   }
 }

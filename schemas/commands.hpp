@@ -106,10 +106,17 @@ struct expire_tokens {
   bool operator==(const expire_tokens&) const = default;
 };
 
+/// Makes a lifecycle event: the state of a member has turned out to be wrong, or is right again.
+struct note_member {
+  member_id about;
+  bool condemned = true;
+  bool operator==(const note_member&) const = default;
+};
+
 using command_body =
     std::variant<bootstrap, enable_cluster, create_object, replace_object, erase_object,
                  rename_object, set_config, claim_token, redeem_token, join_member, move_instance,
-                 want_instance, report_instance, locate_image, expire_tokens>;
+                 want_instance, report_instance, locate_image, expire_tokens, note_member>;
 
 struct command {
   request_id id;

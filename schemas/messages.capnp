@@ -52,6 +52,10 @@ struct RaftMessage {
     snapshotOffer @26 :SnapshotMeta;
     timeoutNow @27 :Void;
   }
+  # Of the chain: where an answer's sender stands; heartbeat: where its receiver differs.
+  chainIndex @28 :UInt64;
+  chainDigest @29 :UInt64;
+  condemned @30 :Bool;        # heartbeatResponse
 }
 
 # First message of a session, both ways.

@@ -60,6 +60,13 @@ struct snapshot_meta {
   bool operator==(const snapshot_meta&) const = default;
 };
 
+/// The digest of a member's chain after an entry (schemas/chain.hpp); 0: not known.
+struct chain_point {
+  log_index index;
+  std::uint64_t digest = 0;
+  bool operator==(const chain_point&) const = default;
+};
+
 /// Pre-vote and vote share one request (thesis §9.6). A transfer sets `disruptive` (thesis §4.2.3).
 struct vote_request {
   bool is_pre = false;
@@ -80,19 +87,23 @@ struct append_request {
 /// `match` of a success is DURABLE at the sender. A reject carries a hint for the next probe.
 struct append_response {
   bool rejected = false;
-  log_index match;        ///< success: highest index known equal to the leader's and durable
-  log_index rejected_at;  ///< reject: previous_index of the refused request
-  log_index hint_index;   ///< reject: try this as the next previous_index
-  raft_term hint_term;    ///< reject: term at hint_index in the follower's log
+  log_index match;           ///< success: highest index known equal to the leader's and durable
+  log_index rejected_at;     ///< reject: previous_index of the refused request
+  log_index hint_index;      ///< reject: try this as the next previous_index
+  raft_term hint_term;       ///< reject: term at hint_index in the follower's log
+  chain_point applied = {};  ///< success: where the sender's state stands
 };
 /// Never waits for a disk. `commit` is bounded by the follower's durable match.
 struct heartbeat {
   log_index commit;
   std::uint64_t read_round = 0;  ///< highest read round this heartbeat confirms (thesis §6.4)
+  /// What the receiver has said of its chain, which differs from a quorum's.
+  chain_point condemned = {};
 };
 struct heartbeat_response {
   std::uint64_t read_round = 0;
-  log_index applied;  ///< for `muster status` only
+  chain_point applied = {};
+  bool condemned = false;  ///< the sender knows that its state is wrong
 };
 /// Read index, asked by a follower; `tag` belongs to the asker.
 struct read_request {

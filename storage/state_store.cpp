@@ -104,6 +104,19 @@ private:
 
 state_store::~state_store() = default;
 
+result<raft::snapshot_meta> state_store::look_at(const std::string& path, rocksdb::Env* env) {
+  rocksdb::Options options;
+  if (env) options.env = env;
+  options.info_log = std::make_shared<quiet_log>();
+  rocksdb::DB* raw = nullptr;
+  const auto opened = rocksdb::DB::OpenForReadOnly(options, path, &raw);
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  std::string bytes;
+  if (!opened.ok()) return disk(opened);
+  if (const auto read = db->Get({}, keys::state_meta(), &bytes); !read.ok()) return disk(read);
+  return codec::decode_snapshot_meta(bytes);
+}
+
 result<std::unique_ptr<state_store>> state_store::open(const std::string& path, rocksdb::Env* env) {
   rocksdb::Options options;
   options.create_if_missing = true;

@@ -25,7 +25,10 @@ public:
   static result<std::unique_ptr<state_store>> open(const std::string& path, rocksdb::Env* env);
   ~state_store();
 
-  /// Where the state stands: entry, term, stamp, configuration.
+  /// Where the store in `path` stands; it is not changed.
+  static result<raft::snapshot_meta> look_at(const std::string& path, rocksdb::Env* env);
+
+  /// Where the state stands: entry, term, stamp, configuration, digest of the chain.
   [[nodiscard]] raft::snapshot_meta meta() const { return meta_; }
   /// The state of this moment; stays as it is while it is held. Any thread.
   [[nodiscard]] std::unique_ptr<state_view> view() const;

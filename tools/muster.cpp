@@ -78,6 +78,14 @@ std::string fault_sentence(std::int64_t voters, std::int64_t reachable) {
   return std::to_string(reachable - quorum) + " more may fail";
 }
 
+const char* standing_of(const http::json_object& m) {
+  if (m.flag("condemned")) return "  its state is wrong and being replaced";
+  return m.flag("differs")
+             ? "  its state differs from the leader's, and no majority of the voters tells who is "
+               "right: let one of the two join again (muster token NAME --replace)"
+             : "";
+}
+
 status show_status(const options& with) {
   auto json = ask_member(with, "GET", "/internal/status", "");
   if (!json) return json.error();
@@ -89,6 +97,8 @@ status show_status(const options& with) {
               http::json_at(*json, "term").value_or("?").c_str(),
               http::json_at(*json, "commit").value_or("?").c_str(),
               http::json_at(*json, "applied").value_or("?").c_str());
+  if (s->flag("condemned"))
+    std::printf("state      wrong: it serves nothing until the leader's has taken its place\n");
   std::int64_t voters = 0;
   std::int64_t reachable = 0;
   std::string table;
@@ -98,10 +108,10 @@ status show_status(const options& with) {
     voters += is_voter ? 1 : 0;
     reachable += is_voter && up ? 1 : 0;
     char line[512];
-    std::snprintf(line, sizeof line, "  %-20s %-24s %-9s %-12s lag %s\n", m.text("name").c_str(),
+    std::snprintf(line, sizeof line, "  %-20s %-24s %-9s %-12s lag %s%s\n", m.text("name").c_str(),
                   m.text("address").c_str(), m.text("kind").c_str(),
                   up ? "reachable" : "unreachable",
-                  m.has("lag") ? std::to_string(m.number("lag")).c_str() : "-");
+                  m.has("lag") ? std::to_string(m.number("lag")).c_str() : "-", standing_of(m));
     table += line;
   }
   std::printf("quorum     %lld of %lld voters; %s\nmembers\n%s",

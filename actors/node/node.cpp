@@ -119,6 +119,8 @@ status node::run_member() {
     with_.show_remote_operation(e.json);
   };
   r.stop_member = with_.stop_member;
+  r.show_standing = [this](bool is_condemned) { show_standing(is_condemned); };
+  r.note_standing = [this](member_id id, bool is_condemned) { note_standing(id, is_condemned); };
   r.version = muster_version;
   auto started = runtime::start(system_, std::move(r));
   if (!started) return started.error();
@@ -193,6 +195,7 @@ result<outcome> node::write(command_body body, const requestor& who, const std::
 void node::begin_read(freshness wanted, std::function<void(result<staleness>)> ready) const {
   auto r = now();
   if (!r) return ready(r.error());
+  if (is_condemned_) return ready(raft::condemned_failure());
   const auto answer_stale = [run = std::weak_ptr(*r), ready](std::chrono::seconds least) {
     counts().reads_stale.fetch_add(1, std::memory_order_relaxed);
     const auto alive = run.lock();
@@ -201,9 +204,9 @@ void node::begin_read(freshness wanted, std::function<void(result<staleness>)> r
         std::max(std::chrono::duration_cast<std::chrono::seconds>(silence), least).count()));
   };
   if (wanted == freshness::stale) return answer_stale(std::chrono::seconds(0));
-  (*r)->begin_read(clock::now() + limits::read_deadline, [=](const status& readable) {
+  (*r)->begin_read(clock::now() + limits::read_deadline, [=, this](const status& readable) {
     if (readable) return ready(staleness());
-    if (wanted == freshness::strict || readable.error().code == errc::busy)
+    if (wanted == freshness::strict || readable.error().code == errc::busy || is_condemned_)
       return ready(readable.error());
     answer_stale(std::chrono::seconds(1));
   });
@@ -285,6 +288,25 @@ void node::keep_house() {
     (void)write(expire_tokens{}, system_requestor(), "expiry",
                 clock::now() + limits::write_deadline)
         .ok();
+}
+
+// --- a state that is wrong ----------------------------------------------------------------------
+
+void node::show_standing(bool is_condemned) {
+  is_condemned_ = is_condemned;
+  with_.log(is_condemned ? raft::condemned_failure().detail
+                         : "the leader's state has taken the place of the wrong one; this member "
+                           "serves again");
+}
+
+/// A lifecycle event tells everybody.
+void node::note_standing(member_id id, bool is_condemned) const {
+  with_.log("member " + std::to_string(id.value) +
+            (is_condemned ? " is condemned: its state differs from the one of most voters; it will "
+                            "fetch another"
+                          : " has a right state again"));
+  begin_write(note_member{id, is_condemned}, system_requestor(), "standing",
+              clock::now() + limits::write_deadline, [](const result<outcome>&) {});
 }
 
 // --- trust --------------------------------------------------------------------------------------

@@ -66,6 +66,8 @@ public:
   [[nodiscard]] status wait_readable() const;
   /// @errors errc::unavailable while no member runs (a join is under way).
   result<std::shared_ptr<runtime>> now() const;
+  /// Whether the state here is wrong and must not be shown: nothing is served then.
+  [[nodiscard]] bool is_condemned() const { return is_condemned_; }
   /// The local replica; nothing while no member runs.
   [[nodiscard]] std::unique_ptr<state_view> local_view() const;
 
@@ -112,6 +114,8 @@ private:
   status ensure_bootstrapped(bool enabled);
   void refresh_trust();
   void when_changed(const row_changes& changes);
+  void show_standing(bool is_condemned);
+  void note_standing(member_id id, bool is_condemned) const;
   void finish_join_if_applied();
   void resume_join(const join_intent& intent);
   status ask_to_join(const join_intent& intent, const join_token& token);
@@ -132,6 +136,7 @@ private:
   std::shared_ptr<runtime> runtime_;
   const clock::time_point started_ = clock::now();
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> is_condemned_{false};
   std::mutex join_lock_;
   mutable std::mutex refused_lock_;
   mutable std::set<member_id> refused_by_;

@@ -5,6 +5,7 @@
 #include "actors/raft/log_writer.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
+#include "storage/condemned.hpp"
 #include "storage/raft_store.hpp"
 #include "storage/snapshot_files.hpp"
 
@@ -50,6 +51,8 @@ status runtime::open_stores() {
                                std::move(contents.entries), holder_->get()->meta());
   if (!plan) return plan.error();
   start_ = std::move(plan->start);
+  start_.condemned = storage::is_condemned(with_.data_dir);
+  if (start_.condemned) with_.show_standing(true);
   began_new_ = start_.snapshot.index == log_index{} && start_.entries.size() == 1 &&
                start_.entries[0].kind == raft::entry_kind::configuration;
   return plan->log_begins_anew ? log_->write(std::nullopt, start_.snapshot, {}) : ok();
@@ -97,6 +100,10 @@ void runtime::spawn_actors(caf::actor_system& system) {
     with_.show_changes(changes);
   };
   apply.reopen = [this] { return open_state(); };
+  apply.look_at_incoming = [this] {
+    return storage::state_store::look_at(storage::incoming_directory(with_.data_dir), with_.env);
+  };
+  apply.is_condemned = start_.condemned;
   apply.stop = with_.stop_member;
   applier_ = system.spawn<caf::detached>(state::applier, std::move(apply));
 
@@ -122,6 +129,8 @@ void runtime::spawn_actors(caf::actor_system& system) {
   };
   drive.targets = [this] { return wanted_counts(); };
   drive.election_timeout = [this] { return election_timeout(); };
+  drive.show_standing = with_.show_standing;
+  drive.note_standing = with_.note_standing;
   drive.name_of = [this](member_id id) {
     const auto p = find_peer(id);
     return p ? p->name : "member " + std::to_string(id.value);

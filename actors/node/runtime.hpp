@@ -37,6 +37,9 @@ struct runtime_settings {
   std::function<void(const row_changes&)> show_changes;
   std::function<void(member_id, const codec::operation_event&)> show_operation_event;
   raft::stop_member stop_member;
+  /// As driver_settings: `show_standing` is also told at the start if the state is wrong.
+  std::function<void(bool is_condemned)> show_standing;
+  std::function<void(member_id, bool is_condemned)> note_standing;
   std::string version;
 };
 

@@ -32,7 +32,8 @@ driver::driver(raft_handle::broker_pointer self, driver_settings with)
       core_(with_.core, with_.start),
       applied_(with_.start.applied),
       tick_period_(with_.election_timeout() / with_.core.election_ticks),
-      last_flushed_(with_.start.snapshot) {
+      last_flushed_(with_.start.snapshot),
+      is_condemned_(with_.start.condemned) {
   show_board();
 }
 
@@ -78,11 +79,14 @@ void driver::carry_out_now() {
   answer_reads();
   if (out_.fetch_snapshot && !fetching_) {
     fetching_ = true;
-    with_.fetch_snapshot(core_.leader(), *out_.fetch_snapshot);
+    with_.fetch_snapshot(out_.fetch_from, *out_.fetch_snapshot);
   }
   out_.fetch_snapshot.reset();
+  for (const auto& [id, is_wrong] : std::exchange(out_.standings, {}))
+    with_.note_standing(id, is_wrong);
   if (!out_.status_changed) return;
   out_.status_changed = false;
+  follow_standing();
   show_board();
   const auto now = core_.status();
   if (now.leader == last_leader_ && now.term == last_term_) return;
@@ -152,6 +156,11 @@ void driver::settle_refusal(const proposal_refused& r) {
 void driver::on_write(const write_ptr& write) {
   auto& u = writes_[write->id.sequence];
   u.write = write;
+  if (is_condemned_) {
+    with_.waiters->refuse(write->id.sequence, condemned_failure());
+    writes_.erase(write->id.sequence);
+    return;
+  }
   if (quorum_silence() > silence_max()) {
     with_.waiters->refuse(write->id.sequence, no_quorum());
     writes_.erase(write->id.sequence);
@@ -244,6 +253,7 @@ failure driver::no_quorum() const {
 // --- reads --------------------------------------------------------------------------------------
 
 void driver::on_read(const read_ptr& read) {
+  if (is_condemned_) return read->answer(condemned_failure());
   if (quorum_silence() > silence_max()) {
     read->answer(no_quorum());
     return;
@@ -331,7 +341,7 @@ void driver::on_session(member_id peer, bool is_up) {
 
 void driver::on_applied(const applied_report& report) {
   for (const auto sequence : report.settled) writes_.erase(sequence);
-  step(applied{report.index});
+  step(applied{report.index, report.digests});
   reach(report.index);
   if (report.members_changed) check_roles();
   maybe_flush();
@@ -388,17 +398,45 @@ void driver::on_installed(const snapshot_meta& at) {
 
 void driver::check_roles() {
   const auto now = core_.status();
-  if (now.now != role::leader) return;
+  if (now.now != role::leader || is_condemned_) return;
   std::vector<roles::candidate> candidates;
   for (const auto id : with_.members()) {
     roles::candidate c{id, id == with_.core.self || sessions_.contains(id), false};
     c.is_caught_up = id == with_.core.self;
     for (const auto& p : now.progress)
-      if (p.peer == id) c.is_caught_up = p.match >= now.commit;
+      if (p.peer == id) c.is_caught_up = p.match >= now.commit && !p.condemned;
     candidates.push_back(c);
   }
   auto next = roles::plan(now.members, candidates, with_.core.self, with_.targets());
   if (next) step(change_members{next_tag_++, *std::move(next)});
+}
+
+// --- members whose state is wrong ---------------------------------------------------------------
+
+failure condemned_failure() {
+  return fail(
+      errc::unavailable,
+      "The state of this member differs from the one of most voters. It serves nothing until "
+      "the leader's state has taken its place, which happens by itself. Ask another member");
+}
+
+/// What waits is answered by nothing that comes from a wrong state.
+void driver::follow_standing() {
+  if (core_.is_condemned() == is_condemned_) return;
+  is_condemned_ = core_.is_condemned();
+  with_.show_standing(is_condemned_);
+  if (!is_condemned_) return;
+  self_->send(with_.applier, condemn_state{});
+  for (const auto& [sequence, u] : std::exchange(writes_, {}))
+    with_.waiters->refuse(
+        sequence, with_.waiters->was_sent(sequence)
+                      ? fail(errc::unknown_outcome, "The write may or may not have happened. " +
+                                                        condemned_failure().detail)
+                      : condemned_failure());
+  for (const auto& read : std::exchange(waiting_reads_, {})) read->answer(condemned_failure());
+  for (const auto& [tag, read] : std::exchange(asked_reads_, {})) read->answer(condemned_failure());
+  for (const auto& [index, read] : std::exchange(indexed_reads_, {}))
+    read->answer(condemned_failure());
 }
 
 void driver::show_board() {

@@ -26,7 +26,7 @@ struct driver_settings {
   /// Gives a message to the link of a member; must not block. False: no session, nothing was sent.
   std::function<bool(member_id, codec::link_body)> send;
   /// Starts a download in the background; its end is told by `state_installed` or `fetch_failed`.
-  std::function<void(member_id leader, const snapshot_meta&)> fetch_snapshot;
+  std::function<void(member_id from, const snapshot_meta&)> fetch_snapshot;
   /// Where the oldest snapshot stands that somebody fetches from here.
   std::function<std::optional<log_index>()> snapshot_in_use;
   /// Members of the cluster as applied, and how many shall vote and stand by.
@@ -34,6 +34,10 @@ struct driver_settings {
   std::function<roles::targets()> targets;
   /// As the cluster has it; a tick, and so a heartbeat, is a part of it.
   std::function<std::chrono::milliseconds()> election_timeout;
+  /// The own state has turned out to be wrong, or is right again; must not block.
+  std::function<void(bool is_condemned)> show_standing;
+  /// Leader: so has the state of another member.
+  std::function<void(member_id, bool is_condemned)> note_standing;
   /// For sentences: the name of a member.
   std::function<std::string(member_id)> name_of;
 };
@@ -83,6 +87,7 @@ private:
   void expire_reads();
   void ask_read(const read_ptr& read);
   void check_roles();
+  void follow_standing();
   void reach(log_index index);
   void maybe_flush();
   [[nodiscard]] bool keeps_log(log_index cut) const;
@@ -120,7 +125,11 @@ private:
   snapshot_meta last_flushed_;
   bool flushing_ = false;
   bool fetching_ = false;
+  bool is_condemned_ = false;  ///< as the node was told
 };
+
+/// What is said while the state of a member is wrong.
+failure condemned_failure();
 
 struct raft_actor_state {
   std::unique_ptr<driver> drive;

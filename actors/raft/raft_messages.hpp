@@ -88,6 +88,8 @@ struct applied_report {
   std::vector<std::uint64_t> settled;
   bool members_changed = false;
 };
+/// The state is wrong: nothing is applied to it any more.
+struct condemn_state {};
 struct flush_state {};
 struct state_flushed {
   snapshot_meta at;
@@ -119,6 +121,7 @@ using log_writer_handle = caf::typed_actor<caf::reacts_to<write_batch>,   // one
 
 using applier_handle =
     caf::typed_actor<caf::reacts_to<commit_batch>,    // apply in order
+                     caf::reacts_to<condemn_state>,   // apply nothing any more
                      caf::reacts_to<flush_state>,     // make the state durable
                      caf::reacts_to<install_state>>;  // put the downloaded snapshot in place
 
@@ -135,6 +138,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::batch_written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::compact_log)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::commit_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::applied_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::condemn_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::flush_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::state_flushed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::install_state)

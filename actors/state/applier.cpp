@@ -2,6 +2,7 @@
 
 #include "actors/state/apply.hpp"
 #include "schemas/metrics.hpp"
+#include "storage/condemned.hpp"
 #include "storage/snapshot_files.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -77,12 +78,27 @@ void apply_group(applier_state& state, const std::vector<entry>& entries,
   if (!tx.changes().rows.empty()) with.show_changes(tx.changes());
 }
 
+/// A state that is known to be wrong gives way to one that is not older: the log may not reach
+/// further back.
+bool is_wanted(const applier_settings& with, log_index offered) {
+  const auto here = with.holder->get()->meta().index;
+  if (!with.is_condemned) return here < offered;
+  const auto incoming = with.look_at_incoming();
+  return incoming.ok() && incoming->index >= std::max(here, offered);
+}
+
+status put_in_place(applier_settings& with) {
+  if (auto done = storage::install_snapshot(with.data_dir); !done) return done;
+  if (!with.is_condemned) return ok();
+  with.is_condemned = false;
+  return storage::clear_condemned(with.data_dir);
+}
+
 /// Puts the downloaded snapshot in place and opens it. None: what is here is newer.
 std::optional<raft::snapshot_meta> install(applier_state& state, log_index offered) {
-  const auto& with = state.with;
-  const auto before = with.holder->get()->meta().index;
-  if (before >= offered) return std::nullopt;
-  if (auto done = storage::install_snapshot(with.data_dir); !done) {
+  auto& with = state.with;
+  if (!is_wanted(with, offered)) return std::nullopt;
+  if (auto done = put_in_place(with); !done) {
     with.stop(done.error());
     return std::nullopt;
   }
@@ -104,9 +120,16 @@ raft::applier_handle::behavior_type applier(
   };
   return {
       [=](const raft::commit_batch& batch) {
+        if (self->state.with.is_condemned) return;
         raft::applied_report report;
         apply_group(self->state, batch.entries, report);
         self->send(raft_actor(), std::move(report));
+      },
+      [=](raft::condemn_state) {
+        auto& mine = self->state.with;
+        mine.is_condemned = true;
+        if (auto marked = storage::mark_condemned(mine.data_dir); !marked)
+          mine.stop(marked.error());
       },
       [=](raft::flush_state) {
         auto flushed = self->state.with.holder->get()->flush();

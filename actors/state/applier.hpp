@@ -20,6 +20,9 @@ struct applier_settings {
   /// Rows changed in a group; must not block.
   std::function<void(const row_changes&)> show_changes;
   std::function<std::shared_ptr<storage::state_store>()> reopen;
+  /// Where the downloaded snapshot stands.
+  std::function<result<raft::snapshot_meta>()> look_at_incoming;
+  bool is_condemned = false;  ///< the state is known to be wrong
   raft::stop_member stop;
 };
 

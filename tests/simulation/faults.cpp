@@ -9,13 +9,15 @@ faults::faults(cluster& members, schedule& time, network& net, chance& random, m
     : members_(members), time_(time), net_(net), random_(random), met_(met), rules_(rules) {}
 
 void faults::start(std::uint64_t pause_ms_max) {
-  constexpr std::array kinds{
-      &faults::change_weather,     &faults::part,       &faults::part_one_way,
-      &faults::cut_off_leader,     &faults::crash_one,  &faults::crash_leader,
-      &faults::crash_all,          &faults::pause_one,  &faults::slow_disk,
-      &faults::fill_disk,          &faults::flip_a_bit, &faults::skew_clock,
-      &faults::jump_clock,         &faults::join_one,   &faults::leave_one,
-      &faults::ask_random_members, &faults::transfer};
+  constexpr std::array kinds{&faults::change_weather,     &faults::part,
+                             &faults::part_one_way,       &faults::cut_off_leader,
+                             &faults::crash_one,          &faults::crash_leader,
+                             &faults::crash_all,          &faults::pause_one,
+                             &faults::slow_disk,          &faults::fill_disk,
+                             &faults::flip_a_bit,         &faults::change_a_row,
+                             &faults::skew_clock,         &faults::jump_clock,
+                             &faults::join_one,           &faults::leave_one,
+                             &faults::ask_random_members, &faults::transfer};
   for (const auto kind : kinds)
     if (random_.one_in(2)) drawn_.push_back(kind);
   for (int i = 0; i < 3; ++i) drawn_.push_back(&faults::crash_at_a_stage);
@@ -100,6 +102,17 @@ void faults::flip_a_bit() {
   members_.leave(n.m.id());
   members_.boot(members_.add_member());
   met_.hit(mark::member_replaced);
+}
+
+/// One at a time, and never of members that the others need: most must stay right.
+void faults::change_a_row() {
+  auto& n = random_.one_in(4) && members_.leader() ? *members_.leader() : any();
+  if (n.m.started().value == 0 || n.m.is_damaged() || rules_.does_wrong_prevail() ||
+      !can_lose(n.m.id()))
+    return;
+  for (auto& other : members_.nodes())
+    if (other.m.kept().state()->is_wrong || (other.m.is_up() && other.m.state().is_wrong)) return;
+  if (n.m.corrupt(random_)) met_.hit(mark::row_changed);
 }
 
 void faults::skew_clock() {

@@ -39,6 +39,7 @@ private:
   void slow_disk();
   void fill_disk();
   void flip_a_bit();
+  void change_a_row();
   void skew_clock();
   void jump_clock();
 

@@ -71,6 +71,11 @@ std::set<member_id> draw_core(cluster& members, const invariants& rules, chance&
   for (auto& n : members.nodes())
     if (!n.m.is_damaged() && n.m.started().value != 0) order.push_back(n.m.id());
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  // Where others can do without it, nothing may hang on a state that is wrong.
+  std::stable_partition(order.begin(), order.end(), [&](member_id id) {
+    const auto& m = members.at(id).m;
+    return m.kept().is_condemned() || (m.is_up() ? m.state() : *m.kept().state()).is_wrong;
+  });
   std::set<member_id> core(order.begin(), order.end());
   if (!is_core(core, all)) return {};
   for (const auto id : order) {
@@ -146,6 +151,9 @@ std::string explain(cluster& members, const std::set<member_id>& core) {
            " of term " + text(c.entries().last_term().value) + " commit " +
            text(c.commit_index().value) + " voters " + text(c.members().voters);
     if (c.members().is_joint()) why += " outgoing " + text(c.members().outgoing);
+    why += " applied " + text(n.m.state().meta.index.value);
+    if (n.m.state().is_wrong) why += " wrongly";
+    if (c.is_condemned()) why += ", condemned";
   }
   return why;
 }
@@ -167,9 +175,25 @@ bool has_converged(cluster& members) {
   const auto last = leader->m.core().entries().last();
   for (const auto id : members.wanted()) {
     auto& n = members.at(id);
-    if (!n.m.is_damaged() && (!n.m.is_up() || n.m.state().meta.index != last)) return false;
+    if (n.m.is_damaged()) continue;
+    if (!n.m.is_up() || n.m.state().meta.index != last || n.m.core().is_condemned() ||
+        n.m.state().meta.digest != leader->m.state().meta.digest)
+      return false;
   }
   return true;
+}
+
+bool are_all_condemned(cluster& members, const std::set<member_id>& core) {
+  return std::all_of(core.begin(), core.end(), [&](member_id id) {
+    return members.at(id).m.is_up() && members.at(id).m.core().is_condemned();
+  });
+}
+
+bool are_all_right(cluster& members) {
+  return std::none_of(members.wanted().begin(), members.wanted().end(), [&](member_id id) {
+    auto& m = members.at(id).m;
+    return !m.is_damaged() && (m.is_up() ? m.state() : *m.kept().state()).is_wrong;
+  });
 }
 
 }  // namespace muster::simulation

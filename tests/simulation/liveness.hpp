@@ -19,5 +19,9 @@ std::string explain(cluster& members, const std::set<member_id>& core);
 /// All members of the cluster have applied the same, and each has its role: an odd number of voters
 /// up to three, one of one or two members; nobody else is in the configuration.
 bool has_converged(cluster& members);
+/// Nobody among them has a state to show.
+bool are_all_condemned(cluster& members, const std::set<member_id>& core);
+/// No state of a member that belongs to the cluster is wrong.
+bool are_all_right(cluster& members);
 
 }  // namespace muster::simulation

@@ -60,6 +60,7 @@ public:
       clients_.read_refused(n, tag);
     };
     members_.hear.has_applied = [this](node& n) { clients_.has_applied(n); };
+    members_.hear.stopped_serving = [this](node& n) { clients_.went_down(n); };
     members_.hear.went_down = [this](node& n) {
       clients_.went_down(n);
       faults_.went_down(n);
@@ -101,6 +102,7 @@ private:
       const auto core = draw_core(members_, rules_, random_);
       if (core.empty()) return rules_.fail("progress", "no core is left: " + explain(members_, {}));
       heal_core(members_, net_, core, random_, met_);
+      if (are_all_condemned(members_, core)) return;
       clients_.ask_only(core);
       const bool moves = run_until(time_.now_ms() + progress_deadline_ms, [this] {
         return clients_.writes_done() > 0 && clients_.reads_done() > 0;
@@ -114,9 +116,10 @@ private:
 
   /// All come to the same state and to their roles, and then nothing moves any more.
   void expect_agreement() {
-    clients_.stop();
     members_.plan_roles_from_now();
     heal_all(members_, net_);
+    if (!expect_right_states()) return;
+    clients_.stop();
     const bool agree = run_until(time_.now_ms() + progress_deadline_ms,
                                  [this] { return has_converged(members_); });
     if (!is_well()) return;
@@ -132,7 +135,17 @@ private:
       rules_.fail("roles_rest", "they go on changing: " + explain(members_, {}));
   }
 
+  /// What entries do shows which state is wrong; another one takes its place. Where a wrong one has
+  /// spread to right members before, it is the state of all, as long as all agree.
+  bool expect_right_states() {
+    const auto is_done = [this] { return rules_.does_wrong_prevail() || are_all_right(members_); };
+    if (is_done() || run_until(time_.now_ms() + progress_deadline_ms, is_done)) return true;
+    if (is_well()) rules_.fail("wrong_state_is_replaced", explain(members_, {}));
+    return false;
+  }
+
   void check_history() {
+    if (rules_.does_wrong_prevail()) return;
     const auto v = checkers::check(clients_.seen());
     if (v.says != checkers::verdict::answer::right) rules_.fail("history", v.why);
   }

@@ -48,7 +48,8 @@ void workload::call_later(std::size_t client) {
 node* workload::pick() {
   std::vector<node*> able;
   for (auto& n : members_.nodes())
-    if (n.m.is_up() && (only_.empty() || only_.contains(n.m.id()))) able.push_back(&n);
+    if (n.m.is_up() && !n.is_condemned && (only_.empty() || only_.contains(n.m.id())))
+      able.push_back(&n);
   return able.empty() ? nullptr : able[random_.below(able.size())];
 }
 
@@ -129,7 +130,13 @@ void workload::settled_late(node& n, const command& c, const outcome& done) {
   late_.erase(at);
 }
 
+/// A wrong state is found by what entries do to it: what clients hear before is wrong, too.
+bool workload::is_trusted(node& n) const {
+  return !n.m.state().is_wrong || rules_.does_wrong_prevail();
+}
+
 void workload::settled(node& n, const command& c, const outcome& done, log_index index) {
+  if (!is_trusted(n)) return;
   const auto at = writes_.find({n.m.id(), c.id.sequence});
   if (at == writes_.end()) return settled_late(n, c, done);
   const auto ended = at->second;
@@ -144,6 +151,7 @@ void workload::settled(node& n, const command& c, const outcome& done, log_index
 void workload::read_ready(node& n, std::uint64_t tag, log_index index) {
   const auto at = reads_.find({n.m.id(), tag});
   if (at == reads_.end()) return;
+  if (!is_trusted(n) || n.is_condemned) return read_refused(n, tag);
   rules_.read(at->second.floor, index);
   at->second.index = index;
   if (n.m.state().meta.index < index) return met_.hit(mark::read_waits_for_apply);
@@ -159,7 +167,10 @@ void workload::has_applied(node& n) {
     }
     const auto ended = at->second;
     at = reads_.erase(at);
-    answer_read(n, ended);
+    if (is_trusted(n))
+      answer_read(n, ended);
+    else
+      end(ended, outcome_of::fail);
   }
 }
 

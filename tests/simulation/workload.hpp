@@ -44,6 +44,8 @@ private:
   void answer_read(node& n, const call& c);
   [[nodiscard]] static checkers::past past_of(const saved_state& state, const std::string& key,
                                               std::uint64_t before_id);
+  /// Whether what the member tells clients can be held against it.
+  [[nodiscard]] bool is_trusted(node& n) const;
   node* pick();
 
   cluster& members_;

@@ -38,6 +38,7 @@ void core::become_leader(output& out) {
   transfer_to_ = {};
   uncommitted_bytes_ = 0;
   progress_.clear();
+  judge_.forget();
   sync_progress();
   entry noop;  // lets entries of earlier terms commit (Raft §5.4.2, §8)
   noop.kind = entry_kind::noop;
@@ -67,12 +68,15 @@ void core::campaign(bool is_pre, bool disruptive, output& out) {
 /// A voter that is left out by the last configuration in its log is still needed until that
 /// commits: its log may be the only complete one (thesis §4.2.2). Its own vote does not count then.
 /// A learner may hold up the others in the same way: who counts it as a voter cannot win against
-/// its longer log. It waits for long, so that it does not come before voters.
+/// its longer log. It waits for long, so that it does not come before voters; so does one whose
+/// state is wrong: if its log is the only complete one, it leads until another has it.
 bool core::may_campaign() const {
+  const bool waited_long = ticks_silent_ >= 10 * with_.election_ticks;
+  if (condemned_ && !waited_long) return false;
   if (is_voter(members_, with_.self)) return true;
   if (members_index_ > commit_ && is_voter(log_.members_before(members_index_), with_.self))
     return true;
-  return log_.last() > commit_ && ticks_silent_ >= 10 * with_.election_ticks;
+  return log_.last() > commit_ && waited_long;
 }
 
 void core::record_vote(member_id from, bool granted, output& out) {
@@ -140,6 +144,7 @@ void core::take(const message& m, const timeout_now&, output& out) {
 void core::tick_follower(output& out) {
   ++ticks_;
   ++ticks_silent_;
+  if (ask_ticks_ > 0) --ask_ticks_;
   std::vector<std::uint64_t> old;
   for (auto& [tag, read] : forwarded_)
     if (++read.ticks > 2 * with_.election_ticks) old.push_back(tag);
@@ -176,6 +181,7 @@ void core::tick_leader(output& out) {
   if (ticks_silent_ >= with_.election_ticks)  // check-quorum (thesis §6.2)
     return become_follower(hard_.term, {}, out);
   if (transfer_to_ && ++transfer_ticks_ >= with_.election_ticks) transfer_to_ = {};
+  judge_self(out);
   if (ticks_to_heartbeat_ == 0) {
     ticks_to_heartbeat_ = with_.heartbeat_ticks;
     send_heartbeats(out);

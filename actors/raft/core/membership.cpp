@@ -31,6 +31,12 @@ std::optional<failure> core::why_not(const configuration& target) const {
     return fail(errc::busy, "a membership change is under way");
   if (!has_committed_in_term())
     return fail(errc::busy, "the leader has not committed an entry of its term yet");
+  const auto is_wrong = [&](member_id id) {
+    const auto p = progress_.find(id);
+    return id == with_.self ? condemned_ : p != progress_.end() && p->second.is_condemned;
+  };
+  if (std::all_of(target.voters.begin(), target.voters.end(), is_wrong))
+    return fail(errc::busy, "none of the voters would have a right state");
   for (const auto id : target.voters) {
     if (is_voter(members_, id) || id == with_.self) continue;
     const auto p = progress_.find(id);

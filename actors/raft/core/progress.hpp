@@ -13,6 +13,8 @@ struct progress {
   log_index match;  ///< durable at the follower in this term
   log_index next;
   bool is_paused = false;           ///< probe: an append is under way
+  bool is_condemned = false;        ///< it knows that its state is wrong
+  bool is_noted = false;            ///< others were told that it is wrong
   std::uint32_t ticks_waiting = 0;  ///< since the last append or offer that is unanswered
   std::uint32_t ticks_silent = 0;   ///< since anything was heard
   std::uint64_t read_round = 0;     ///< highest it has confirmed

@@ -8,12 +8,14 @@ core::core(settings with, start_state start)
     : with_(with),
       log_(std::move(start.snapshot), std::move(start.entries)),
       hard_(start.hard),
-      chance_(with.seed ^ (with.self.value * 0x9e3779b97f4a7c15ULL)) {
+      chance_(with.seed ^ (with.self.value * 0x9e3779b97f4a7c15ULL)),
+      condemned_(start.condemned) {
   MUSTER_ENSURE(with_.self, "a member has an id");
   MUSTER_ENSURE(start.applied >= log_.start().index && start.applied <= log_.last(),
                 "what is applied lies inside the log");
   commit_ = applied_ = given_ = start.applied;
   durable_ = log_.last();
+  digests_.begin({start.applied, start.digest});
   use_members();
   draw_timeout();
 }
@@ -36,17 +38,19 @@ void core::finish(output& out) {
     for (auto& [id, p] : progress_) send_appends(id, p, out);
     start_round(out);
   }
-  while (given_ < commit_) {
+  while (given_ < commit_ && gives_out()) {
     given_ = given_ + 1;
     out.committed.push_back(log_.at(given_));
   }
 }
 
 status_view core::status() const {
-  status_view view{role_,    hard_.term, leader_,      commit_, log_.last(), log_.start().index + 1,
-                   members_, {},         ticks_silent_};
+  status_view view{
+      role_,    hard_.term, leader_,       commit_,   log_.last(), log_.start().index + 1,
+      members_, {},         ticks_silent_, condemned_};
   for (const auto& [id, p] : progress_)
-    view.progress.push_back({id, p.match, p.ticks_silent < with_.election_ticks});
+    view.progress.push_back({id, p.match, p.ticks_silent < with_.election_ticks, judge_.differs(id),
+                             p.is_condemned || verdict_on(id).index});
   return view;
 }
 
@@ -95,6 +99,7 @@ void core::on(const transfer& t, output& out) {
   if (role_ != role::leader || !progress_.contains(t.to)) return;
   const auto& voters = members_.voters;
   if (!std::binary_search(voters.begin(), voters.end(), t.to)) return;
+  if (progress_[t.to].is_condemned) return;
   transfer_to_ = t.to;
   transfer_ticks_ = 0;
   if (progress_[t.to].match == log_.last()) send(t.to, timeout_now{}, out);
@@ -106,7 +111,11 @@ void core::on(const durable& d, output& out) {
   if (role_ == role::leader) advance_commit(out);
 }
 
-void core::on(const applied& a, output&) { applied_ = std::max(applied_, a.index); }
+void core::on(const applied& a, output& out) {
+  applied_ = std::max(applied_, a.index);
+  digests_.add(a.index, a.digests);
+  serve_when_whole(out);
+}
 
 /// A session that dies with its process shows in milliseconds: no need to wait out the silence.
 void core::on(const link_down& l, output& out) {
@@ -128,6 +137,9 @@ void core::on(const link_up& l, output&) {
 /// stays (Raft §7).
 void core::on(const snapshot_installed& s, output& out) {
   applied_ = std::max(applied_, s.meta.index);
+  digests_.begin({s.meta.index, s.meta.digest});
+  if (condemned_) replace_state(s.meta);
+  serve_when_whole(out);
   if (s.meta.index <= commit_) return;
   if (log_.term_at(s.meta.index) == s.meta.term) {
     set_commit(s.meta.index, out);

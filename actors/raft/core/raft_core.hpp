@@ -3,6 +3,7 @@
 #include "actors/raft/core/progress.hpp"
 #include "actors/raft/core/quorum.hpp"
 #include "actors/raft/core/raft_io.hpp"
+#include "actors/raft/digests/digest_judge.hpp"
 
 #include <map>
 #include <optional>
@@ -34,6 +35,8 @@ public:
   [[nodiscard]] log_index commit_index() const { return commit_; }
   [[nodiscard]] log_index durable_index() const { return durable_; }
   [[nodiscard]] log_index applied_index() const { return applied_; }
+  /// The state here is wrong: it must not be shown or sent to anybody.
+  [[nodiscard]] bool is_condemned() const { return condemned_; }
 
 private:
   struct waiting_read {
@@ -109,6 +112,18 @@ private:
   void answer(const waiting_read& r, output& out);
   void refuse_reads(const failure& why, output& out);
 
+  // Members whose state is wrong (condemned.cpp).
+  void hear_chain(member_id from, progress& p, chain_point said, output& out);
+  [[nodiscard]] chain_point verdict_on(member_id id) const;
+  void hear_verdict(chain_point differs, output& out);
+  void condemn(output& out);
+  void judge_self(output& out);
+  void hand_over(output& out);
+  void ask_for_state(member_id from, output& out);
+  void replace_state(const snapshot_meta& by);
+  void serve_when_whole(output& out);
+  [[nodiscard]] bool gives_out() const { return !condemned_ || whole_from_; }
+
   void send(member_id to, message_body body, output& out);
   void send_after_durable(member_id to, message_body body, output& out);
   [[nodiscard]] bool leads_by_own_vote_only() const;
@@ -144,6 +159,12 @@ private:
   std::uint64_t read_round_ = 0;       ///< last one begun
   std::uint64_t confirmed_round_ = 0;  ///< last one that a quorum has answered
   std::map<std::uint64_t, forwarded_read> forwarded_;
+
+  digest_ring digests_;
+  digest_judge judge_;  ///< leader
+  bool condemned_ = false;
+  std::optional<log_index> whole_from_;  ///< condemned, and its state was replaced
+  std::uint32_t ask_ticks_ = 0;          ///< until a condemned one asks again
 };
 
 }  // namespace muster::raft

@@ -27,6 +27,8 @@ struct start_state {
   snapshot_meta snapshot;  ///< index 0: none. Its configuration is used if no later entry holds one
   std::vector<entry> entries;  ///< consecutive, first = snapshot.index + 1
   log_index applied;           ///< ≥ snapshot.index; entries up to here are not given out again
+  std::uint64_t digest = 0;    ///< of the chain after `applied`
+  bool condemned = false;      ///< the state is known to be wrong
 };
 
 // --- inputs ---
@@ -59,6 +61,7 @@ struct durable {
 };
 struct applied {
   log_index index;
+  std::vector<std::uint64_t> digests = {};  ///< of the chain after the last entries up to `index`
 };
 /// The session to a member ended or began. Losing the leader's own session starts a pre-vote at
 /// once.
@@ -124,9 +127,13 @@ struct output {
   std::vector<proposal_refused> refused;
   std::vector<read_ready> reads;
   std::vector<read_refused> reads_refused;
-  /// (6) A snapshot offered by the leader that this member must fetch and install.
+  /// (6) A snapshot offered by the leader, or asked for by a condemned member, that it must fetch
+  /// and install. Entries committed meanwhile are given out again from the installed one on.
   std::optional<snapshot_meta> fetch_snapshot;
-  /// True if role, term, leader or configuration differ from before the step.
+  member_id fetch_from;
+  /// (7) Leader: whose state has turned out to be wrong (true), or is right again.
+  std::vector<std::pair<member_id, bool>> standings;
+  /// True if role, term, leader, configuration or standing differ from before the step.
   bool status_changed = false;
 };
 
@@ -135,6 +142,8 @@ struct progress_view {
   member_id peer;
   log_index match;
   bool active = false;
+  bool differs = false;    ///< its chain was last seen to differ from the leader's
+  bool condemned = false;  ///< a quorum says so, or it says so itself
 };
 struct status_view {
   role now = role::follower;
@@ -147,6 +156,7 @@ struct status_view {
   std::vector<progress_view> progress;  ///< leader only
   std::uint32_t ticks_since_quorum =
       0;  ///< leader: since a quorum answered; follower: since the leader was heard
+  bool condemned = false;  ///< the state here is wrong and shown to nobody
 };
 
 }  // namespace muster::raft

@@ -60,7 +60,8 @@ void core::send_appends(member_id to, progress& p, output& out) {
 }
 
 void core::send_heartbeats(output& out) {
-  for (auto& [id, p] : progress_) send(id, heartbeat{std::min(commit_, p.match), read_round_}, out);
+  for (auto& [id, p] : progress_)
+    send(id, heartbeat{std::min(commit_, p.match), read_round_, verdict_on(id)}, out);
 }
 
 /// Answers a stale leader so that it steps down; true if the message is of the current term.
@@ -82,11 +83,13 @@ void core::take(const message& m, const append_request& b, output& out) {
 void core::acknowledge_append(member_id to, log_index match, output& out) {
   append_response good;
   good.match = match;
+  good.applied = digests_.last();
   if (!out.messages_after_durable.empty()) {
     auto& before = out.messages_after_durable.back();
     auto* last = std::get_if<append_response>(&before.body);
     if (last && !last->rejected && before.to == to && before.term == hard_.term) {
       last->match = std::max(last->match, match);
+      last->applied = good.applied;
       return;
     }
   }
@@ -140,6 +143,7 @@ void core::take(const message& m, const append_response& b, output& out) {
     return;
   }
   if (b.match > log_.last()) return;  // not of this log
+  hear_chain(m.from, p, b.applied, out);
   const bool news = p.acknowledge(b.match);
   if (p.now == progress::mode::probe ||
       (p.now == progress::mode::snapshot && p.match >= log_.start().index)) {
@@ -161,7 +165,9 @@ void core::take(const message& m, const heartbeat& b, output& out) {
   ticks_ = ticks_silent_ = 0;
   lost_leader_link_ = false;
   set_commit(std::min(b.commit, log_.last()), out);
-  send(m.from, heartbeat_response{b.read_round, applied_}, out);
+  hear_verdict(b.condemned, out);
+  if (condemned_) ask_for_state(m.from, out);
+  send(m.from, heartbeat_response{b.read_round, digests_.last(), condemned_}, out);
 }
 
 void core::take(const message& m, const heartbeat_response& b, output& out) {
@@ -170,6 +176,8 @@ void core::take(const message& m, const heartbeat_response& b, output& out) {
   if (role_ != role::leader || m.term != hard_.term || at == progress_.end()) return;
   at->second.ticks_silent = 0;
   at->second.read_round = std::max(at->second.read_round, b.read_round);
+  at->second.is_condemned = b.condemned;
+  hear_chain(m.from, at->second, b.applied, out);
   answer_reads(out);
 }
 
@@ -180,6 +188,7 @@ void core::take(const message& m, const snapshot_offer& b, output& out) {
   lost_leader_link_ = false;
   if (b.meta.index <= commit_) return acknowledge_append(m.from, commit_, out);
   out.fetch_snapshot = b.meta;
+  out.fetch_from = m.from;
 }
 
 /// Only an entry of the leader's own term commits by counting (Raft §5.4.2).

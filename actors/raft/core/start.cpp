@@ -15,6 +15,7 @@ result<start_plan> plan_start(hard_state hard, snapshot_meta log_start, std::vec
   start_plan plan;
   plan.start.hard = hard;
   plan.start.applied = state.index;
+  plan.start.digest = state.digest;
   plan.log_begins_anew = !holds_it;
   if (holds_it) {
     plan.start.snapshot = std::move(log_start);

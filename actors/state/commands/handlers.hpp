@@ -20,6 +20,7 @@ outcome handle(transaction& tx, const requestor& who, const want_instance& b);
 outcome handle(transaction& tx, const requestor& who, const report_instance& b);
 outcome handle(transaction& tx, const requestor& who, const locate_image& b);
 outcome handle(transaction& tx, const requestor& who, const expire_tokens& b);
+outcome handle(transaction& tx, const requestor& who, const note_member& b);
 
 inline outcome refuse(errc code, std::string text) {
   return {false, {code, std::move(text)}, {}, {}};

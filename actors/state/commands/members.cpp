@@ -137,4 +137,11 @@ outcome handle(transaction& tx, const requestor& who, const join_member& b) {
   return done(row.head.id);
 }
 
+outcome handle(transaction& tx, const requestor& who, const note_member& b) {
+  const auto row = tx.row<member>({}, {b.about.value});
+  if (!row) return refuse(errc::not_found, "Cluster member not found");
+  emit_for(tx, who, *row, b.condemned ? "condemned" : "reseeded");
+  return done(row->head.id);
+}
+
 }  // namespace muster::state

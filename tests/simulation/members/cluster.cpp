@@ -4,6 +4,8 @@
 #include "schemas/codec.hpp"
 #include "tests/simulation/members/describe.hpp"
 
+#include <algorithm>
+
 namespace muster::simulation {
 
 cluster::cluster(const cluster_settings& with, schedule& time, network& net, chance& random,
@@ -76,6 +78,7 @@ void cluster::boot(node& n) {
   n.paused_until_ms = 0;
   n.apply_at_ms = time_.now_ms();
   n.is_fetching = n.is_flushing = false;
+  n.is_condemned = n.m.core().is_condemned();
   n.flushed = n.m.kept().state()->meta;
   n.writes.clear();
   n.next_sequence = 1;
@@ -148,6 +151,7 @@ void cluster::step(node& n, const raft::input& in) {
 }
 
 void cluster::carry_out(node& n) {
+  follow_standing(n);
   auto& out = n.m.out();
   if (!out.messages.empty()) {
     if (power_fails(n, stage::before_sends)) return;
@@ -239,13 +243,14 @@ void cluster::flush(node& n) {
 }
 
 void cluster::fetch_snapshot(node& n) {
-  const auto from = n.m.core().leader();
-  if (!from || from == n.m.id()) return;
+  const auto from = n.m.out().fetch_from;
   n.is_fetching = true;
-  run_for(n, 20 + random_.below(100), [this, &n, from] {
+  const auto takes_ms = random_.one_in(4) ? random_.between(500, 8'000) : random_.between(20, 120);
+  run_for(n, takes_ms, [this, &n, from] {
     auto& source = at(from);
     n.is_fetching = false;
-    if (!source.m.is_up() || !net_.is_linked(n.m.id(), from)) return;
+    if (!source.m.is_up() || !net_.is_linked(n.m.id(), from) || source.m.core().is_condemned())
+      return;
     n.apply_at_ms = std::max(n.apply_at_ms, time_.now_ms() + random_.below(20));
     run_for(n, n.apply_at_ms - time_.now_ms(),
             [this, &n, state = std::make_shared<const saved_state>(source.m.state())] {
@@ -266,15 +271,43 @@ void cluster::install(node& n, const std::shared_ptr<const saved_state>& state) 
   send_writes(n, true);  // own writes that the snapshot holds were not seen to apply
 }
 
+/// The mark of a condemned member reaches the disk in the order of apply.
+void cluster::follow_standing(node& n) {
+  const auto& c = n.m.core();
+  const bool leads = c.role_now() == raft::role::leader;
+  if (leads && n.m.state().is_wrong && !most_are_right(c.members())) rules_.let_wrong_prevail();
+  if (std::exchange(n.is_condemned, c.is_condemned()) == c.is_condemned() || !c.is_condemned())
+    return;
+  met_.hit(leads ? mark::leader_condemned : mark::member_condemned);
+  rules_.condemned(n.m.id(), n.m.state(), most_are_right(c.members()));
+  n.writes.clear();
+  hear.stopped_serving(n);
+  n.apply_at_ms = std::max(n.apply_at_ms, time_.now_ms() + random_.below(4));
+  run_for(n, n.apply_at_ms - time_.now_ms(), [&n] { n.m.condemn(); });
+}
+
+bool cluster::most_are_right(const raft::configuration& members) {
+  const auto is_right = [&](member_id id) {
+    const auto& m = at(id).m;
+    return !(m.is_up() ? m.state() : *at(id).m.kept().state()).is_wrong;
+  };
+  for (const auto* set : {&members.voters, &members.outgoing}) {
+    const auto count = static_cast<std::size_t>(std::count_if(set->begin(), set->end(), is_right));
+    if (!set->empty() && count * 2 <= set->size()) return false;
+  }
+  return true;
+}
+
 void cluster::answer(node& n) {
   n.m.out().accepted.clear();
   n.m.out().refused.clear();
+  n.m.out().standings.clear();
   for (const auto& r : std::exchange(n.m.out().reads, {})) hear.read_ready(n, r.tag, r.index);
   for (const auto& r : std::exchange(n.m.out().reads_refused, {})) hear.read_refused(n, r.tag);
 }
 
 void cluster::plan_roles(node& n) {
-  if (!with_.plans_roles || n.m.core().role_now() != raft::role::leader) return;
+  if (!with_.plans_roles || n.m.core().role_now() != raft::role::leader || n.is_condemned) return;
   const auto now = n.m.core().status();
   std::vector<roles::candidate> candidates;
   for (const auto id : wanted_) {
@@ -282,7 +315,7 @@ void cluster::plan_roles(node& n) {
     if (other.m.started().value == 0) continue;  // has not joined yet
     roles::candidate c{id, other.m.is_up() && net_.is_linked(n.m.id(), id), id == n.m.id()};
     for (const auto& p : now.progress)
-      if (p.peer == id) c.is_caught_up = p.match >= now.commit;
+      if (p.peer == id) c.is_caught_up = p.match >= now.commit && !p.condemned;
     candidates.push_back(c);
   }
   if (auto next = roles::plan(now.members, candidates, n.m.id(), {}))

@@ -51,6 +51,7 @@ struct node {
   std::uint64_t ticks = 0;
   bool is_fetching = false;
   bool is_flushing = false;
+  bool is_condemned = false;  ///< as the core has it
   raft::snapshot_meta flushed;
   std::map<std::uint64_t, blob> writes;  ///< own, by sequence, until they are seen applied
   std::uint64_t next_sequence = 1;
@@ -69,6 +70,7 @@ public:
     std::function<void(node&, std::uint64_t tag, log_index)> read_ready;
     std::function<void(node&, std::uint64_t tag)> read_refused;
     std::function<void(node&)> went_down;
+    std::function<void(node&)> stopped_serving;
     std::function<void(node&)> has_applied;
   };
   listeners hear;
@@ -114,6 +116,8 @@ private:
   void fetch_snapshot(node& n);
   void install(node& n, const std::shared_ptr<const saved_state>& state);
   void answer(node& n);
+  void follow_standing(node& n);
+  [[nodiscard]] bool most_are_right(const raft::configuration& members);
   void plan_roles(node& n);
   void send(node& from, const raft::message& m);
   void send_writes(node& n, bool again);

@@ -56,6 +56,8 @@ void core_marks::compare(const raft::core& c, const raft::input& in, const raft:
 void core_marks::compare_roles(const raft::core& c, const raft::input& in, marks& met) const {
   const auto now = c.role_now();
   const bool same_term = c.hard().term == hard_.term;
+  if (role_ != raft::role::leader && now == raft::role::leader && c.is_condemned())
+    met.hit(mark::condemned_led);
   if (role_ == raft::role::leader && now == raft::role::follower) {
     if (!same_term)
       met.hit(mark::leader_deposed);

@@ -41,7 +41,8 @@ struct body_text {
     return "append refused at " + text(b.rejected_at) + " hint " + place(b.hint_index, b.hint_term);
   }
   std::string operator()(const raft::heartbeat& b) const {
-    return "heartbeat commit " + text(b.commit) + " round " + to_string(b.read_round);
+    const auto all = "heartbeat commit " + text(b.commit) + " round " + to_string(b.read_round);
+    return b.condemned.digest == 0 ? all : all + " differs at " + text(b.condemned.index);
   }
   std::string operator()(const raft::heartbeat_response& b) const {
     return "heard round " + to_string(b.read_round);
@@ -110,7 +111,7 @@ std::string describe(const raft::core& c) {
   return std::string(names[static_cast<int>(c.role_now())]) + " term " + text(c.hard().term) +
          " vote " + text(c.hard().vote) + " leader " + text(c.leader()) + " log " +
          text(log.start().index) + ".." + place(log.last(), log.last_term()) + " commit " +
-         text(c.commit_index());
+         text(c.commit_index()) + (c.is_condemned() ? " condemned" : "");
 }
 
 }  // namespace muster::simulation

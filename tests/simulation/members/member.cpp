@@ -40,7 +40,9 @@ status member::start(const raft::settings& with) {
   is_writing_ = false;
   after_write_.clear();
   written_.reset();
+  digests_.clear();
   state_ = *kept_.state();
+  if (plan->start.condemned) met_.hit(mark::condemned_start);
   core_ = std::make_unique<raft::core>(with, std::move(plan->start));
   rules_.started(id_, *core_);
   return ok();
@@ -108,7 +110,7 @@ void member::tell_durable() {
 }
 
 void member::apply_one(const raft::entry& e, const own_visitor& see) {
-  state::transaction tx(state_.rows);
+  state::transaction tx(state_.rows, state_.meta.digest);
   tx.begin(e.index, e.stamp_ms);
   if (e.kind == raft::entry_kind::configuration) state_.meta.members = *e.members;
   std::optional<command> c;
@@ -126,11 +128,14 @@ void member::apply_one(const raft::entry& e, const own_visitor& see) {
   state_.meta.index = e.index;
   state_.meta.term = e.term;
   state_.meta.stamp_ms = e.stamp_ms;
-  rules_.applied(id_, e, state_.digest);
+  state_.meta.digest = tx.digest();
+  digests_.push_back(tx.digest());
+  rules_.applied(id_, e, state_);
   if (c && c->id.member == id_ && c->id.started == started_) see(*c, done, e.index);
 }
 
 void member::apply(const std::vector<raft::entry>& entries, const own_visitor& see) {
+  if (kept_.is_condemned()) return;
   for (const auto& e : entries) {
     if (e.index <= state_.meta.index) continue;  // a snapshot has come in between
     MUSTER_ENSURE(e.index == state_.meta.index + 1, "committed entries come in order");
@@ -138,7 +143,35 @@ void member::apply(const std::vector<raft::entry>& entries, const own_visitor& s
   }
 }
 
-void member::tell_applied() { step(raft::applied{state_.meta.index}); }
+void member::tell_applied() { step(raft::applied{state_.meta.index, std::exchange(digests_, {})}); }
+
+namespace {
+
+/// Of rows that entries go on to write: what differs there shows.
+bool change_a_row(saved_state& state, chance& random) {
+  row_changes wrong;
+  if (auto numbers = state.rows.only<counters>(); numbers && random.one_in(2)) {
+    ++(random.one_in(2) ? numbers->next_object : numbers->next_event);
+    wrong.rows[key_of(*numbers)] = std::make_shared<const object>(*numbers);
+  } else if (auto config = state.rows.only<server_config>()) {
+    config->config["user.wrong"] = "x";
+    wrong.rows[key_of(*config)] = std::make_shared<const object>(*config);
+  } else {
+    return false;
+  }
+  state.rows.write(wrong, state.meta.index);
+  return state.is_wrong = true;
+}
+
+}  // namespace
+
+bool member::corrupt(chance& random) {
+  if (is_up()) return change_a_row(state_, random);
+  auto flushed = *kept_.state();
+  if (!change_a_row(flushed, random)) return false;
+  kept_.flush(std::make_shared<const saved_state>(std::move(flushed)));
+  return true;
+}
 
 raft::snapshot_meta member::flush() {
   kept_.flush(std::make_shared<const saved_state>(state_));
@@ -151,9 +184,14 @@ void member::cut_log(const raft::snapshot_meta& at) {
 }
 
 bool member::install(std::shared_ptr<const saved_state> state) {
-  if (state->meta.index <= state_.meta.index) return false;
+  const bool is_older = state->meta.index < state_.meta.index;
+  if (is_older || (!kept_.is_condemned() && state->meta.index == state_.meta.index)) return false;
+  if (kept_.is_condemned()) met_.hit(mark::state_replaced);
+  if (state->is_wrong && !state_.is_wrong) met_.hit(mark::wrong_state_spread);
   rules_.installed(id_, *state);
   kept_.flush(state);
+  kept_.condemn(false);
+  digests_.clear();
   state_ = *state;
   return true;
 }

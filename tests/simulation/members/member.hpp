@@ -44,16 +44,23 @@ public:
   /// Applies entries in order; shows the outcome of this start's own commands as of their entry.
   void apply(const std::vector<raft::entry>& entries, const own_visitor& see);
   void tell_applied();
+  /// What was applied is wrong: nothing is applied to it any more.
+  void condemn() { kept_.condemn(true); }
+  /// A row of the state, in memory or on the disk, is not what apply made of it any more. False:
+  /// there is no such row yet.
+  bool corrupt(chance& random);
   /// The running state reaches the disk; gives where it stands.
   raft::snapshot_meta flush();
   void cut_log(const raft::snapshot_meta& at);
-  /// Puts another member's flushed state in place of the own one; false if the own is newer.
+  /// Puts another member's flushed state in place of the own one; false if the own is newer, or
+  /// wrong and newer than that.
   bool install(std::shared_ptr<const saved_state> state);
   void tell_installed();
 
   [[nodiscard]] raft::output& out() { return out_; }
   [[nodiscard]] const raft::core& core() const { return *core_; }
   [[nodiscard]] disk& kept() { return kept_; }
+  [[nodiscard]] const disk& kept() const { return kept_; }
   [[nodiscard]] const saved_state& state() const { return state_; }
   [[nodiscard]] bool is_writing() const { return is_writing_; }
 
@@ -74,6 +81,7 @@ private:
   std::vector<raft::message> after_write_;
   std::optional<raft::durable> written_;
   saved_state state_;
+  std::vector<std::uint64_t> digests_;  ///< of the chain, not yet told to the core
 };
 
 }  // namespace muster::simulation

@@ -87,13 +87,22 @@ void invariants::synced(member_id id) {
   durable_[id] = hard;
 }
 
-void invariants::applied(member_id id, const raft::entry& e, std::uint64_t digest) {
+void invariants::applied(member_id id, const raft::entry& e, const saved_state& state) {
   state_machine_safety(id, e);
-  apply_is_deterministic(id, e.index, digest);
+  apply_is_deterministic(id, state);
+  chain_tells(id, state);
 }
 
 void invariants::installed(member_id id, const saved_state& state) {
-  apply_is_deterministic(id, state.meta.index, state.digest);
+  if (state.is_wrong) wrong_prevails_ = true;
+  apply_is_deterministic(id, state);
+  chain_tells(id, state);
+}
+
+void invariants::condemned(member_id id, const saved_state& state, bool most_are_right) {
+  if (!state.is_wrong && most_are_right && !wrong_prevails_)
+    fail("no_right_member_is_condemned",
+         std::to_string(id.value) + " was, at " + std::to_string(state.meta.index.value));
 }
 
 void invariants::acknowledged(log_index at) {

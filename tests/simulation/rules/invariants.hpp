@@ -22,8 +22,14 @@ public:
   void sending(member_id id, const raft::core& c, const raft::message& m);
   /// A write has reached the disk, whether the member hears of it or not.
   void synced(member_id id);
-  void applied(member_id id, const raft::entry& e, std::uint64_t digest);
+  void applied(member_id id, const raft::entry& e, const saved_state& state);
   void installed(member_id id, const saved_state& state);
+  /// A member takes its own state for wrong. @param most_are_right of the voters.
+  void condemned(member_id id, const saved_state& state, bool most_are_right);
+  /// Most voters have a wrong state, or one has come to members that had a right one: what most say
+  /// is not what entries did, and nothing tells any more who is right.
+  void let_wrong_prevail() { wrong_prevails_ = true; }
+  [[nodiscard]] bool does_wrong_prevail() const { return wrong_prevails_; }
   /// A client was told of a write in this entry.
   void acknowledged(log_index at);
   /// A read that began when `floor` was acknowledged is answered as of `index`.
@@ -95,7 +101,8 @@ private:
   void bounds_are_in_order(const step& s);
   void append_reply_is_durable(member_id id, const raft::core& c, const raft::message& m);
   void state_machine_safety(member_id id, const raft::entry& e);
-  void apply_is_deterministic(member_id id, log_index at, std::uint64_t digest);
+  void apply_is_deterministic(member_id id, const saved_state& state);
+  void chain_tells(member_id id, const saved_state& state);
 
   // Membership (invariants_members.cpp).
   void configuration_in_force_is_the_last(const step& s);
@@ -115,7 +122,9 @@ private:
   std::map<raft_term, log_index> committed_in_;                ///< highest, by the leader's term
   std::vector<raft_term> committed_{raft_term{}};              ///< by index
   std::vector<std::uint64_t> digests_{0};                      ///< by index; 0: not yet known
-  std::unordered_map<std::uint64_t, written> written_;         ///< by index and term
+  std::vector<std::uint64_t> chains_{0};                       ///< as `digests_`
+  bool wrong_prevails_ = false;
+  std::unordered_map<std::uint64_t, written> written_;  ///< by index and term
   log_index acknowledged_;
 };
 

@@ -137,12 +137,32 @@ void invariants::state_machine_safety(member_id id, const raft::entry& e) {
     fail("state_machine_safety", text(id) + " applies what nobody wrote at " + text(e.index));
 }
 
-void invariants::apply_is_deterministic(member_id id, log_index at, std::uint64_t digest) {
+/// Of members whose rows nobody has changed.
+void invariants::apply_is_deterministic(member_id id, const saved_state& state) {
+  if (state.is_wrong || wrong_prevails_) return;
+  const auto at = state.meta.index;
   if (digests_.size() <= at.value) digests_.resize(at.value + 1);
   auto& known = digests_[at.value];
-  if (known == 0) known = digest;
-  if (known != digest)
+  if (known == 0) known = state.digest;
+  if (known != state.digest)
     fail("apply_is_deterministic", text(id) + " has another state after " + text(at));
+}
+
+/// Chains are equal where entries did the same, and nowhere else.
+void invariants::chain_tells(member_id id, const saved_state& state) {
+  if (wrong_prevails_) return;
+  const auto at = state.meta.index;
+  if (chains_.size() <= at.value) chains_.resize(at.value + 1);
+  auto& known = chains_[at.value];
+  if (known == 0 && !state.is_wrong) known = state.meta.digest;
+  if (known == 0 || digests_.size() <= at.value) return;
+  const bool did_the_same = digests_[at.value] == state.digest;
+  if ((known == state.meta.digest) != did_the_same)
+    fail("chain_tells", text(id) +
+                            (did_the_same ? " has another chain after "
+                                          : " did something else, and its chain does not "
+                                            "show it, after ") +
+                            text(at));
 }
 
 }  // namespace muster::simulation

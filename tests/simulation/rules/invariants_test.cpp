@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_commit_that_no_leader_made) {
 
 BOOST_AUTO_TEST_CASE(an_applied_entry_that_was_not_committed) {
   invariants rules;
-  rules.applied({1}, at(1, 1), 5);
+  rules.applied({1}, at(1, 1), {});
   BOOST_TEST(names(rules, "state_machine_safety"));
 }
 
@@ -180,6 +180,30 @@ BOOST_AUTO_TEST_CASE(states_that_differ) {
   a.digest = 6;
   rules.installed({2}, a);
   BOOST_TEST(names(rules, "apply_is_deterministic"));
+}
+
+BOOST_AUTO_TEST_CASE(chains_that_do_not_tell) {
+  saved_state right;
+  right.meta.index = {7};
+  right.digest = right.meta.digest = 5;
+  invariants alike;
+  alike.installed({1}, right);
+  auto other_chain = right;
+  other_chain.meta.digest = 6;
+  alike.installed({2}, other_chain);
+  BOOST_TEST(names(alike, "chain_tells"));
+}
+
+BOOST_AUTO_TEST_CASE(a_right_member_that_is_condemned) {
+  saved_state right;
+  saved_state wrong;
+  wrong.is_wrong = true;
+  invariants rules;
+  rules.condemned({1}, wrong, true);
+  rules.condemned({2}, right, false);
+  BOOST_TEST(rules.violation() == "");
+  rules.condemned({2}, right, true);
+  BOOST_TEST(names(rules, "no_right_member_is_condemned"));
 }
 
 BOOST_AUTO_TEST_CASE(a_stale_read_and_an_early_answer) {

@@ -14,32 +14,21 @@ member_id scenario::arguments::id(std::size_t at) const {
 }
 
 const std::map<std::string, scenario::verb>& scenario::verbs() {
-  static const std::map<std::string, verb> all{{"members", &scenario::do_members},
-                                               {"tick", &scenario::do_tick},
-                                               {"campaign", &scenario::do_campaign},
-                                               {"elect", &scenario::do_elect},
-                                               {"deliver", &scenario::do_deliver},
-                                               {"drop", &scenario::do_drop},
-                                               {"partition", &scenario::do_partition},
-                                               {"cut", &scenario::do_cut},
-                                               {"heal", &scenario::do_heal},
-                                               {"hold", &scenario::do_hold},
-                                               {"sync", &scenario::do_sync},
-                                               {"crash", &scenario::do_crash},
-                                               {"restart", &scenario::do_restart},
-                                               {"wipe", &scenario::do_wipe},
-                                               {"propose", &scenario::do_propose},
-                                               {"read", &scenario::do_read},
-                                               {"change", &scenario::do_change},
-                                               {"transfer", &scenario::do_transfer},
-                                               {"compact", &scenario::do_compact},
-                                               {"fetch", &scenario::do_fetch},
-                                               {"link-down", &scenario::do_link_down},
-                                               {"link-up", &scenario::do_link_up},
-                                               {"settle", &scenario::do_settle},
-                                               {"status", &scenario::do_status},
-                                               {"log", &scenario::do_log},
-                                               {"expect", &scenario::do_expect}};
+  static const std::map<std::string, verb> all{
+      {"members", &scenario::do_members},     {"tick", &scenario::do_tick},
+      {"campaign", &scenario::do_campaign},   {"elect", &scenario::do_elect},
+      {"deliver", &scenario::do_deliver},     {"drop", &scenario::do_drop},
+      {"partition", &scenario::do_partition}, {"cut", &scenario::do_cut},
+      {"heal", &scenario::do_heal},           {"hold", &scenario::do_hold},
+      {"sync", &scenario::do_sync},           {"crash", &scenario::do_crash},
+      {"restart", &scenario::do_restart},     {"wipe", &scenario::do_wipe},
+      {"propose", &scenario::do_propose},     {"read", &scenario::do_read},
+      {"change", &scenario::do_change},       {"transfer", &scenario::do_transfer},
+      {"compact", &scenario::do_compact},     {"fetch", &scenario::do_fetch},
+      {"link-down", &scenario::do_link_down}, {"link-up", &scenario::do_link_up},
+      {"corrupt", &scenario::do_corrupt},     {"settle", &scenario::do_settle},
+      {"status", &scenario::do_status},       {"log", &scenario::do_log},
+      {"expect", &scenario::do_expect}};
   return all;
 }
 
@@ -101,7 +90,9 @@ void scenario::show(member& m) {
 }
 
 void scenario::step(member& m, const raft::input& in) {
+  const bool was_condemned = m.core().is_condemned();
   m.step(in);
+  if (m.core().is_condemned() && !was_condemned) m.condemn();
   drive(m);
   show(m);
 }

@@ -55,6 +55,7 @@ private:
   void do_fetch(const arguments& a);
   void do_link_down(const arguments& a);
   void do_link_up(const arguments& a);
+  void do_corrupt(const arguments& a);
   void do_settle(const arguments& a);
   void do_status(const arguments& a);
   void do_log(const arguments& a);

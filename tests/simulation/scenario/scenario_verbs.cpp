@@ -238,6 +238,13 @@ void scenario::do_link_up(const arguments& a) {
   if (auto* m = at(a)) step(*m, raft::link_up{a.id(1)});
 }
 
+/// Apply finds another row than it has written.
+void scenario::do_corrupt(const arguments& a) {
+  auto* m = find(a.id(0));
+  chance random(1);
+  if (!m || !m->corrupt(random)) fail("no row of it can be changed");
+}
+
 /// Time passes for all, and everything arrives.
 void scenario::do_settle(const arguments& a) {
   const auto rounds = a.words.empty() ? 20 : a.id(0).value;
@@ -289,7 +296,9 @@ void scenario::do_expect(const arguments& a) {
       {"leader", std::to_string(c.leader().value)},
       {"commit", std::to_string(c.commit_index().value)},
       {"last", std::to_string(c.entries().last().value)},
-      {"applied", std::to_string(m->state().meta.index.value)}};
+      {"applied", std::to_string(m->state().meta.index.value)},
+      {"condemned", c.is_condemned() ? "yes" : "no"},
+      {"state", m->state().is_wrong ? "wrong" : "right"}};
   for (const auto& [name, wanted] : a.named) {
     const auto found = is.find(name);
     const auto now = found == is.end() ? "unknown" : found->second;

@@ -105,6 +105,7 @@ void disk::flip(chance& random) {
 result<raft::start_plan> disk::load() {
   if (is_damaged_) return fail(errc::corrupt, "a checksum of the raft store does not hold");
   auto plan = raft::plan_start(hard_, start_, {entries_.begin(), entries_.end()}, state_->meta);
+  if (plan.ok()) plan->start.condemned = is_condemned_;
   if (plan.ok() && plan->log_begins_anew) {
     start_ = state_->meta;
     entries_.clear();

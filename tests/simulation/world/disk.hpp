@@ -10,11 +10,13 @@
 
 namespace muster::simulation {
 
-/// The applied state after one entry. `digest` folds in every entry's effect from the first on.
+/// The applied state after one entry. `digest` folds in every entry's effect from the first on, by
+/// other means than the chain in `meta`.
 struct saved_state {
   storage::map_view rows;
   raft::snapshot_meta meta;
   std::uint64_t digest = 0;
+  bool is_wrong = false;  ///< a row was changed behind apply's back, here or where it comes from
 };
 
 /// One synced write of the raft store.
@@ -37,6 +39,9 @@ public:
   void cut_power(write_fate fate, chance& random);
   void compact(const raft::snapshot_meta& start);
   void flush(std::shared_ptr<const saved_state> state) { state_ = std::move(state); }
+  /// The mark of a member whose state is known to be wrong.
+  void condemn(bool is_condemned) { is_condemned_ = is_condemned; }
+  [[nodiscard]] bool is_condemned() const { return is_condemned_; }
 
   /// Flips a bit in an entry or in the hard state.
   void flip(chance& random);
@@ -63,6 +68,7 @@ private:
   std::optional<batch> writing_;
   std::shared_ptr<const saved_state> state_ = std::make_shared<saved_state>();
   bool is_damaged_ = false;
+  bool is_condemned_ = false;
 };
 
 }  // namespace muster::simulation

@@ -32,6 +32,7 @@ enum class mark : std::uint8_t {
   write_whole_untold,
   write_torn,
   byte_flipped,
+  row_changed,
   disk_full,
   disk_slow,
   clock_skewed,
@@ -86,6 +87,13 @@ enum class mark : std::uint8_t {
   // Apply.
   request_repeated,
   request_of_older_start,
+  // Wrong states.
+  member_condemned,
+  leader_condemned,
+  condemned_start,
+  condemned_led,
+  state_replaced,
+  wrong_state_spread,
   // Clients.
   outcome_unknown,
   // After healing.

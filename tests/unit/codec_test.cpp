@@ -165,6 +165,7 @@ BOOST_AUTO_TEST_CASE(commands_come_back) {
        report_instance{{table::instance, {1}, {2}}, 4, instance_status::frozen, "paused"}},
       {{{1}, {2}, 3}, {}, {}, set_config{{{"a", "b"}}, {4}}},
       {{{1}, {2}, 3}, {}, {}, expire_tokens{}},
+      {{{1}, {2}, 3}, {}, {}, note_member{{4}, false}},
   };
   for (const auto& c : others) {
     auto back = codec::decode_command(codec::encode(c));
@@ -190,6 +191,26 @@ BOOST_AUTO_TEST_CASE(link_messages_come_back_and_cut_ones_do_not_crash) {
   BOOST_CHECK(append.entries[0] == e);
   for (std::size_t words = 0; words < bytes.words().size(); ++words)
     (void)codec::decode_link_message(blob(bytes.owner(), words)).ok();
+}
+
+BOOST_AUTO_TEST_CASE(chains_come_back) {
+  const auto back = [](raft::message_body body) {
+    codec::link_message m;
+    m.body = raft::message{{1}, {2}, {4}, std::move(body)};
+    auto read = codec::decode_link_message(codec::encode(m));
+    BOOST_REQUIRE(read.ok());
+    return std::get<raft::message>(read->body).body;
+  };
+  const raft::chain_point at{{9}, 0xfedcba9876543210ULL};
+  raft::append_response a;
+  a.applied = at;
+  BOOST_CHECK(std::get<raft::append_response>(back(a)).applied == at);
+  BOOST_CHECK(std::get<raft::heartbeat>(back(raft::heartbeat{{7}, 3, at})).condemned == at);
+  const auto h = std::get<raft::heartbeat_response>(back(raft::heartbeat_response{3, at, true}));
+  BOOST_CHECK(h.applied == at && h.condemned && h.read_round == 3);
+  raft::snapshot_offer offer;
+  offer.meta.digest = at.digest;
+  BOOST_CHECK(std::get<raft::snapshot_offer>(back(offer)).meta == offer.meta);
 }
 
 BOOST_AUTO_TEST_CASE(garbage_is_never_a_message) {

@@ -17,6 +17,6 @@ int main(int argc, char** argv) {
   if (!row) return 1;
   row->config[argv[2]] = argv[3];
   row_changes changes;
-  changes.rows[key_of(*row)] = *row;
+  changes.rows[key_of(*row)] = std::make_shared<const object>(*row);
   return (*store)->write(changes, (*store)->meta()) && (*store)->flush() ? 0 : 1;
 }

@@ -20,6 +20,12 @@ def set_key(member, key, value):
     member.unix().done("PATCH", "/1.0", {"config": {key: value}})
 
 
+def wait_applied(cluster):
+    commit = cluster.leader().status()["commit"]
+    for m in cluster.members:
+        wait_for(lambda m=m: m.status()["applied"] >= commit, 30)
+
+
 class Watch(threading.Thread):
     """Asks a member for its local replica again and again; keeps each answer that is unlike the one before."""
 
@@ -71,9 +77,9 @@ class States(unittest.TestCase):
         subprocess.run([os.path.join(BIN, "muster-change-row"), member.dir, "user.wrong", "x"], check=True)
 
     def expect_all_alike(self, cluster):
-        commit = cluster.leader().status()["commit"]
+        wait_applied(cluster)
         for m in cluster.members:
-            wait_for(lambda m=m: m.status()["applied"] >= commit and not m.status()["condemned"], 30)
+            wait_for(lambda m=m: not m.status()["condemned"], 30)
         self.assertEqual([config_of(m) for m in cluster.members], [config_of(cluster.leader())] * 3)
         wait_for(lambda: not any(m.get("differs") or m.get("condemned")
                                  for m in cluster.leader().status()["members"]))
@@ -90,6 +96,7 @@ class States(unittest.TestCase):
         with Cluster(3) as c:
             c.wait_voters(3)
             set_key(c.leader(), "user.a", "1")
+            wait_applied(c)
             wrong = next(m for m in c.members if m is not c.leader())
             self.change_row(wrong)
             c.restart(wrong)
@@ -122,6 +129,7 @@ class States(unittest.TestCase):
         with Cluster(3) as c:
             c.wait_voters(3)
             set_key(c.leader(), "user.a", "1")
+            wait_applied(c)
             wrong = next(m for m in c.members if m is not c.leader())
             self.change_row(wrong)
             c.restart(wrong)

@@ -245,7 +245,8 @@ void cluster::flush(node& n) {
 void cluster::fetch_snapshot(node& n) {
   const auto from = n.m.out().fetch_from;
   n.is_fetching = true;
-  const auto takes_ms = random_.one_in(4) ? random_.between(500, 8'000) : random_.between(20, 120);
+  const auto takes_ms = random_.one_in(n.is_condemned ? 2 : 4) ? random_.between(500, 8'000)
+                                                               : random_.between(20, 120);
   run_for(n, takes_ms, [this, &n, from] {
     auto& source = at(from);
     n.is_fetching = false;

@@ -67,6 +67,7 @@ void driver::tick_core() {
 void driver::carry_out_now() {
   carry_out_asked_ = false;
   core_.finish(out_);
+  follow_pace();
   send_all(out_.messages);
   hand_to_writer();
   if (!out_.committed.empty()) {
@@ -94,6 +95,15 @@ void driver::carry_out_now() {
   last_term_ = now.term;
   for (auto& [sequence, u] : writes_) u.sent = false;  // a new leader may not have them: say again
   try_send_all();
+}
+
+/// A leader learns from its commits how far away a quorum is.
+void driver::follow_pace() {
+  if (core_.role_now() != role::leader) return pace_.forget();
+  const auto now = clock::now();
+  if (!out_.committed.empty()) pace_.committed(out_.committed.back().index, now);
+  if (!out_.entries.empty()) pace_.sent(out_.entries.back().index, now);
+  core_.allow_appends(pace_.appends());
 }
 
 void driver::send_all(std::vector<message>& messages) {

@@ -1,4 +1,5 @@
 #pragma once
+#include "actors/raft/append_pace.hpp"
 #include "actors/raft/core/raft_core.hpp"
 #include "actors/raft/raft_board.hpp"
 #include "actors/raft/raft_messages.hpp"
@@ -88,6 +89,7 @@ private:
   void ask_read(const read_ptr& read);
   void check_roles();
   void follow_standing();
+  void follow_pace();
   void reach(log_index index);
   void maybe_flush();
   [[nodiscard]] bool keeps_log(log_index cut) const;
@@ -126,6 +128,7 @@ private:
   bool flushing_ = false;
   bool fetching_ = false;
   bool is_condemned_ = false;  ///< as the node was told
+  append_pace pace_;
 };
 
 /// What is said while the state of a member is wrong.

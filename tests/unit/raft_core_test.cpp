@@ -1,3 +1,4 @@
+#include "actors/raft/append_pace.hpp"
 #include "actors/raft/core/raft_core.hpp"
 
 #include "actors/raft/core/start.hpp"
@@ -184,3 +185,29 @@ BOOST_AUTO_TEST_CASE(rest_once_it_is) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(appends_follow_each_other_where_the_way_is_long) {
+  using namespace std::chrono_literals;
+  append_pace pace;
+  append_pace::clock::time_point now;
+  std::uint64_t last = 0;
+  const auto commits = [&](int count, std::chrono::microseconds each, int slow_one_in = 1) {
+    for (int i = 0; i < count; ++i) {
+      pace.sent({++last}, now);
+      now += i % slow_one_in == 0 ? each : 1ms;
+      pace.committed({last - 1}, now);  // an older group does not end the way of this one
+      pace.committed({last}, now);
+    }
+  };
+  BOOST_TEST(pace.appends() == 1U);
+  commits(31, 10ms);
+  BOOST_TEST(pace.appends() == 1U);
+  commits(1, 10ms);
+  BOOST_TEST(pace.appends() == 4U);
+  commits(32, 40ms, 2);  // a loaded machine is not a long way
+  BOOST_TEST(pace.appends() == 1U);
+  pace.sent({++last}, now);
+  pace.forget();
+  commits(32, 1ms);
+  BOOST_TEST(pace.appends() == 1U);
+}

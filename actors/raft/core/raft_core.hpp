@@ -25,6 +25,9 @@ public:
   /// Both, for one input.
   [[nodiscard]] output step(const input& in);
 
+  /// From now on so many appends are on their way to a follower at most.
+  void allow_appends(std::size_t inflight_max) { with_.inflight_appends_max = inflight_max; }
+
   [[nodiscard]] status_view status() const;
   [[nodiscard]] role role_now() const { return role_; }
   [[nodiscard]] member_id leader() const { return leader_; }

@@ -15,7 +15,7 @@ struct settings {
   std::uint32_t heartbeat_ticks = 1;
   std::size_t append_bytes_max = 1u << 20;    ///< one append request
   std::size_t inflight_bytes_max = 8u << 20;  ///< window per follower
-  std::size_t inflight_appends_max = 2;  ///< while one is synced the next travels; the rest gathers
+  std::size_t inflight_appends_max = 2;       ///< to a follower; what comes meanwhile gathers
   std::size_t uncommitted_bytes_max = 64u << 20;  ///< leader refuses proposals above: errc::busy
   std::uint32_t reads_waiting_max = 4096;         ///< errc::busy above
   std::uint64_t seed = 0;                         ///< chance for election timeouts

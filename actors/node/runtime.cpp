@@ -112,6 +112,7 @@ void runtime::spawn_actors(caf::actor_system& system) {
   drive.core.seed = random_number();
   drive.start = std::move(start_);
   drive.waiters = waiters_;
+  drive.inbox = inbox_;
   drive.board = board_;
   drive.writer = writer_;
   drive.applier = applier_;
@@ -237,7 +238,7 @@ void runtime::begin_write(command_body body, const requestor& who, const std::st
   write->id = c.id;
   write->command = std::move(words);
   write->deadline = deadline;
-  caf::anon_send(raft_actor(), raft::begin_write{std::move(write)});
+  ask_raft(std::move(write));
 }
 
 void runtime::begin_read(clock::time_point deadline, std::function<void(status)> ready) {
@@ -253,7 +254,11 @@ void runtime::begin_read(clock::time_point deadline, std::function<void(status)>
         counts().reads_indexed.fetch_add(1, std::memory_order_relaxed);
         ready(ok());
       });
-  caf::anon_send(raft_actor(), raft::begin_read{std::move(read)});
+  ask_raft(std::move(read));
+}
+
+void runtime::ask_raft(std::variant<raft::write_ptr, raft::read_ptr> one) {
+  if (inbox_->put(std::move(one))) caf::anon_send(raft_actor(), raft::look_into_inbox{});
 }
 
 /// None any more once this member has stopped.
@@ -279,6 +284,7 @@ void runtime::stop() {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }
+  inbox_->close();
   fetching_ = {};  // nobody begins another: asks this one to stop and waits
   {
     const std::lock_guard guard(raft_lock_);

@@ -92,6 +92,7 @@ private:
   void spawn_actors(caf::actor_system& system);
   void refresh_peers();
   void fetch(member_id leader, const raft::snapshot_meta& offered);
+  void ask_raft(std::variant<raft::write_ptr, raft::read_ptr> one);
   [[nodiscard]] roles::targets wanted_counts() const;
   [[nodiscard]] std::chrono::milliseconds election_timeout() const;
   [[nodiscard]] std::optional<link::peer> find_peer(member_id id) const;
@@ -104,6 +105,7 @@ private:
   std::shared_ptr<storage::raft_store> log_;
   std::shared_ptr<state::state_holder> holder_;
   std::shared_ptr<raft::write_waiters> waiters_;
+  std::shared_ptr<raft::asked_inbox> inbox_ = std::make_shared<raft::asked_inbox>();
   std::shared_ptr<raft::raft_board> board_;
   raft::start_state start_;
   bool began_new_ = false;

@@ -163,6 +163,14 @@ void driver::settle_refusal(const proposal_refused& r) {
 
 // --- writes -------------------------------------------------------------------------------------
 
+void driver::on_inbox() {
+  for (const auto& one : with_.inbox->take())
+    if (const auto* write = std::get_if<write_ptr>(&one))
+      on_write(*write);
+    else
+      on_read(std::get<read_ptr>(one));
+}
+
 void driver::on_write(const write_ptr& write) {
   auto& u = writes_[write->id.sequence];
   u.write = write;
@@ -467,8 +475,7 @@ raft_handle::behavior_type raft_actor(raft_handle::stateful_broker_pointer<raft_
         self->state.drive->on_beat();
         tick_after(self->state.drive->beat_period());
       },
-      [=](const begin_write& m) { self->state.drive->on_write(m.write); },
-      [=](const begin_read& m) { self->state.drive->on_read(m.read); },
+      [=](look_into_inbox) { self->state.drive->on_inbox(); },
       [=](const from_link& m) { self->state.drive->on_link(m.peer, *m.body); },
       [=](const session_changed& m) { self->state.drive->on_session(m.peer, m.is_up); },
       [=](const batch_written& m) { self->state.drive->on_written(m); },

@@ -21,6 +21,7 @@ struct driver_settings {
   settings core;
   start_state start;
   std::shared_ptr<write_waiters> waiters;
+  std::shared_ptr<asked_inbox> inbox;
   std::shared_ptr<raft_board> board;
   log_writer_handle writer;
   applier_handle applier;
@@ -55,8 +56,7 @@ public:
   [[nodiscard]] std::chrono::milliseconds beat_period() const {
     return std::min<std::chrono::milliseconds>(tick_period_, limits::expiry_period);
   }
-  void on_write(const write_ptr& write);
-  void on_read(const read_ptr& read);
+  void on_inbox();
   void on_link(member_id peer, const codec::link_body& body);
   void on_session(member_id peer, bool is_up);
   void on_written(const batch_written& done);
@@ -86,6 +86,8 @@ private:
   void try_send_all();
   void expire_writes();
   void expire_reads();
+  void on_write(const write_ptr& write);
+  void on_read(const read_ptr& read);
   void ask_read(const read_ptr& read);
   void check_roles();
   void follow_standing();

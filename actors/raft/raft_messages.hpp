@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/raft/core/raft_io.hpp"
+#include "actors/raft/inbox.hpp"
 #include "schemas/codec.hpp"
 #include "schemas/commands.hpp"
 
@@ -46,12 +47,8 @@ using read_ptr = std::shared_ptr<pending_read>;
 
 /// From the node.
 struct tick_now {};
-struct begin_write {
-  write_ptr write;
-};
-struct begin_read {
-  read_ptr read;
-};
+using asked_inbox = inbox<std::variant<write_ptr, read_ptr>>;
+struct look_into_inbox {};
 struct carry_out {};
 
 /// From a link.
@@ -105,8 +102,7 @@ struct fetch_failed {};
 
 using raft_handle =
     caf::typed_actor<caf::reacts_to<tick_now>,         // one tick of time has passed
-                     caf::reacts_to<begin_write>,      // a member's own write
-                     caf::reacts_to<begin_read>,       // a read asks for an index
+                     caf::reacts_to<look_into_inbox>,  // a member's own writes and reads wait there
                      caf::reacts_to<from_link>,        // a message of another member
                      caf::reacts_to<session_changed>,  // a session began or ended
                      caf::reacts_to<batch_written>,    // a batch is durable
@@ -128,8 +124,7 @@ using applier_handle =
 }  // namespace muster::raft
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::tick_now)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::begin_write)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::begin_read)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::look_into_inbox)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::carry_out)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::from_link)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::session_changed)

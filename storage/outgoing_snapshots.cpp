@@ -23,11 +23,27 @@ outgoing_snapshots::snapshot::~snapshot() { remove_directory(directory); }
 
 result<std::string> outgoing_snapshots::offer(const state_store& store, log_index at_least,
                                               clock::time_point now) {
-  const std::unique_lock alone(making_, limits::snapshot_manifest_deadline / 2);
-  if (!alone) return fail(errc::busy, "another snapshot is being made");
+  std::unique_lock guard(lock_);
+  if (!made_one_.wait_for(guard, limits::snapshot_manifest_deadline / 2,
+                          [&] { return !is_making_; }))
+    return fail(errc::busy, "another snapshot is being made");
   if (const auto one = find(at_least, now)) return one->manifest.bytes();
   if (!make_room(now)) return fail(errc::busy, "as many snapshots as are kept are being sent");
   const auto directory = outgoing_directory(data_dir_, made_++);
+  is_making_ = true;
+  guard.unlock();
+  auto one = make(store, directory, at_least, now);
+  guard.lock();
+  is_making_ = false;
+  made_one_.notify_one();
+  if (!one) return one.error();
+  kept_.push_back(*one);
+  return (*one)->manifest.bytes();
+}
+
+result<std::shared_ptr<outgoing_snapshots::snapshot>> outgoing_snapshots::make(
+    const state_store& store, const std::string& directory, log_index at_least,
+    clock::time_point now) const {
   const auto index = store.view()->applied();  // the checkpoint holds this, perhaps more
   if (index < at_least) return fail(errc::unavailable, "the state here is not as new as wanted");
   auto made = store.checkpoint(directory);
@@ -38,10 +54,7 @@ result<std::string> outgoing_snapshots::offer(const state_store& store, log_inde
     return manifest.error();
   }
   counts().snapshots_made.fetch_add(1, std::memory_order_relaxed);
-  auto one = std::make_shared<snapshot>(directory, *std::move(manifest), now);
-  const std::lock_guard guard(lock_);
-  kept_.push_back(one);
-  return one->manifest.bytes();
+  return std::make_shared<snapshot>(directory, *std::move(manifest), now);
 }
 
 result<std::string> outgoing_snapshots::chunk(const std::string& id, std::size_t n,
@@ -62,7 +75,6 @@ result<std::string> outgoing_snapshots::chunk(const std::string& id, std::size_t
 /// Several may fetch the same one.
 std::shared_ptr<outgoing_snapshots::snapshot> outgoing_snapshots::find(log_index at_least,
                                                                        clock::time_point now) {
-  const std::lock_guard guard(lock_);
   for (const auto& s : kept_) {
     if (s->manifest.index() < at_least) continue;
     s->asked = std::max(s->asked, now);
@@ -74,7 +86,6 @@ std::shared_ptr<outgoing_snapshots::snapshot> outgoing_snapshots::find(log_index
 /// The one that was not asked for longest goes, but none that is being sent: two receivers too many
 /// would push each other's out for ever.
 bool outgoing_snapshots::make_room(clock::time_point now) {
-  const std::lock_guard guard(lock_);
   if (kept_.size() < limits::snapshots_kept_max) return true;
   const auto oldest = std::min_element(
       kept_.begin(), kept_.end(), [](const auto& a, const auto& b) { return a->asked < b->asked; });

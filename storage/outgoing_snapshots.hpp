@@ -3,6 +3,7 @@
 #include "storage/state_store.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,13 +42,18 @@ private:
     snapshot& operator=(const snapshot&) = delete;
   };
 
+  // With `lock_` held.
   std::shared_ptr<snapshot> find(log_index at_least, clock::time_point now);
   [[nodiscard]] bool make_room(clock::time_point now);
 
+  result<std::shared_ptr<snapshot>> make(const state_store& store, const std::string& directory,
+                                         log_index at_least, clock::time_point now) const;
+
   const std::string data_dir_;
-  std::timed_mutex making_;  ///< one at a time
-  std::uint64_t made_ = 0;   ///< by whoever holds making_
   mutable std::mutex lock_;
+  std::condition_variable made_one_;
+  bool is_making_ = false;  ///< one at a time
+  std::uint64_t made_ = 0;
   std::vector<std::shared_ptr<snapshot>> kept_;
 };
 

@@ -28,10 +28,12 @@ result<std::string> outgoing_snapshots::offer(const state_store& store, log_inde
                           [&] { return !is_making_; }))
     return fail(errc::busy, "another snapshot is being made");
   if (const auto one = find(at_least, now)) return one->manifest.bytes();
-  if (!make_room(now)) return fail(errc::busy, "as many snapshots as are kept are being sent");
+  auto old = make_room(now);
+  if (!old) return old.error();
   const auto directory = outgoing_directory(data_dir_, made_++);
   is_making_ = true;
   guard.unlock();
+  (*old).reset();
   auto one = make(store, directory, at_least, now);
   guard.lock();
   is_making_ = false;
@@ -46,9 +48,15 @@ result<std::shared_ptr<outgoing_snapshots::snapshot>> outgoing_snapshots::make(
     clock::time_point now) const {
   const auto index = store.view()->applied();  // the checkpoint holds this, perhaps more
   if (index < at_least) return fail(errc::unavailable, "the state here is not as new as wanted");
-  auto made = store.checkpoint(directory);
-  auto manifest = made ? snapshot_manifest::describe(directory, index)
-                       : result<snapshot_manifest>(made.error());
+  const auto describe = [&]() -> result<snapshot_manifest> {
+    if (auto made = store.checkpoint(directory); !made) return made.error();
+    try {
+      return snapshot_manifest::describe(directory, index);
+    } catch (const fs::filesystem_error& e) {
+      return fail(errc::corrupt, std::string("cannot read the checkpoint: ") + e.what());
+    }
+  };
+  auto manifest = describe();
   if (!manifest) {
     remove_directory(directory);
     return manifest.error();
@@ -85,18 +93,26 @@ std::shared_ptr<outgoing_snapshots::snapshot> outgoing_snapshots::find(log_index
 
 /// The one that was not asked for longest goes, but none that is being sent: two receivers too many
 /// would push each other's out for ever.
-bool outgoing_snapshots::make_room(clock::time_point now) {
-  if (kept_.size() < limits::snapshots_kept_max) return true;
+result<std::shared_ptr<outgoing_snapshots::snapshot>> outgoing_snapshots::make_room(
+    clock::time_point now) {
+  if (kept_.size() < limits::snapshots_kept_max) return std::shared_ptr<snapshot>();
   const auto oldest = std::min_element(
       kept_.begin(), kept_.end(), [](const auto& a, const auto& b) { return a->asked < b->asked; });
-  if (now - (*oldest)->asked < limits::snapshot_in_use_time) return false;
+  if (now - (*oldest)->asked < limits::snapshot_in_use_time)
+    return fail(errc::busy, "as many snapshots as are kept are being sent");
+  auto old = *oldest;
   kept_.erase(oldest);
-  return true;
+  return old;
 }
 
 void outgoing_snapshots::drop_unused(clock::time_point now) {
+  std::vector<std::shared_ptr<snapshot>> old;  // removed without the lock
   const std::lock_guard guard(lock_);
-  std::erase_if(kept_, [&](const auto& s) { return now - s->asked >= limits::snapshot_kept_time; });
+  const auto kept = std::partition(kept_.begin(), kept_.end(), [&](const auto& s) {
+    return now - s->asked < limits::snapshot_kept_time;
+  });
+  old.assign(kept, kept_.end());
+  kept_.erase(kept, kept_.end());
 }
 
 std::optional<log_index> outgoing_snapshots::oldest_in_use(clock::time_point now) const {

@@ -44,7 +44,9 @@ private:
 
   // With `lock_` held.
   std::shared_ptr<snapshot> find(log_index at_least, clock::time_point now);
-  [[nodiscard]] bool make_room(clock::time_point now);
+  /// What has to go for a new one, if anything; its files are removed by the last who lets it go,
+  /// without the lock: the raft actor takes it, too.
+  [[nodiscard]] result<std::shared_ptr<snapshot>> make_room(clock::time_point now);
 
   result<std::shared_ptr<snapshot>> make(const state_store& store, const std::string& directory,
                                          log_index at_least, clock::time_point now) const;

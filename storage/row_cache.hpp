@@ -2,6 +2,7 @@
 #include "schemas/row_changes.hpp"
 
 #include <mutex>
+#include <vector>
 
 namespace muster::storage {
 
@@ -16,10 +17,12 @@ public:
   [[nodiscard]] std::optional<std::optional<object_id>> find(const name_key& key,
                                                              log_index at) const;
   /// What the store holds at entry `at`. Ignored if something may have been written since.
-  void keep(const row_key& key, row_ptr row, log_index at);
+  /// @param bytes of the row as stored: large ones are not kept.
+  void keep(const row_key& key, row_ptr row, std::size_t bytes, log_index at);
   void keep(const name_key& key, std::optional<object_id> id, log_index at);
-  /// Comes before the write that brings the store to entry `next`.
-  void take(const row_changes& changes, log_index next);
+  /// Comes before the write that brings the store to entry `next`. @param bytes of each row, in
+  /// order.
+  void take(const row_changes& changes, const std::vector<std::size_t>& bytes, log_index next);
 
 private:
   static constexpr std::size_t kept_max = 2048;  ///< of each kind

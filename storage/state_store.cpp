@@ -44,8 +44,9 @@ public:
 
   row_ptr get(const row_key& key) const override {
     if (auto known = cache_->find(key, at_)) return *std::move(known);
-    auto row = read(key);
-    cache_->keep(key, row, at_);
+    rocksdb::PinnableSlice bytes;
+    const auto row = read(key, bytes);
+    cache_->keep(key, row, bytes.size(), at_);
     return row;
   }
 
@@ -76,8 +77,7 @@ public:
   }
 
 private:
-  [[nodiscard]] row_ptr read(const row_key& key) const {
-    rocksdb::PinnableSlice bytes;
+  row_ptr read(const row_key& key, rocksdb::PinnableSlice& bytes) const {
     if (!found(db_->Get(options_, db_->DefaultColumnFamily(), keys::row(key), &bytes)))
       return nullptr;
     return std::make_shared<const object>(decoded(text(bytes)));
@@ -159,9 +159,12 @@ std::unique_ptr<state_view> state_store::view() const {
 
 status state_store::write(const row_changes& changes, const raft::snapshot_meta& at) {
   rocksdb::WriteBatch batch;
+  std::vector<std::size_t> bytes;
   for (const auto& [key, row] : changes.rows) {
+    const auto encoded = row ? codec::encode(*row) : blob();
+    bytes.push_back(encoded.size_bytes());
     if (row)
-      batch.Put(keys::row(key), slice(codec::encode(*row)));
+      batch.Put(keys::row(key), slice(encoded));
     else
       batch.Delete(keys::row(key));
   }
@@ -174,7 +177,7 @@ status state_store::write(const row_changes& changes, const raft::snapshot_meta&
   batch.Put(keys::state_meta(), slice(codec::encode(at)));
   rocksdb::WriteOptions unsynced;
   unsynced.disableWAL = true;
-  cache_->take(changes, at.index);
+  cache_->take(changes, bytes, at.index);
   if (const auto s = db_->Write(unsynced, &batch); !s.ok()) return disk(s);
   meta_ = at;
   written_ = at.index;

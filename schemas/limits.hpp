@@ -15,6 +15,7 @@ constexpr std::size_t link_message_bytes_max = 16u << 20;  ///< session is close
 constexpr std::size_t link_window_bytes = 32u << 20;       ///< errc::busy
 constexpr std::size_t log_kept_bytes_max = 64u << 20;      ///< log is compacted
 constexpr std::size_t snapshot_chunk_bytes = 1u << 20;
+constexpr std::size_t snapshot_chunk_bytes_max = 4u << 20;  ///< of members of other versions, too
 constexpr std::size_t snapshot_manifest_max = 8u << 20;    ///< errc::too_large
 constexpr std::size_t name_bytes_max = 64;                 ///< errc::bad_request
 constexpr std::size_t config_value_bytes_max = 64u << 10;  ///< errc::bad_request

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t digest_bytes = 32;
 constexpr std::size_t name_bytes_max = 255;
-constexpr std::size_t chunk_bytes_max = 4u << 20;  // of members of other versions, too
 
 std::string hex(std::string_view bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -99,7 +98,7 @@ result<snapshot_manifest> snapshot_manifest::read(std::string bytes) {
   auto content = codec::decode_snapshot_manifest(bytes);
   if (!content) return content.error();
   const std::uint64_t chunk_bytes = content->chunk_bytes;
-  if (chunk_bytes == 0 || chunk_bytes > chunk_bytes_max)
+  if (chunk_bytes == 0 || chunk_bytes > limits::snapshot_chunk_bytes_max)
     return fail(errc::corrupt, "the chunks of a snapshot have a size that is not allowed");
   snapshot_manifest m;
   m.content_ = *std::move(content);

@@ -49,7 +49,7 @@ source https_source(std::function<result<std::shared_ptr<tls::stream>>()> dial,
   };
   s.chunk = [asks](const std::string& id, std::size_t n) {
     return asks->get("/internal/snapshot/" + id + "/" + std::to_string(n),
-                     limits::snapshot_chunk_deadline, 2 * limits::snapshot_chunk_bytes);
+                     limits::snapshot_chunk_deadline, limits::snapshot_chunk_bytes_max);
   };
   return s;
 }

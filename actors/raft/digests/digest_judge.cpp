@@ -11,15 +11,6 @@ namespace {
 
 constexpr std::size_t kept_max = 64;  ///< of what one member has said
 
-/// A majority of both voter sets (Raft §6).
-template <class F>
-bool is_quorum(const configuration& members, F counts) {
-  const auto has_majority = [&](const std::vector<member_id>& set) {
-    return static_cast<std::size_t>(std::count_if(set.begin(), set.end(), counts)) * 2 > set.size();
-  };
-  return has_majority(members.voters) && (!members.is_joint() || has_majority(members.outgoing));
-}
-
 }  // namespace
 
 void digest_judge::hear(member_id from, chain_point said, const digest_ring& own) {
@@ -70,9 +61,9 @@ bool digest_judge::agree(const record& a, const record& b) {
 
 bool digest_judge::is_own_wrong(const configuration& members) const {
   return std::any_of(heard_.begin(), heard_.end(), [&](const auto& one) {
-    return is_quorum(members, [&](member_id voter) {
+    return reached_by_quorum(members, [&](member_id voter) -> std::uint64_t {
       const auto at = heard_.find(voter);
-      return at != heard_.end() && agree(one.second, at->second);
+      return at != heard_.end() && agree(one.second, at->second) ? 1 : 0;
     });
   });
 }

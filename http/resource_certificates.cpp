@@ -1,5 +1,6 @@
 #include "actors/node/secrets.hpp"
 #include "http/api.hpp"
+#include "storage/sha256.hpp"
 
 namespace muster::http {
 
@@ -63,7 +64,7 @@ response make_trust_token(api& a, const request& r, const json_object& body) {
   t.restricted = body.flag("restricted");
   t.projects = body.list("projects").value_or(std::vector<std::string>{});
   if (auto good = body.good(); !good) return error(good.error());
-  t.secret_hash = node::sha256_hex(secret);
+  t.secret_hash = sha256_hex(secret);
   t.sealed_secret = node::seal(secret, shown.key);
   t.fingerprint = *tls::fingerprint_of(shown.certificate);
   t.addresses = {n.address()};
@@ -91,7 +92,7 @@ response redeem(api& a, const request& r, const json_object& body) {
   certificate c;
   c.pem = *clean;
   c.fingerprint = *tls::fingerprint_of(*clean);
-  const auto hash = node::sha256_hex(decoded->secret);
+  const auto hash = sha256_hex(decoded->secret);
   if (!decoded->server_name.empty()) {
     auto done = a.submit(r, claim_token{hash, c.fingerprint});
     return done ? created("/1.0/certificates/" + c.fingerprint) : error(done.error());

@@ -1,6 +1,7 @@
 #include "actors/node/secrets.hpp"
 #include "http/api.hpp"
 #include "schemas/limits.hpp"
+#include "storage/sha256.hpp"
 
 #include <algorithm>
 
@@ -192,7 +193,7 @@ response make_token(api& a, const request& r) {
   const auto secret = node::random_hex(32);
   const auto shown = n.shown_pair();
   t.uuid = node::make_uuid(n.self());
-  t.secret_hash = node::sha256_hex(secret);
+  t.secret_hash = sha256_hex(secret);
   t.sealed_secret = node::seal(secret, shown.key);
   t.fingerprint = *tls::fingerprint_of(shown.certificate);
   t.expires_ms = wall_ms() + expiry_ms(s);

@@ -1,6 +1,7 @@
 #include "storage/image_files.hpp"
 
 #include "storage/identity.hpp"
+#include "storage/sha256.hpp"
 
 #include <openssl/evp.h>
 
@@ -22,16 +23,6 @@ std::string images_directory(const std::string& data_dir) { return data_dir + "/
 
 failure disk_failure(const std::string& path) {
   return fail(errc::unavailable, "cannot write " + path + ": " + std::strerror(errno));
-}
-
-std::string hex_of(const unsigned char* bytes, std::size_t count) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string hex;
-  for (std::size_t i = 0; i < count; ++i) {
-    hex += digits[bytes[i] >> 4];
-    hex += digits[bytes[i] & 15];
-  }
-  return hex;
 }
 
 }  // namespace
@@ -102,7 +93,7 @@ result<std::string> image_upload::finish() {
   unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned count = 0;
   EVP_DigestFinal_ex(digest_->context, bytes, &count);
-  fingerprint_ = hex_of(bytes, count);
+  fingerprint_ = hex({reinterpret_cast<const char*>(bytes), count});
   if (::fsync(fd_) != 0) return disk_failure(path_);
   return fingerprint_;
 }

@@ -2,8 +2,6 @@
 
 #include "storage/descriptor.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <unistd.h>
@@ -16,16 +14,6 @@ namespace {
 
 constexpr std::size_t digest_bytes = 32;
 constexpr std::size_t name_bytes_max = 255;
-
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += digits[static_cast<unsigned char>(c) >> 4];
-    text += digits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
 
 /// A name that stays in its directory.
 bool is_plain(const std::string& name) {
@@ -65,13 +53,6 @@ result<codec::snapshot_file> describe_file(const fs::path& path, std::size_t chu
 }
 
 }  // namespace
-
-std::string sha256(std::string_view bytes) {
-  std::string digest(digest_bytes, '\0');
-  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr,
-             EVP_sha256(), nullptr);
-  return digest;
-}
 
 result<snapshot_manifest> snapshot_manifest::describe(const std::string& directory, log_index index,
                                                       std::size_t chunk_bytes) {
@@ -117,7 +98,7 @@ result<snapshot_manifest> snapshot_manifest::read(std::string bytes) {
           {i, at, static_cast<std::size_t>(std::min(chunk_bytes, f.size_bytes - at)),
            std::string_view(f.digests).substr(at / chunk_bytes * digest_bytes, digest_bytes)});
   }
-  m.id_ = hex(sha256(bytes));
+  m.id_ = sha256_hex(bytes);
   m.bytes_ = std::move(bytes);
   return m;
 }

@@ -1,14 +1,13 @@
 #pragma once
 #include "schemas/codec.hpp"
 #include "schemas/limits.hpp"
+#include "storage/sha256.hpp"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace muster::storage {
-
-std::string sha256(std::string_view bytes);
 
 /// What a snapshot consists of: files, cut into chunks that are numbered through all of them, with
 /// the SHA-256 of each.

@@ -2,6 +2,7 @@
 #include "actors/node/secrets.hpp"
 #include "schemas/fault_point.hpp"
 #include "schemas/limits.hpp"
+#include "storage/sha256.hpp"
 
 #include <sys/utsname.h>
 #include <thread>

@@ -1,5 +1,7 @@
 #include "actors/node/secrets.hpp"
 
+#include "storage/sha256.hpp"
+
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
@@ -26,16 +28,6 @@ struct free_cipher {
 struct free_pkey {
   void operator()(EVP_PKEY_CTX* c) const { EVP_PKEY_CTX_free(c); }
 };
-
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += digits[static_cast<unsigned char>(c) >> 4];
-    text += digits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
 
 std::string derive_key(std::string_view key_pem) {
   constexpr std::string_view purpose = "muster token secrets";
@@ -65,12 +57,6 @@ std::uint64_t random_number() {
   std::uint64_t number = 0;
   for (const char c : random_bytes(8)) number = number << 8 | static_cast<unsigned char>(c);
   return number;
-}
-
-std::string sha256_hex(std::string_view bytes) {
-  std::string digest(32, '\0');
-  EVP_Digest(bytes.data(), bytes.size(), u8(digest), nullptr, EVP_sha256(), nullptr);
-  return hex(digest);
 }
 
 std::string base64(std::string_view bytes) {

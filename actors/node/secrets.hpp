@@ -12,7 +12,6 @@ std::string random_bytes(std::size_t count);
 /// Lower hex of `count` random bytes.
 std::string random_hex(std::size_t count);
 std::uint64_t random_number();
-std::string sha256_hex(std::string_view bytes);
 std::string base64(std::string_view bytes);
 /// @errors errc::bad_request if it is not base64.
 result<std::string> unbase64(std::string_view text);

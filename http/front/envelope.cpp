@@ -1,26 +1,11 @@
 #include "http/front/envelope.hpp"
 
 #include "http/front/json_writer.hpp"
+#include "storage/sha256.hpp"
 
 #include <openssl/evp.h>
 
 namespace muster::http {
-
-namespace {
-
-std::string sha256_hex(std::string_view bytes) {
-  unsigned char digest[32];
-  EVP_Digest(bytes.data(), bytes.size(), digest, nullptr, EVP_sha256(), nullptr);
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string hex;
-  for (const auto b : digest) {
-    hex += digits[b >> 4];
-    hex += digits[b & 15];
-  }
-  return hex;
-}
-
-}  // namespace
 
 response sync(std::string_view metadata_json) {
   response r;

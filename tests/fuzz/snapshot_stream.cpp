@@ -47,7 +47,7 @@ std::string with_digests(const std::string& manifest, std::string_view chunks) {
     chunks.remove_prefix(content.size());
     f.digests.clear();
     for (std::size_t at = 0; at < content.size(); at += m->chunk_bytes)
-      f.digests += storage::sha256(content.substr(at, m->chunk_bytes));
+      f.digests += sha256(content.substr(at, m->chunk_bytes));
   }
   return std::string(codec::encode(*m).bytes());
 }

@@ -1,6 +1,7 @@
 #include "actors/link/tls/tls_identity.hpp"
 
 #include "storage/identity.hpp"
+#include "storage/sha256.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -103,13 +104,7 @@ result<std::string> fingerprint_of(std::string_view certificate_pem) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   X509_digest(certificate.get(), EVP_sha256(), digest, &size);
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
-    hex += digits[digest[i] >> 4];
-    hex += digits[digest[i] & 15];
-  }
-  return hex;
+  return hex({reinterpret_cast<const char*>(digest), size});
 }
 
 result<std::string> pem_from_any(std::string_view text) {

@@ -1,7 +1,8 @@
 #include "schemas/chain.hpp"
 
 #include <bit>
-#include <cstring>
+#define XXH_INLINE_ALL  // short texts: a call costs as much as the hash
+#include <xxhash.h>
 
 namespace muster {
 
@@ -9,25 +10,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "all members read bytes in one order");
 
-// Odd, with as many ones as zeros, and unlike each other.
-constexpr std::uint64_t first_factor = 0x9d3c2b6af15e8477ULL;
-constexpr std::uint64_t second_factor = 0xc96a5d17e2b4391fULL;
 constexpr std::uint64_t of_nothing = 0x6d75737465722e31ULL;
 constexpr std::uint64_t of_erasing = 0x3a7e91c45bd2860fULL;
-
-/// All bits of both go into all of the result.
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-  __extension__ using wide = unsigned __int128;
-  const auto product = static_cast<wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
-template <class Word>
-std::uint64_t word_at(const char* at) {
-  Word w;
-  std::memcpy(&w, at, sizeof w);
-  return w;
-}
 
 /// Takes rows apart. Each record into all of its fields: one that is added later does not compile.
 struct fields {
@@ -158,37 +142,21 @@ struct fields {
 chain::chain(log_index at, std::uint64_t so_far)
     : digest_(at ? so_far : of_nothing), is_known_(!at || so_far != 0) {}
 
-void chain::add(std::uint64_t n) { digest_ = fold(digest_ ^ n, first_factor); }
+void chain::add(std::uint64_t n) { digest_ = XXH3_64bits_withSeed(&n, sizeof n, digest_); }
 
 void chain::add(std::uint64_t a, std::uint64_t b) {
-  digest_ = fold(digest_ ^ a, second_factor ^ b);
+  const std::uint64_t both[] = {a, b};
+  digest_ = XXH3_64bits_withSeed(both, sizeof both, digest_);
+}
+
+/// The length counts, so that no two lists of texts look alike.
+void chain::add(std::string_view text) {
+  digest_ = XXH3_64bits_withSeed(text.data(), text.size(), digest_);
 }
 
 void chain::begin(log_index at) {
   digest_ = value_of_known();
   add(at.value);
-}
-
-/// The length goes in, so that no two lists of texts look alike. The last 16 bytes may overlap
-/// those before.
-void chain::add(std::string_view text) {
-  const char* at = text.data();
-  const auto size = text.size();
-  auto d = digest_;
-  if (size >= 16) {
-    for (const char* last = at + size - 16; at < last; at += 16)
-      d = fold(d ^ word_at<std::uint64_t>(at), second_factor ^ word_at<std::uint64_t>(at + 8));
-    at = text.data() + size - 16;
-    d = fold(d ^ word_at<std::uint64_t>(at), second_factor ^ word_at<std::uint64_t>(at + 8));
-  } else if (size >= 8) {
-    d = fold(d ^ word_at<std::uint64_t>(at), second_factor ^ word_at<std::uint64_t>(at + size - 8));
-  } else if (size >= 4) {
-    d = fold(d ^ word_at<std::uint32_t>(at), second_factor ^ word_at<std::uint32_t>(at + size - 4));
-  } else if (size > 0) {
-    d = fold(d ^ word_at<std::uint8_t>(at), second_factor ^ word_at<std::uint8_t>(at + size / 2) ^
-                                                word_at<std::uint8_t>(at + size - 1) << 8);
-  }
-  digest_ = fold(d ^ size, first_factor);
 }
 
 void chain::put(const object& row) {

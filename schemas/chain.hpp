@@ -6,7 +6,7 @@ namespace muster {
 /// The digest chain: after each entry, 64 bits over its index, the rows it put and erased, and the
 /// digest before. Two members that have applied the same entry and agree on its digest have done
 /// the same with all entries up to it; once they differ they never agree again. Finds faults, not
-/// forgers. Costs one multiplication for 16 bytes of a row.
+/// forgers. Made with XXH3.
 class chain {
 public:
   /// Goes on behind entry `at`, whose digest is known to be `so_far`. 0 behind a first entry: it is

@@ -92,14 +92,18 @@ class States(unittest.TestCase):
         self.assertFalse(any(what == "wrong" for _, what in seen[refused[0]:]), seen)
         self.assertEqual(seen[-1], (200, ""))
 
+    def make_wrong_follower(self, cluster):
+        cluster.wait_voters(3)
+        set_key(cluster.leader(), "user.a", "1")
+        wait_applied(cluster)
+        wrong = next(m for m in cluster.members if m is not cluster.leader())
+        self.change_row(wrong)
+        cluster.restart(wrong)
+        return wrong
+
     def test_a_follower_with_a_wrong_row(self):
         with Cluster(3) as c:
-            c.wait_voters(3)
-            set_key(c.leader(), "user.a", "1")
-            wait_applied(c)
-            wrong = next(m for m in c.members if m is not c.leader())
-            self.change_row(wrong)
-            c.restart(wrong)
+            wrong = self.make_wrong_follower(c)
             actions = Actions(c.leader())
             wait_for(lambda: config_of(wrong, "stale") == {"user.a": "1", "user.wrong": "x"})
             with Watch(wrong) as watch:
@@ -127,12 +131,7 @@ class States(unittest.TestCase):
 
     def test_a_leader_with_a_wrong_row(self):
         with Cluster(3) as c:
-            c.wait_voters(3)
-            set_key(c.leader(), "user.a", "1")
-            wait_applied(c)
-            wrong = next(m for m in c.members if m is not c.leader())
-            self.change_row(wrong)
-            c.restart(wrong)
+            wrong = self.make_wrong_follower(c)
             self.make_leader(c, wrong)
             with Watch(wrong) as watch:
                 set_key(next(m for m in c.members if m is not wrong), "user.b", "2")

@@ -135,6 +135,10 @@ struct fields {
     const auto& [head, number, action, source, name, project, context, who, by] = r;
     add_all(head, number, action, source, name, project, context, who, by);
   }
+  void add(const member_standing& r) {
+    const auto& [head, is_offline, silent_since, role, reason, since] = r;
+    add_all(head, is_offline, silent_since, role, reason, since);
+  }
 };
 
 }  // namespace

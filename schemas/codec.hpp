@@ -41,6 +41,7 @@ struct hello {
   bool operator==(const hello&) const = default;
 };
 struct beat {
+  std::uint64_t wall_ms = 0;  ///< the sender's clock, ms since the epoch; 0: not told
   bool operator==(const beat&) const = default;
 };
 struct submit {
@@ -54,7 +55,13 @@ struct submit_refused {
 struct operation_event {
   std::string json;
 };
-using link_body = std::variant<hello, beat, raft::message, submit, submit_refused, operation_event>;
+/// From a member that stops soon: others take over what it is. The leader's answer: done, as far as
+/// may be.
+struct hand_over {
+  bool is_done = false;
+};
+using link_body = std::variant<hello, beat, raft::message, submit, submit_refused, operation_event,
+                               hand_over>;
 struct link_message {
   std::uint64_t sequence = 0;
   std::uint64_t session = 0;

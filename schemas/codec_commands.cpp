@@ -18,7 +18,7 @@ void put(const row_key& key, wire::RowKey::Builder to) {
 }
 
 result<row_key> get(wire::RowKey::Reader from) {
-  auto where = detail::checked(from.getTable(), table::event);
+  auto where = detail::checked(from.getTable(), table::last);
   if (!where) return where.error();
   return row_key{*where, {from.getProject()}, {from.getId()}};
 }
@@ -112,6 +112,22 @@ void put_body(const note_member& b, builder to) {
   in.setAbout(b.about.value);
   in.setCondemned(b.condemned);
 }
+void put_body(const note_health& b, builder to) {
+  auto list = to.initNoteHealth(static_cast<unsigned>(b.changes.size()));
+  for (unsigned i = 0; i < list.size(); ++i) {
+    list[i].setAbout(b.changes[i].about.value);
+    list[i].setIsOffline(b.changes[i].is_offline);
+    list[i].setSilentSinceMs(b.changes[i].silent_since_ms);
+  }
+}
+void put_body(const note_roles& b, builder to) {
+  auto list = to.initNoteRoles(static_cast<unsigned>(b.changes.size()));
+  for (unsigned i = 0; i < list.size(); ++i) {
+    list[i].setAbout(b.changes[i].about.value);
+    list[i].setRole(text(b.changes[i].role));
+    list[i].setReason(text(b.changes[i].reason));
+  }
+}
 
 result<command_body> get_body(wire::Command::Bootstrap::Reader in) {
   auto first = get_as<member>(in.getFirst());
@@ -169,6 +185,19 @@ result<command_body> get_body(wire::Command::LocateImage::Reader in) {
   return command_body{locate_image{*key, {in.getMember()}, in.getPresent()}};
 }
 
+command_body get_health(capnp::List<wire::HealthChange>::Reader from) {
+  note_health b;
+  for (const auto c : from)
+    b.changes.push_back({{c.getAbout()}, c.getIsOffline(), c.getSilentSinceMs()});
+  return b;
+}
+command_body get_roles(capnp::List<wire::RoleChange>::Reader from) {
+  note_roles b;
+  for (const auto c : from)
+    b.changes.push_back({{c.getAbout()}, text(c.getRole()), text(c.getReason())});
+  return b;
+}
+
 result<command_body> get_any(reader from) {
   switch (from.which()) {
     case wire::Command::BOOTSTRAP:
@@ -215,6 +244,10 @@ result<command_body> get_any(reader from) {
       auto in = from.getNoteMember();
       return command_body{note_member{{in.getAbout()}, in.getCondemned()}};
     }
+    case wire::Command::NOTE_HEALTH:
+      return get_health(from.getNoteHealth());
+    case wire::Command::NOTE_ROLES:
+      return get_roles(from.getNoteRoles());
   }
   return fail(errc::corrupt, "a command of a kind this version does not know");
 }

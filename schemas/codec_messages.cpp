@@ -202,7 +202,10 @@ void put_link(const hello& h, link_builder to) {
   in.setLevel(h.level);
   in.setVersion(text(h.version));
 }
-void put_link(const beat&, link_builder to) { to.setBeat(); }
+void put_link(const beat& b, link_builder to) {
+  to.setBeat();
+  to.setWallMs(b.wall_ms);
+}
 void put_link(const raft::message& m, link_builder to) {
   auto in = to.initRaft();
   in.setFrom(m.from.value);
@@ -222,6 +225,7 @@ void put_link(const submit_refused& s, link_builder to) {
   in.setText(text(s.why.detail));
 }
 void put_link(const operation_event& e, link_builder to) { to.setOperationEvent(text(e.json)); }
+void put_link(const hand_over& h, link_builder to) { to.setHandOver(h.is_done); }
 
 result<link_body> get_link(wire::LinkMessage::Reader from, const blob& whole) {
   switch (from.which()) {
@@ -234,7 +238,7 @@ result<link_body> get_link(wire::LinkMessage::Reader from, const blob& whole) {
       return link_body{std::move(h)};
     }
     case wire::LinkMessage::BEAT:
-      return link_body{beat{}};
+      return link_body{beat{from.getWallMs()}};
     case wire::LinkMessage::RAFT: {
       auto in = from.getRaft();
       auto body = get_body(in, whole);
@@ -254,6 +258,8 @@ result<link_body> get_link(wire::LinkMessage::Reader from, const blob& whole) {
     }
     case wire::LinkMessage::OPERATION_EVENT:
       return link_body{operation_event{text(from.getOperationEvent())}};
+    case wire::LinkMessage::HAND_OVER:
+      return link_body{hand_over{from.getHandOver()}};
   }
   return fail(errc::corrupt, "a message of a kind this version does not know");
 }

@@ -376,6 +376,24 @@ event get_row(wire::Event::Reader from) {
   return r;
 }
 
+void put_row(const member_standing& r, wire::Row::Builder row) {
+  auto to = row.initMemberStanding();
+  to.setIsOffline(r.is_offline);
+  to.setSilentSinceMs(r.silent_since_ms);
+  to.setRole(text(r.role));
+  to.setRoleReason(text(r.role_reason));
+  to.setRoleSinceMs(r.role_since_ms);
+}
+member_standing get_row(wire::MemberStanding::Reader from) {
+  member_standing r;
+  r.is_offline = from.getIsOffline();
+  r.silent_since_ms = from.getSilentSinceMs();
+  r.role = text(from.getRole());
+  r.role_reason = text(from.getRoleReason());
+  r.role_since_ms = from.getRoleSinceMs();
+  return r;
+}
+
 result<object> get_any(wire::Row::Reader from) {
   switch (from.which()) {
     case wire::Row::COUNTERS:
@@ -410,6 +428,8 @@ result<object> get_any(wire::Row::Reader from) {
       return get_row(from.getSeenRequest());
     case wire::Row::EVENT:
       return object{get_row(from.getEvent())};
+    case wire::Row::MEMBER_STANDING:
+      return object{get_row(from.getMemberStanding())};
   }
   return fail(errc::corrupt, "a row of a kind this version does not know");
 }

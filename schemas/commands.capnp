@@ -8,6 +8,9 @@ $Cxx.namespace("muster::wire");
 
 struct RowKey { table @0 :UInt8; project @1 :UInt64; id @2 :UInt64; }
 
+struct HealthChange { about @0 :UInt64; isOffline @1 :Bool; silentSinceMs @2 :UInt64; }
+struct RoleChange { about @0 :UInt64; role @1 :Text; reason @2 :Text; }
+
 struct Command {
   member @0 :UInt64;
   incarnation @1 :UInt64;
@@ -37,5 +40,7 @@ struct Command {
     locateImage :group { key @37 :RowKey; member @38 :UInt64; present @39 :Bool; }
     expireTokens @40 :Void;
     noteMember :group { about @41 :UInt64; condemned @42 :Bool; }
+    noteHealth @43 :List(HealthChange);
+    noteRoles @44 :List(RoleChange);
   }
 }

@@ -113,10 +113,34 @@ struct note_member {
   bool operator==(const note_member&) const = default;
 };
 
+/// Leader: who has gone offline, or is back.
+struct note_health {
+  struct change {
+    member_id about;
+    bool is_offline = false;
+    std::uint64_t silent_since_ms = 0;  ///< as in member_standing
+    bool operator==(const change&) const = default;
+  };
+  std::vector<change> changes;
+  bool operator==(const note_health&) const = default;
+};
+/// Leader: which roles the members have now, and why.
+struct note_roles {
+  struct change {
+    member_id about;
+    std::string role;  ///< as in member_standing
+    std::string reason;
+    bool operator==(const change&) const = default;
+  };
+  std::vector<change> changes;
+  bool operator==(const note_roles&) const = default;
+};
+
 using command_body =
     std::variant<bootstrap, enable_cluster, create_object, replace_object, erase_object,
                  rename_object, set_config, claim_token, redeem_token, join_member, move_instance,
-                 want_instance, report_instance, locate_image, expire_tokens, note_member>;
+                 want_instance, report_instance, locate_image, expire_tokens, note_member,
+                 note_health, note_roles>;
 
 struct command {
   request_id id;

@@ -85,7 +85,9 @@ struct LinkMessage {
     submit :group { tag @7 :UInt64; command @8 :Data; }
     submitRefused :group { tag @9 :UInt64; code @10 :UInt8; text @11 :Text; }
     operationEvent @12 :Text; # JSON of an Incus event, to be shown on this member too
+    handOver @13 :Bool;       # false: the sender stops soon; true: its roles are with others, as far as may be
   }
+  wallMs @14 :UInt64;         # beat: the sender's clock
 }
 
 # What a joining server sends and gets, over HTTPS.

@@ -117,6 +117,14 @@ struct Event {
   number @7 :UInt64;
 }
 
+struct MemberStanding {
+  isOffline @0 :Bool;
+  silentSinceMs @1 :UInt64;
+  role @2 :Text;
+  roleReason @3 :Text;
+  roleSinceMs @4 :UInt64;
+}
+
 struct Row {
   head @0 :Head;
   union {
@@ -136,5 +144,6 @@ struct Row {
     proposer @14 :Proposer;
     seenRequest @15 :SeenRequest;
     event @16 :Event;
+    memberStanding @17 :MemberStanding;
   }
 }

@@ -58,6 +58,7 @@ bool is_named(table t) {
     case table::proposer:
     case table::seen_request:
     case table::event:
+    case table::member_standing:
       return false;
   }
   return false;

@@ -34,6 +34,8 @@ enum class table : std::uint8_t {
   proposer = 14,
   seen_request = 15,
   event = 16,
+  member_standing = 17,
+  last = member_standing,
 };
 
 /// Where a row lies. `project` is none for tables that know no projects.
@@ -292,9 +294,22 @@ struct event {
   bool operator==(const event&) const = default;
 };
 
+/// How a member stands, as the leader last found it. head.id is the member id. A row of its own: it
+/// changes without anybody having edited the member.
+struct member_standing {
+  static constexpr table where = table::member_standing;
+  record_head head;
+  bool is_offline = false;
+  std::uint64_t silent_since_ms = 0;  ///< if offline: when it was last heard, ms since the epoch
+  std::string role;                   ///< leader, voter, stand-by or spare
+  std::string role_reason;            ///< why it has this role
+  std::uint64_t role_since_ms = 0;
+  bool operator==(const member_standing&) const = default;
+};
+
 using object = std::variant<counters, cluster, server_config, member, certificate, token, project,
                             profile, storage_pool, network, image, image_alias, instance, proposer,
-                            seen_request, event>;
+                            seen_request, event, member_standing>;
 /// A row that many share; null: there is none.
 using row_ptr = std::shared_ptr<const object>;
 

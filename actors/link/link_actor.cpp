@@ -20,10 +20,17 @@ using namespace std::chrono_literals;
 constexpr auto tick_every = 200ms;
 constexpr auto backoff_max = 1000ms;
 constexpr auto knock_after = 2000ms;
+constexpr auto clock_period = 5000ms;  // a beat that tells the time, whatever else was sent
 
 std::uint64_t random_number() {
   static thread_local std::mt19937_64 engine{std::random_device{}()};
   return engine() | 1;
+}
+
+std::uint64_t wall_ms() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 
 }  // namespace
@@ -36,6 +43,12 @@ link_driver::~link_driver() {
   with_.board->is_up = false;
 }
 
+/// How far the other's clock is ahead of ours, or behind.
+void link_driver::note_clock(const codec::beat& beat) {
+  if (beat.wall_ms != 0)
+    with_.board->skew_ms = static_cast<std::int64_t>(beat.wall_ms - wall_ms());
+}
+
 /// The lower id dials: two members that dial each other at once would close both connections.
 bool link_driver::dials() const { return with_.with->hello().member < with_.remote.id; }
 
@@ -44,7 +57,10 @@ void link_driver::on_tick() {
   if (session_) {
     const steady::time_point heard{steady::duration{with_.board->last_heard.load()}};
     if (now - heard > limits::link_silence_max) return close_session("silent");
-    if (now >= next_beat_) on_send(codec::link_body{codec::beat{}});
+    if (now >= next_beat_ || now >= next_clock_) {
+      next_clock_ = now + clock_period;
+      on_send(codec::link_body{codec::beat{wall_ms()}});
+    }
     return;
   }
   if (stream_ && now - stream_since_ > limits::dial_deadline) close_stream();
@@ -175,7 +191,9 @@ void link_driver::on_message(const flat& message) {
   if (m->session != session_->number()) return;
   if (!session_->take(*m, message.words.size_bytes())) return close_session("out of order");
   with_.board->last_heard = steady::now().time_since_epoch().count();
-  if (!std::holds_alternative<codec::beat>(m->body))
+  if (const auto* beat = std::get_if<codec::beat>(&m->body))
+    note_clock(*beat);
+  else
     with_.with->on_message(with_.remote.id,
                            std::make_shared<const codec::link_body>(std::move(m->body)));
   if (session_ && session_->owes_acknowledgement()) on_send(codec::link_body{codec::beat{}});

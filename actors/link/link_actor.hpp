@@ -14,6 +14,7 @@ namespace muster::link {
 struct link_board {
   std::atomic<bool> is_up{false};
   std::atomic<std::chrono::steady_clock::rep> last_heard{0};
+  std::atomic<std::int64_t> skew_ms{0};
 };
 
 struct link_settings {
@@ -62,6 +63,7 @@ private:
   void open_session(const caf::actor& remote, std::uint64_t session, const codec::hello& theirs);
   void close_session(const char* why);
   void close_stream();
+  void note_clock(const codec::beat& beat);
   [[nodiscard]] bool dials() const;
 
   caf::io::broker* self_;
@@ -76,6 +78,7 @@ private:
   std::chrono::steady_clock::time_point next_dial_;
   std::chrono::steady_clock::time_point stream_since_;
   std::chrono::steady_clock::time_point next_beat_;
+  std::chrono::steady_clock::time_point next_clock_;
   std::chrono::steady_clock::time_point next_knock_;
   std::chrono::milliseconds backoff_{50};
 };

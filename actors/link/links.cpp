@@ -103,7 +103,8 @@ std::vector<peer_health> links::health() const {
   for (const auto& [id, one] : impl_->all)
     all.push_back({id, one.board->is_up.load(),
                    std::chrono::steady_clock::time_point{
-                       std::chrono::steady_clock::duration{one.board->last_heard.load()}}});
+                       std::chrono::steady_clock::duration{one.board->last_heard.load()}},
+                   one.board->skew_ms.load()});
   return all;
 }
 

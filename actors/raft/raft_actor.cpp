@@ -419,14 +419,16 @@ void driver::check_roles() {
   if (now.now != role::leader || is_condemned_) return;
   std::vector<roles::candidate> candidates;
   for (const auto id : with_.members()) {
-    roles::candidate c{id, id == with_.core.self || sessions_.contains(id), false};
+    roles::candidate c;
+    c.id = id;
+    c.is_online = id == with_.core.self || sessions_.contains(id);
     c.is_caught_up = id == with_.core.self;
     for (const auto& p : now.progress)
       if (p.peer == id) c.is_caught_up = p.match >= now.commit && !p.condemned;
     candidates.push_back(c);
   }
   auto next = roles::plan(now.members, candidates, with_.core.self, with_.targets());
-  if (next) step(change_members{next_tag_++, *std::move(next)});
+  if (next) step(change_members{next_tag_++, std::move(next->next)});
 }
 
 // --- members whose state is wrong ---------------------------------------------------------------

@@ -69,6 +69,7 @@ std::vector<object> samples() {
                          {{"k", "v"}},
                          {"root", "unix", "@"},
                          {2}});
+  all.emplace_back(member_standing{head, true, 7, "voter", "a place is free", 8});
   return all;
 }
 
@@ -166,6 +167,8 @@ BOOST_AUTO_TEST_CASE(commands_come_back) {
       {{{1}, {2}, 3}, {}, {}, set_config{{{"a", "b"}}, {4}}},
       {{{1}, {2}, 3}, {}, {}, expire_tokens{}},
       {{{1}, {2}, 3}, {}, {}, note_member{{4}, false}},
+      {{{1}, {2}, 3}, {}, {}, note_health{{{{4}, true, 5}, {{6}, false, 0}}}},
+      {{{1}, {2}, 3}, {}, {}, note_roles{{{{4}, "voter", "why"}}}},
   };
   for (const auto& c : others) {
     auto back = codec::decode_command(codec::encode(c));

@@ -1,7 +1,6 @@
 #include "actors/instances/instances_core.hpp"
 #include "actors/link/session_core.hpp"
 #include "actors/raft/core/quorum.hpp"
-#include "actors/roles/roles_core.hpp"
 #include "actors/scheduler/scheduler_core.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -92,86 +91,6 @@ BOOST_AUTO_TEST_CASE(a_container_of_an_older_generation_of_ours_is_stopped) {
   const auto all = steps(again_ours, found{1, true, false}, true);
   BOOST_REQUIRE(!all.empty());
   BOOST_CHECK(all[0] == step::abandon);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(roles)
-
-namespace {
-
-std::vector<muster::roles::candidate> members(std::initializer_list<int> ids,
-                                              std::initializer_list<int> offline = {}) {
-  std::vector<muster::roles::candidate> all;
-  for (const int id : ids) {
-    const bool off = std::find(offline.begin(), offline.end(), id) != offline.end();
-    all.push_back({{static_cast<std::uint64_t>(id)}, !off, !off});
-  }
-  return all;
-}
-
-/// Follows the plan to its end; at each resting place the number of voters is odd.
-raft::configuration settle(raft::configuration now,
-                           const std::vector<muster::roles::candidate>& all) {
-  for (int i = 0; i < 50; ++i) {
-    auto next = muster::roles::plan(now, all, {1}, {});
-    if (!next) return now;
-    BOOST_CHECK(!next->is_joint());
-    BOOST_CHECK(next->voters.size() % 2 == 1);
-    now = *std::move(next);
-  }
-  BOOST_ERROR("the plan does not come to an end");
-  return now;
-}
-
-raft::configuration one() {
-  raft::configuration c;
-  c.voters = {{1}};
-  return c;
-}
-
-}  // namespace
-
-BOOST_AUTO_TEST_CASE(counts_by_cluster_size) {
-  struct {
-    std::initializer_list<int> ids;
-    std::size_t voters, standbys, spares;
-  } const table[] = {
-      {{1}, 1, 0, 0},          {{1, 2}, 1, 1, 0},          {{1, 2, 3}, 3, 0, 0},
-      {{1, 2, 3, 4}, 3, 1, 0}, {{1, 2, 3, 4, 5}, 3, 2, 0}, {{1, 2, 3, 4, 5, 6, 7}, 3, 2, 2}};
-  for (const auto& t : table) {
-    const auto c = settle(one(), members(t.ids));
-    BOOST_TEST(c.voters.size() == t.voters);
-    BOOST_TEST(c.standbys.size() == t.standbys);
-    BOOST_TEST(c.spares.size() == t.spares);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(a_dead_voter_is_swapped_for_a_stand_by) {
-  const auto c = settle(one(), members({1, 2, 3, 4}));
-  const auto dead = c.voters.back();
-  const auto next = settle(c, members({1, 2, 3, 4}, {static_cast<int>(dead.value)}));
-  BOOST_TEST(next.voters.size() == 3U);
-  BOOST_CHECK(std::find(next.voters.begin(), next.voters.end(), dead) == next.voters.end());
-}
-
-BOOST_AUTO_TEST_CASE(who_is_no_member_is_dropped) {
-  const auto c = settle(settle(one(), members({1, 2, 3, 4, 5})), members({1, 2, 3, 4}));
-  BOOST_TEST(c.voters.size() + c.standbys.size() + c.spares.size() == 4U);
-}
-
-BOOST_AUTO_TEST_CASE(voters_that_were_all_removed_stay_until_another_has_caught_up) {
-  raft::configuration now;
-  now.voters = {{9}};
-  const auto learning =
-      muster::roles::plan(now, {{{1}, true, false}, {{2}, false, false}}, {9}, {});
-  BOOST_REQUIRE(learning);
-  BOOST_CHECK(learning->voters == now.voters);
-  BOOST_TEST(learning->standbys.size() == 2U);
-  const auto next =
-      muster::roles::plan(*learning, {{{1}, true, true}, {{2}, false, false}}, {9}, {});
-  BOOST_REQUIRE(next);
-  BOOST_CHECK(next->voters == std::vector<member_id>{{1}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

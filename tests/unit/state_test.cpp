@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(the_state_store_agrees_with_the_maps) {
   const auto view = (*store)->view();
   BOOST_CHECK(view->applied() == w.state.applied());
   std::size_t rows = 0;
-  for (unsigned t = 1; t <= static_cast<unsigned>(table::event); ++t)
+  for (unsigned t = 1; t <= static_cast<unsigned>(table::last); ++t)
     view->each(static_cast<table>(t), std::nullopt, [&](const object& o) {
       ++rows;
       BOOST_CHECK(*w.state.get(key_of(o)) == o);

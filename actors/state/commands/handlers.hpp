@@ -21,6 +21,8 @@ outcome handle(transaction& tx, const requestor& who, const report_instance& b);
 outcome handle(transaction& tx, const requestor& who, const locate_image& b);
 outcome handle(transaction& tx, const requestor& who, const expire_tokens& b);
 outcome handle(transaction& tx, const requestor& who, const note_member& b);
+outcome handle(transaction& tx, const requestor& who, const note_health& b);
+outcome handle(transaction& tx, const requestor& who, const note_roles& b);
 
 inline outcome refuse(errc code, std::string text) {
   return {false, {code, std::move(text)}, {}, {}};

@@ -55,6 +55,7 @@ void take_the_place_of(transaction& tx, member_id old, member_id fresh) {
   for (auto i : tx.all<image>())
     if (std::erase(i.locations, old) != 0) tx.put(i);
   tx.erase({table::member, {}, {old.value}});
+  tx.erase({table::member_standing, {}, {old.value}});
 }
 
 }  // namespace

@@ -162,6 +162,7 @@ table_rules make_rules(table where) {
     case table::proposer:
     case table::seen_request:
     case table::event:
+    case table::member_standing:
       break;
   }
   return {{}, {}, refuse_direct, refuse_direct, nullptr, taken_plain, nullptr};
@@ -172,7 +173,7 @@ table_rules make_rules(table where) {
 const table_rules& rules_of(table where) {
   static const auto all = [] {
     std::vector<table_rules> rules;
-    for (unsigned t = 0; t <= static_cast<unsigned>(table::event); ++t)
+    for (unsigned t = 0; t <= static_cast<unsigned>(table::last); ++t)
       rules.push_back(make_rules(static_cast<table>(t)));
     return rules;
   }();

@@ -314,13 +314,16 @@ void cluster::plan_roles(node& n) {
   for (const auto id : wanted_) {
     auto& other = at(id);
     if (other.m.started().value == 0) continue;  // has not joined yet
-    roles::candidate c{id, other.m.is_up() && net_.is_linked(n.m.id(), id), id == n.m.id()};
+    roles::candidate c;
+    c.id = id;
+    c.is_online = other.m.is_up() && net_.is_linked(n.m.id(), id);
+    c.is_caught_up = id == n.m.id();
     for (const auto& p : now.progress)
       if (p.peer == id) c.is_caught_up = p.match >= now.commit && !p.condemned;
     candidates.push_back(c);
   }
   if (auto next = roles::plan(now.members, candidates, n.m.id(), {}))
-    step(n, raft::change_members{n.next_tag++, *std::move(next)});
+    step(n, raft::change_members{n.next_tag++, std::move(next->next)});
 }
 
 // --- clients and messages -----------------------------------------------------------------------

@@ -16,15 +16,12 @@ struct range {
 };
 
 const std::map<std::string, range>& number_keys() {
-  static const std::map<std::string, range> all{{"cluster.offline_threshold", {11, 86400}},
-                                                {"cluster.healing_threshold", {0, 1 << 30}},
-                                                {"cluster.images_minimal_replica", {-1, 100}},
-                                                {"cluster.election_timeout", {100, 10'000}},
-                                                {"cluster.max_voters", {3, 99, true}},
-                                                {"cluster.max_standby", {0, 5}},
-                                                {"images.auto_update_interval", {0, 1 << 20}},
-                                                {"images.remote_cache_expiry", {0, 1 << 20}},
-                                                {"core.shutdown_timeout", {0, 1 << 20}}};
+  static const std::map<std::string, range> all{
+      {"cluster.offline_threshold", {10, 86400}},    {"cluster.healing_threshold", {0, 1 << 30}},
+      {"cluster.images_minimal_replica", {-1, 100}}, {"cluster.election_timeout", {100, 10'000}},
+      {"cluster.max_voters", {3, 99, true}},         {"cluster.max_standby", {0, 5}},
+      {"images.auto_update_interval", {0, 1 << 20}}, {"images.remote_cache_expiry", {0, 1 << 20}},
+      {"core.shutdown_timeout", {0, 1 << 20}}};
   return all;
 }
 

@@ -10,7 +10,6 @@ namespace muster::http {
 namespace {
 
 constexpr std::uint64_t default_expiry_ms = 3ULL * 3600 * 1000;
-constexpr std::int64_t offline_threshold_s = 20;
 
 std::uint64_t wall_ms() {
   using namespace std::chrono;
@@ -18,12 +17,21 @@ std::uint64_t wall_ms() {
       duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 
+/// As Go writes a duration: 1h2m3s.
+std::string duration_text(std::uint64_t seconds) {
+  std::string text;
+  if (seconds >= 3600) text += std::to_string(seconds / 3600) + "h";
+  if (seconds >= 60) text += std::to_string(seconds / 60 % 60) + "m";
+  return text + std::to_string(seconds % 60) + "s";
+}
+
 struct member_status {
   std::string status = "Online";
   std::string message = "Fully operational";
 };
 
-/// How long nothing was heard decides; a member whose session is up is online.
+/// As the leader has noted it, so that every member says the same; without a quorum, as this member
+/// sees it.
 member_status status_of(api& a, const state_view& s, const member& m) {
   switch (m.state) {
     case member_state::evacuated:
@@ -35,27 +43,12 @@ member_status status_of(api& a, const state_view& s, const member& m) {
     case member_state::created:
       break;
   }
-  if (m.id() == a.server().self()) return {};
-  auto r = a.server().now();
-  if (!r) return {};
-  auto threshold = offline_threshold_s;
-  const auto config = s.only<server_config>().value_or(server_config{}).config;
-  if (const auto set = config.find("cluster.offline_threshold"); set != config.end())
-    threshold = std::stol(set->second);
-  for (const auto& h : (*r)->peers().health()) {
-    if (h.id != m.id() || h.is_up) continue;
-    const auto silent =
-        std::chrono::duration_cast<std::chrono::seconds>(clock::now() - h.last_heard).count();
-    if (silent <= threshold) return {};
-    const auto since = wall_ms() - static_cast<std::uint64_t>(silent) * 1000;
-    auto when = node::rfc3339(since).substr(0, 19);
-    when[10] = ' ';
-    const bool never = h.last_heard.time_since_epoch().count() == 0;
-    return {"Offline",
-            never ? "No heartbeat since this member started"
-                  : "No heartbeat for " + std::to_string(silent) + "s (" + when + " +0000 UTC)"};
-  }
-  return {};
+  const auto since = a.server().silent_since_ms(s, m);
+  if (!since) return {};
+  auto when = node::rfc3339(*since).substr(0, 19);
+  when[10] = ' ';
+  const auto silent_s = (std::max(wall_ms(), *since) - *since + 500) / 1000;
+  return {"Offline", "No heartbeat for " + duration_text(silent_s) + " (" + when + " +0000 UTC)"};
 }
 
 bool holds(const std::vector<member_id>& ids, member_id id) {

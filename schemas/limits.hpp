@@ -16,9 +16,9 @@ constexpr std::size_t link_window_bytes = 32u << 20;       ///< errc::busy
 constexpr std::size_t log_kept_bytes_max = 64u << 20;      ///< log is compacted
 constexpr std::size_t snapshot_chunk_bytes = 1u << 20;
 constexpr std::size_t snapshot_chunk_bytes_max = 4u << 20;  ///< of members of other versions, too
-constexpr std::size_t snapshot_manifest_max = 8u << 20;    ///< errc::too_large
-constexpr std::size_t name_bytes_max = 64;                 ///< errc::bad_request
-constexpr std::size_t config_value_bytes_max = 64u << 10;  ///< errc::bad_request
+constexpr std::size_t snapshot_manifest_max = 8u << 20;     ///< errc::too_large
+constexpr std::size_t name_bytes_max = 64;                  ///< errc::bad_request
+constexpr std::size_t config_value_bytes_max = 64u << 10;   ///< errc::bad_request
 
 // Counts.
 constexpr std::uint64_t log_kept_entries_max = 20'000;  ///< log is compacted
@@ -45,6 +45,8 @@ constexpr auto snapshot_manifest_deadline = 60s;
 constexpr auto snapshot_chunk_deadline = 5s;
 constexpr auto snapshot_in_use_time = 30s;  ///< after a chunk, a snapshot makes no room for others
 constexpr auto snapshot_kept_time = 3min;   ///< after a chunk, for a receiver that was cut off
+constexpr auto offline_threshold = 20s;     ///< unless cluster.offline_threshold says otherwise
+constexpr auto hand_over_deadline = 10s;    ///< for others to take over the roles of one that stops
 constexpr auto link_beat_period = 1s;
 constexpr auto link_silence_max = 3s;  ///< session is closed
 constexpr auto shutdown_deadline = 5s;

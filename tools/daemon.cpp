@@ -141,6 +141,7 @@ status daemon::start() {
 }
 
 void daemon::stop() {
+  if (node_) node_->hand_over();
   if (front_) front_->stop();
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);

@@ -53,6 +53,7 @@ void links::impl::set_peers(const std::vector<peer>& peers) {
     }
     if (!old.empty()) caf::anon_send_exit(old.mapped().actor, caf::exit_reason::user_shutdown);
     auto board = std::make_shared<link_board>();
+    board->last_heard = std::chrono::steady_clock::now().time_since_epoch().count();
     auto actor = system.middleman().spawn_broker(link_actor, link_settings{p, with, board});
     next[p.id] = {p, std::move(actor), std::move(board)};
   }

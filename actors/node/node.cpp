@@ -21,6 +21,12 @@ std::string machine() {
 
 requestor system_requestor() { return {"", "", ""}; }
 
+std::uint64_t wall_ms() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
 /// Waits for an answer that is called back. What is asked answers at the deadline; the second
 /// after it is for a member that is stopped meanwhile.
 template <class T>
@@ -115,6 +121,15 @@ status node::run_member() {
   };
   r.show_events = with_.show_events;
   r.show_changes = [this](const row_changes& changes) { when_changed(changes); };
+  r.show_replaced = [this] {
+    refresh_trust();
+    finish_join_if_applied();
+  };
+  r.note = [this](command_body body, const std::function<void()>& ended) {
+    begin_write(std::move(body), system_requestor(), "cluster",
+                clock::now() + limits::write_deadline,
+                [ended](const result<outcome>&) { ended(); });
+  };
   r.show_operation_event = [this](member_id, const codec::operation_event& e) {
     with_.show_remote_operation(e.json);
   };
@@ -152,6 +167,10 @@ status node::ensure_bootstrapped(bool enabled) {
       write(std::move(b), system_requestor(), "start", clock::now() + limits::write_deadline);
   if (!done && done.error().code != errc::conflict) return done.error();
   return ok();
+}
+
+void node::hand_over() {
+  if (auto r = now(); r && is_clustered()) (*r)->hand_over();
 }
 
 void node::stop() {
@@ -243,6 +262,21 @@ bool node::is_clustered() const {
   return c && c->enabled;
 }
 
+std::optional<std::uint64_t> node::silent_since_ms(const state_view& s, const member& m) const {
+  auto r = now();
+  if (!r || m.id() == (*r)->who().member) return std::nullopt;
+  const auto noted = s.row<member_standing>({}, m.head.id);
+  if (noted && noted->is_offline) return noted->silent_since_ms;
+  if ((*r)->quorum_silence() < limits::quorum_silence_max) return std::nullopt;
+  for (const auto& h : (*r)->peers().health()) {
+    const auto silent = clock::now() - h.last_heard;
+    if (h.id == m.id() && !h.is_up && silent >= (*r)->facts()->offline_threshold)
+      return wall_ms() - static_cast<std::uint64_t>(
+                             std::chrono::duration_cast<std::chrono::milliseconds>(silent).count());
+  }
+  return std::nullopt;
+}
+
 void node::tell_others(const std::string& operation_json) {
   if (auto r = now()) (*r)->peers().send_to_all(codec::operation_event{operation_json});
 }
@@ -277,12 +311,10 @@ void node::keep_house() {
   if (!r) return;
   (*r)->keep_house();
   if ((*r)->board().raft.now != raft::role::leader) return;
-  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
-                        std::chrono::system_clock::now().time_since_epoch())
-                        .count();
+  const auto wall = wall_ms();
   const auto all = (*r)->view()->all<token>();
   const bool due = std::any_of(all.begin(), all.end(), [&](const token& t) {
-    return t.expires_ms != 0 && t.expires_ms < static_cast<std::uint64_t>(wall);
+    return t.expires_ms != 0 && t.expires_ms < wall;
   });
   if (due)
     (void)write(expire_tokens{}, system_requestor(), "expiry",

@@ -44,6 +44,8 @@ public:
   /// Resumes what the directory holds, finishes a join that a crash has cut short, else begins anew
   /// as a standalone server, or as a cluster of one.
   status start(bool bootstrap);
+  /// Before a stop: leadership and role go to others; waits, at most limits::hand_over_deadline.
+  void hand_over();
   void stop();
 
   // --- the cluster, for requests ---
@@ -85,6 +87,9 @@ public:
     return trust_.find(fingerprint);
   }
   operations& ops() { return operations_; }
+  /// Since when a member is offline, ms since the epoch; none: it is online.
+  [[nodiscard]] std::optional<std::uint64_t> silent_since_ms(const state_view& s,
+                                                             const member& m) const;
   void tell_others(const std::string& operation_json);
   [[nodiscard]] codec::probe_report report() const;
   /// What is due each minute: old snapshots go, the leader drops tokens whose time has passed.

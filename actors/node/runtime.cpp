@@ -1,5 +1,6 @@
 #include "actors/node/runtime.hpp"
 
+#include "actors/health/health_actor.hpp"
 #include "actors/node/secrets.hpp"
 #include "actors/raft/core/start.hpp"
 #include "actors/raft/log_writer.hpp"
@@ -15,7 +16,7 @@
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <charconv>
+#include <future>
 
 namespace muster::node {
 
@@ -71,6 +72,7 @@ codec::hello runtime::make_hello() const {
 }
 
 void runtime::spawn_actors(caf::actor_system& system) {
+  refresh_facts();
   waiters_ = std::make_shared<raft::write_waiters>(limits::commits_waiting_max);
   board_ = std::make_shared<raft::raft_board>();
 
@@ -87,26 +89,7 @@ void runtime::spawn_actors(caf::actor_system& system) {
   links_ = std::make_unique<link::links>(system, std::move(link_settings));
 
   writer_ = system.spawn<caf::detached>(raft::log_writer, log_, with_.stop_member);
-  state::applier_settings apply;
-  apply.self = with_.who.member;
-  apply.started = with_.who.started;
-  apply.data_dir = with_.data_dir;
-  apply.holder = holder_;
-  apply.waiters = waiters_;
-  apply.show_events = with_.show_events;
-  apply.show_changes = [this](const row_changes& changes) {
-    const auto members = changes.rows.lower_bound({table::member, {}, {}});
-    if (members != changes.rows.end() && members->first.where == table::member) refresh_peers();
-    with_.show_changes(changes);
-  };
-  apply.reopen = [this] { return open_state(); };
-  apply.look_at_incoming = [this] {
-    return storage::state_store::look_at(storage::incoming_directory(with_.data_dir), with_.env);
-  };
-  apply.is_condemned = start_.condemned;
-  apply.stop = with_.stop_member;
-  applier_ = system.spawn<caf::detached>(state::applier, std::move(apply));
-
+  spawn_applier(system);
   raft::driver_settings drive;
   drive.core.self = with_.who.member;
   drive.core.seed = random_number();
@@ -123,13 +106,8 @@ void runtime::spawn_actors(caf::actor_system& system) {
     fetch(leader, offered);
   };
   drive.snapshot_in_use = [this] { return outgoing_.oldest_in_use(clock::now()); };
-  drive.members = [this] {
-    std::vector<member_id> ids;
-    for (const auto& m : view()->all<member>()) ids.push_back(m.id());
-    return ids;
-  };
-  drive.targets = [this] { return wanted_counts(); };
-  drive.election_timeout = [this] { return election_timeout(); };
+  drive.facts = [this] { return facts(); };
+  drive.note_roles = [this](note_roles b) { with_.note(std::move(b), [] {}); };
   drive.show_standing = with_.show_standing;
   drive.note_standing = with_.note_standing;
   drive.name_of = [this](member_id id) {
@@ -137,34 +115,67 @@ void runtime::spawn_actors(caf::actor_system& system) {
     return p ? p->name : "member " + std::to_string(id.value);
   };
   raft_ = system.middleman().spawn_broker(raft::raft_actor, std::move(drive));
+  spawn_health(system);
 }
 
-namespace {
-
-/// A key of the cluster's configuration; checked when it was set.
-void read_number(const string_map& config, const char* key, std::size_t& into) {
-  if (const auto at = config.find(key); at != config.end())
-    std::from_chars(at->second.data(), at->second.data() + at->second.size(), into);
+void runtime::spawn_applier(caf::actor_system& system) {
+  state::applier_settings apply;
+  apply.self = with_.who.member;
+  apply.started = with_.who.started;
+  apply.data_dir = with_.data_dir;
+  apply.holder = holder_;
+  apply.waiters = waiters_;
+  apply.show_events = with_.show_events;
+  apply.show_changes = [this](const row_changes& changes) { follow(changes); };
+  apply.show_replaced = [this] {
+    refresh_facts();
+    refresh_peers();
+    with_.show_replaced();
+  };
+  apply.reopen = [this] { return open_state(); };
+  apply.look_at_incoming = [this] {
+    return storage::state_store::look_at(storage::incoming_directory(with_.data_dir), with_.env);
+  };
+  apply.is_condemned = start_.condemned;
+  apply.stop = with_.stop_member;
+  applier_ = system.spawn<caf::detached>(state::applier, std::move(apply));
 }
 
-string_map config_of(const state_view& state) {
-  return state.only<server_config>().value_or(server_config{}).config;
+void runtime::follow(const row_changes& changes) {
+  bool are_members = false;
+  bool are_facts = false;
+  for (const auto& [key, row] : changes.rows) {
+    are_members |= key.where == table::member;
+    are_facts |= state::decides_facts(key.where);
+  }
+  if (are_facts) refresh_facts();
+  if (are_members) refresh_peers();
+  with_.show_changes(changes);
 }
 
-}  // namespace
-
-roles::targets runtime::wanted_counts() const {
-  roles::targets wanted;
-  const auto config = config_of(*view());
-  read_number(config, "cluster.max_voters", wanted.voters_max);
-  read_number(config, "cluster.max_standby", wanted.standbys_max);
-  return wanted;
+void runtime::spawn_health(caf::actor_system& system) {
+  health::health_settings h;
+  h.self = with_.who.member;
+  h.board = [this] { return board_->get(); };
+  h.facts = [this] { return facts(); };
+  h.peers = [this] { return links_->health(); };
+  h.owes_nothing = [](member_id) { return true; };
+  h.write = with_.note;
+  health_ = system.spawn(health::health_actor, std::move(h));
 }
 
-std::chrono::milliseconds runtime::election_timeout() const {
-  std::size_t ms = std::chrono::milliseconds(limits::election_timeout).count();
-  read_number(config_of(*view()), "cluster.election_timeout", ms);
-  return std::chrono::milliseconds(ms);
+void runtime::refresh_facts() {
+  auto fresh = std::make_shared<const state::cluster_facts>(state::facts_of(*view()));
+  const std::lock_guard guard(facts_lock_);
+  facts_ = std::move(fresh);
+}
+
+/// Asked of the raft actor, which calls back once.
+void runtime::hand_over() {
+  auto promise = std::make_shared<std::promise<void>>();
+  auto done = promise->get_future();
+  caf::anon_send(raft_actor(), raft::leave_roles{[promise] { promise->set_value(); }});
+  (void)done.wait_for(limits::hand_over_deadline);
 }
 
 std::optional<link::peer> runtime::find_peer(member_id id) const {
@@ -279,7 +290,7 @@ void runtime::stop() {
   links_->stop();
   caf::scoped_actor self{*system_};
   for (const auto& actor :
-       {caf::actor_cast<caf::actor>(raft_), caf::actor_cast<caf::actor>(applier_),
+       {health_, caf::actor_cast<caf::actor>(raft_), caf::actor_cast<caf::actor>(applier_),
         caf::actor_cast<caf::actor>(writer_)}) {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
@@ -291,6 +302,7 @@ void runtime::stop() {
     raft_ = nullptr;
   }
   applier_ = nullptr;
+  health_ = nullptr;
   writer_ = nullptr;
   if (auto flushed = holder_->get()->flush(); !flushed) with_.stop_member(flushed.error());
 }

@@ -2,6 +2,7 @@
 #include "actors/link/links.hpp"
 #include "actors/raft/raft_actor.hpp"
 #include "actors/state/applier.hpp"
+#include "actors/state/cluster_facts.hpp"
 #include "actors/state/state_holder.hpp"
 #include "schemas/commands.hpp"
 #include "storage/identity.hpp"
@@ -35,11 +36,15 @@ struct runtime_settings {
       fetch_snapshot;
   std::function<void(const std::vector<event>&)> show_events;
   std::function<void(const row_changes&)> show_changes;
+  /// A snapshot has taken the state's place: anything may be another.
+  std::function<void()> show_replaced;
   std::function<void(member_id, const codec::operation_event&)> show_operation_event;
   raft::stop_member stop_member;
   /// As driver_settings: `show_standing` is also told at the start if the state is wrong.
   std::function<void(bool is_condemned)> show_standing;
   std::function<void(member_id, bool is_condemned)> note_standing;
+  /// Gives a command of the cluster itself to the log; `ended` is called once.
+  std::function<void(command_body, std::function<void()> ended)> note;
   std::string version;
 };
 
@@ -65,6 +70,12 @@ public:
   [[nodiscard]] bool began_new() const { return began_new_; }
   [[nodiscard]] const storage::identity& who() const { return with_.who; }
   [[nodiscard]] std::chrono::milliseconds quorum_silence() const;
+  [[nodiscard]] std::shared_ptr<const state::cluster_facts> facts() const {
+    const std::lock_guard guard(facts_lock_);
+    return facts_;
+  }
+  /// Hands leadership and role over to others; waits, at most limits::hand_over_deadline.
+  void hand_over();
   [[nodiscard]] link::links& peers() { return *links_; }
   /// The manifest of a snapshot for a follower, and its chunks; see storage::outgoing_snapshots.
   result<std::string> offer_snapshot(log_index at_least) {
@@ -93,8 +104,10 @@ private:
   void refresh_peers();
   void fetch(member_id leader, const raft::snapshot_meta& offered);
   void ask_raft(std::variant<raft::write_ptr, raft::read_ptr> one);
-  [[nodiscard]] roles::targets wanted_counts() const;
-  [[nodiscard]] std::chrono::milliseconds election_timeout() const;
+  void refresh_facts();
+  void follow(const row_changes& changes);
+  void spawn_applier(caf::actor_system& system);
+  void spawn_health(caf::actor_system& system);
   [[nodiscard]] std::optional<link::peer> find_peer(member_id id) const;
   [[nodiscard]] std::shared_ptr<storage::state_store> open_state();
   codec::hello make_hello() const;
@@ -107,10 +120,13 @@ private:
   std::shared_ptr<raft::write_waiters> waiters_;
   std::shared_ptr<raft::asked_inbox> inbox_ = std::make_shared<raft::asked_inbox>();
   std::shared_ptr<raft::raft_board> board_;
+  mutable std::mutex facts_lock_;
+  std::shared_ptr<const state::cluster_facts> facts_;
   raft::start_state start_;
   bool began_new_ = false;
   raft::log_writer_handle writer_;
   raft::applier_handle applier_;
+  caf::actor health_;
   [[nodiscard]] raft::raft_handle raft_actor() const;
 
   mutable std::mutex raft_lock_;

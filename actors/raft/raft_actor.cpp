@@ -31,7 +31,7 @@ driver::driver(raft_handle::broker_pointer self, driver_settings with)
       with_(std::move(with)),
       core_(with_.core, with_.start),
       applied_(with_.start.applied),
-      tick_period_(with_.election_timeout() / with_.core.election_ticks),
+      tick_period_(with_.facts()->election_timeout / with_.core.election_ticks),
       last_flushed_(with_.start.snapshot),
       is_condemned_(with_.start.condemned) {
   show_board();
@@ -58,7 +58,8 @@ void driver::tick_core() {
   ++ticks_;
   step(tick{wall_ms()});
   if (ticks_ % 4 == 0) check_roles();
-  if (ticks_ % 16 == 0) tick_period_ = with_.election_timeout() / with_.core.election_ticks;
+  if (ticks_ % 16 == 0) tick_period_ = with_.facts()->election_timeout / with_.core.election_ticks;
+  if (left_ && ticks_ % 4 == 0) go_on_leaving();
   show_board();
 }
 
@@ -337,10 +338,13 @@ void driver::on_link(member_id peer, const codec::link_body& body) {
       step(propose{tag, s->command, peer});
   } else if (const auto* r = std::get_if<codec::submit_refused>(&body)) {
     settle_refusal({r->tag, r->why});
+  } else if (const auto* h = std::get_if<codec::hand_over>(&body)) {
+    on_hand_over(peer, h->is_done);
   }
 }
 
 void driver::on_session(member_id peer, bool is_up) {
+  remember_session(peer, is_up);
   if (is_up)
     sessions_.insert(peer);
   else
@@ -414,23 +418,6 @@ void driver::on_installed(const snapshot_meta& at) {
   try_send_all();
 }
 
-void driver::check_roles() {
-  const auto now = core_.status();
-  if (now.now != role::leader || is_condemned_) return;
-  std::vector<roles::candidate> candidates;
-  for (const auto id : with_.members()) {
-    roles::candidate c;
-    c.id = id;
-    c.is_online = id == with_.core.self || sessions_.contains(id);
-    c.is_caught_up = id == with_.core.self;
-    for (const auto& p : now.progress)
-      if (p.peer == id) c.is_caught_up = p.match >= now.commit && !p.condemned;
-    candidates.push_back(c);
-  }
-  auto next = roles::plan(now.members, candidates, with_.core.self, with_.targets());
-  if (next) step(change_members{next_tag_++, std::move(next->next)});
-}
-
 // --- members whose state is wrong ---------------------------------------------------------------
 
 failure condemned_failure() {
@@ -484,6 +471,7 @@ raft_handle::behavior_type raft_actor(raft_handle::stateful_broker_pointer<raft_
       [=](const applied_report& m) { self->state.drive->on_applied(m); },
       [=](const state_flushed& m) { self->state.drive->on_flushed(m.at); },
       [=](const state_installed& m) { self->state.drive->on_installed(m.at); },
+      [=](const leave_roles& m) { self->state.drive->on_leave(m.done); },
       [=](fetch_failed) { self->state.drive->on_fetch_failed(); },
       [=](carry_out) { self->state.drive->carry_out_now(); },
   };

@@ -4,7 +4,8 @@
 #include "actors/raft/raft_board.hpp"
 #include "actors/raft/raft_messages.hpp"
 #include "actors/raft/write_waiters.hpp"
-#include "actors/roles/roles_core.hpp"
+#include "actors/roles/role_keeper.hpp"
+#include "actors/state/cluster_facts.hpp"
 #include "schemas/limits.hpp"
 
 #include <caf/io/typed_broker.hpp>
@@ -31,11 +32,11 @@ struct driver_settings {
   std::function<void(member_id from, const snapshot_meta&)> fetch_snapshot;
   /// Where the oldest snapshot stands that somebody fetches from here.
   std::function<std::optional<log_index>()> snapshot_in_use;
-  /// Members of the cluster as applied, and how many shall vote and stand by.
-  std::function<std::vector<member_id>()> members;
-  std::function<roles::targets()> targets;
-  /// As the cluster has it; a tick, and so a heartbeat, is a part of it.
-  std::function<std::chrono::milliseconds()> election_timeout;
+  /// The cluster as applied: who is in it and what is wanted. A tick, and so a heartbeat, is a part
+  /// of its election timeout.
+  std::function<std::shared_ptr<const state::cluster_facts>()> facts;
+  /// Leader: roles have changed; must not block.
+  std::function<void(note_roles)> note_roles;
   /// The own state has turned out to be wrong, or is right again; must not block.
   std::function<void(bool is_condemned)> show_standing;
   /// Leader: so has the state of another member.
@@ -65,6 +66,8 @@ public:
   void on_installed(const snapshot_meta& at);
   void on_fetch_failed() { fetching_ = false; }
   void carry_out_now();
+  /// This member stops soon: `done` is called once when others have its roles, as far as may be.
+  void on_leave(std::function<void()> done);
 
 private:
   struct unsettled {
@@ -89,7 +92,14 @@ private:
   void on_write(const write_ptr& write);
   void on_read(const read_ptr& read);
   void ask_read(const read_ptr& read);
+  // Roles (raft_roles.cpp).
+  void remember_session(member_id peer, bool is_up);
   void check_roles();
+  [[nodiscard]] std::vector<roles::candidate> candidates() const;
+  void note_roles_now();
+  void on_hand_over(member_id peer, bool is_done);
+  void go_on_leaving();
+  void transfer_leadership();
   void follow_standing();
   void follow_pace();
   void reach(log_index index);
@@ -131,6 +141,9 @@ private:
   bool fetching_ = false;
   bool is_condemned_ = false;  ///< as the node was told
   append_pace pace_;
+  roles::role_keeper keeper_;
+  std::uint64_t next_note_tick_ = 0;
+  std::function<void()> left_;  ///< set while this member hands over what it is
 };
 
 /// What is said while the state of a member is wrong.

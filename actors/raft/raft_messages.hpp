@@ -50,6 +50,9 @@ struct tick_now {};
 using asked_inbox = inbox<std::variant<write_ptr, read_ptr>>;
 struct look_into_inbox {};
 struct carry_out {};
+struct leave_roles {
+  std::function<void()> done;
+};
 
 /// From a link.
 struct from_link {
@@ -110,6 +113,7 @@ using raft_handle =
                      caf::reacts_to<state_flushed>,    // the log may be cut
                      caf::reacts_to<state_installed>,  // a snapshot took the state's place
                      caf::reacts_to<fetch_failed>,     // no snapshot came; the leader offers again
+                     caf::reacts_to<leave_roles>,      // this member stops soon
                      caf::reacts_to<carry_out>>;       // carry out what was gathered
 
 using log_writer_handle = caf::typed_actor<caf::reacts_to<write_batch>,   // one synced write
@@ -126,6 +130,7 @@ using applier_handle =
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::tick_now)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::look_into_inbox)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::carry_out)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::leave_roles)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::from_link)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::session_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::write_batch)

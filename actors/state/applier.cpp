@@ -106,6 +106,7 @@ std::optional<raft::snapshot_meta> install(applier_state& state, log_index offer
   if (!store) return std::nullopt;
   MUSTER_ENSURE(store->meta().index >= offered, "a snapshot is as new as its offer");
   with.holder->replace(store);
+  with.show_replaced();
   return store->meta();
 }
 

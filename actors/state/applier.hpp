@@ -19,6 +19,7 @@ struct applier_settings {
   std::function<void(const std::vector<event>&)> show_events;
   /// Rows changed in a group; must not block.
   std::function<void(const row_changes&)> show_changes;
+  std::function<void()> show_replaced;  ///< by a snapshot
   std::function<std::shared_ptr<storage::state_store>()> reopen;
   /// Where the downloaded snapshot stands.
   std::function<result<raft::snapshot_meta>()> look_at_incoming;

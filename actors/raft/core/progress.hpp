@@ -10,7 +10,8 @@ namespace muster::raft {
 struct progress {
   enum class mode : std::uint8_t { probe, pipeline, snapshot };
   mode now = mode::probe;
-  log_index match;  ///< durable at the follower in this term
+  log_index match;    ///< durable at the follower in this term
+  log_index applied;  ///< there, as it has told in this term
   log_index next;
   bool is_paused = false;           ///< probe: an append is under way
   bool is_condemned = false;        ///< it knows that its state is wrong

@@ -49,8 +49,8 @@ status_view core::status() const {
       role_,    hard_.term, leader_,       commit_,   log_.last(), log_.start().index + 1,
       members_, {},         ticks_silent_, condemned_};
   for (const auto& [id, p] : progress_)
-    view.progress.push_back({id, p.match, p.ticks_silent < with_.election_ticks, judge_.differs(id),
-                             p.is_condemned || verdict_on(id).index});
+    view.progress.push_back({id, p.match, p.applied, p.ticks_silent < with_.election_ticks,
+                             judge_.differs(id), p.is_condemned || verdict_on(id).index});
   return view;
 }
 
@@ -76,7 +76,7 @@ void core::on(const propose& p, output& out) {
     return;
   }
   if (transfer_to_) {
-    out.refused.push_back({p.tag, fail(errc::busy, "leadership is being handed over")});
+    out.refused.push_back({p.tag, fail(errc::not_leader, "leadership is being handed over")});
     return;
   }
   if (uncommitted_bytes_ + p.command.size_bytes() > with_.uncommitted_bytes_max &&

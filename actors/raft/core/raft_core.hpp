@@ -32,6 +32,10 @@ public:
   [[nodiscard]] role role_now() const { return role_; }
   [[nodiscard]] member_id leader() const { return leader_; }
   [[nodiscard]] const configuration& members() const { return members_; }
+  /// The configuration in use is not committed yet, or not the last of its change.
+  [[nodiscard]] bool is_changing_members() const {
+    return members_.is_joint() || members_index_ > commit_;
+  }
   [[nodiscard]] std::uint32_t ticks_silent() const { return ticks_silent_; }
   [[nodiscard]] const log& entries() const { return log_; }
   [[nodiscard]] const hard_state& hard() const { return hard_; }

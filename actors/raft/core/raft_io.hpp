@@ -13,9 +13,9 @@ struct settings {
   member_id self;
   std::uint32_t election_ticks = 5;  ///< base; each timeout is drawn from [base, 2*base)
   std::uint32_t heartbeat_ticks = 1;
-  std::size_t append_bytes_max = 1u << 20;    ///< one append request
-  std::size_t inflight_bytes_max = 8u << 20;  ///< window per follower
-  std::size_t inflight_appends_max = 2;       ///< to a follower; what comes meanwhile gathers
+  std::size_t append_bytes_max = 1u << 20;        ///< one append request
+  std::size_t inflight_bytes_max = 8u << 20;      ///< window per follower
+  std::size_t inflight_appends_max = 2;           ///< to a follower; what comes meanwhile gathers
   std::size_t uncommitted_bytes_max = 64u << 20;  ///< leader refuses proposals above: errc::busy
   std::uint32_t reads_waiting_max = 4096;         ///< errc::busy above
   std::uint64_t seed = 0;                         ///< chance for election timeouts
@@ -141,6 +141,7 @@ struct output {
 struct progress_view {
   member_id peer;
   log_index match;
+  log_index applied;  ///< as it has told in this term
   bool active = false;
   bool differs = false;    ///< its chain was last seen to differ from the leader's
   bool condemned = false;  ///< a quorum says so, or it says so itself

@@ -143,6 +143,7 @@ void core::take(const message& m, const append_response& b, output& out) {
     return;
   }
   if (b.match > log_.last()) return;  // not of this log
+  p.applied = std::max(p.applied, b.applied.index);
   hear_chain(m.from, p, b.applied, out);
   const bool news = p.acknowledge(b.match);
   if (p.now == progress::mode::probe ||
@@ -177,6 +178,7 @@ void core::take(const message& m, const heartbeat_response& b, output& out) {
   at->second.ticks_silent = 0;
   at->second.read_round = std::max(at->second.read_round, b.read_round);
   at->second.is_condemned = b.condemned;
+  at->second.applied = std::max(at->second.applied, b.applied.index);
   hear_chain(m.from, at->second, b.applied, out);
   answer_reads(out);
 }

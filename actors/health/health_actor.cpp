@@ -1,0 +1,80 @@
+#include "actors/health/health_actor.hpp"
+
+#include "schemas/limits.hpp"
+
+#include <caf/stateful_actor.hpp>
+
+namespace muster::health {
+
+namespace {
+
+constexpr auto look_every = std::chrono::milliseconds(200);
+/// This process was held up for so long: nobody could be heard meanwhile.
+constexpr auto pause_min = std::chrono::seconds(1);
+
+std::uint64_t ms(clock::duration d) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+}
+
+}  // namespace
+
+void watcher::look() {
+  const auto now = clock::now();
+  if (now - std::exchange(last_look_, now) > pause_min) watching_since_ = now;
+  const auto board = with_.board();
+  if (board.raft.now != raft::role::leader || *writing_) return;
+  const auto facts = with_.facts();
+  std::vector<observed> all;
+  for (const auto& p : with_.peers()) {
+    const auto* m = facts->find(p.id);
+    if (!m) continue;
+    observed o;
+    o.id = p.id;
+    o.is_noted_offline = m->is_offline;
+    o.is_up = p.is_up;
+    o.silent_ms = ms(now - std::min(now, std::max(p.last_heard, watching_since_)));
+    o.is_whole = m->is_offline && is_whole(p.id, p.is_up, board.raft);
+    all.push_back(o);
+  }
+  if (const auto* self = facts->find(with_.self); self && self->is_offline)
+    all.push_back({with_.self, true, true, 0, true});  // it leads, so it is back
+  if (const auto found = judge(all, ms(facts->offline_threshold), ms(limits::link_beat_period));
+      !found.empty())
+    note(found, all);
+}
+
+/// Everything that was committed when its session came up has been applied there.
+bool watcher::is_whole(member_id id, bool is_up, const raft::status_view& raft) {
+  if (!is_up) return whole_at_.erase(id), false;
+  const auto wanted = whole_at_.try_emplace(id, raft.commit).first->second;
+  for (const auto& p : raft.progress)
+    if (p.peer == id) return p.applied >= wanted && !p.condemned && with_.owes_nothing(id);
+  return false;
+}
+
+void watcher::note(const std::vector<verdict>& verdicts, const std::vector<observed>& all) {
+  const auto wall_ms = ms(std::chrono::system_clock::now().time_since_epoch());
+  note_health b;
+  for (const auto& v : verdicts) {
+    if (!v.is_offline) whole_at_.erase(v.id);
+    const auto seen =
+        std::find_if(all.begin(), all.end(), [&](const observed& o) { return o.id == v.id; });
+    b.changes.push_back({v.id, v.is_offline, wall_ms - seen->silent_ms});
+  }
+  *writing_ = true;
+  with_.write(std::move(b), [writing = writing_] { *writing = false; });
+}
+
+caf::behavior health_actor(caf::stateful_actor<health_state>* self, health_settings with) {
+  self->state.watch = std::make_unique<watcher>(std::move(with));
+  self->delayed_send(self, look_every, caf::tick_atom_v);
+  return {
+      [=](caf::tick_atom) {
+        self->state.watch->look();
+        self->delayed_send(self, look_every, caf::tick_atom_v);
+      },
+  };
+}
+
+}  // namespace muster::health

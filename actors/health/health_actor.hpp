@@ -1,0 +1,55 @@
+#pragma once
+#include "actors/health/health_core.hpp"
+#include "actors/link/links.hpp"
+#include "actors/raft/raft_board.hpp"
+#include "actors/state/cluster_facts.hpp"
+#include "schemas/commands.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/event_based_actor.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace muster::health {
+
+using clock = std::chrono::steady_clock;
+
+struct health_settings {
+  member_id self;
+  std::function<raft::board_view()> board;
+  std::function<std::shared_ptr<const state::cluster_facts>()> facts;
+  std::function<std::vector<link::peer_health>()> peers;
+  /// Whether a member has done all that is wanted of it; only asked of one that is back.
+  std::function<bool(member_id)> owes_nothing;
+  /// Gives a command to the log; `ended` is called once, from any thread.
+  std::function<void(note_health, std::function<void()> ended)> write;
+  std::function<void(const std::string&)> log;
+};
+
+/// Watches the other members while this one leads, and has the log hold who is offline: only
+/// changes are written.
+class watcher {
+public:
+  explicit watcher(health_settings with) : with_(std::move(with)), last_look_(clock::now()) {}
+  void look();
+
+private:
+  [[nodiscard]] bool is_whole(member_id id, bool is_up, const raft::status_view& raft);
+  void note(const std::vector<verdict>& verdicts, const std::vector<observed>& all);
+
+  health_settings with_;
+  clock::time_point last_look_;
+  clock::time_point watching_since_;         ///< before it nothing could be heard
+  std::map<member_id, log_index> whole_at_;  ///< what was committed when it came back
+  std::shared_ptr<std::atomic<bool>> writing_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+struct health_state {
+  std::unique_ptr<watcher> watch;
+  static inline const char* name = "health";
+};
+
+caf::behavior health_actor(caf::stateful_actor<health_state>* self, health_settings with);
+
+}  // namespace muster::health

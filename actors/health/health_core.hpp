@@ -1,0 +1,30 @@
+#pragma once
+#include "schemas/strong.hpp"
+
+#include <cstdint>
+#include <vector>
+
+/// Decides who is offline, for everybody to see. Pure: the leader's health actor asks.
+namespace muster::health {
+
+struct observed {
+  member_id id;
+  bool is_noted_offline = false;
+  bool is_up = false;           ///< its session
+  std::uint64_t silent_ms = 0;  ///< since it was heard last
+  bool is_whole = false;        ///< has all that was committed, and done what it owes
+};
+
+struct verdict {
+  member_id id;
+  bool is_offline = false;
+  bool operator==(const verdict&) const = default;
+};
+
+/// Those whose state is another than the one noted. Offline: silent for the threshold and the time
+/// between two beats, so that nobody is called offline too early who was heard by another leader.
+/// Online again: its session is up and nothing is missing there.
+std::vector<verdict> judge(const std::vector<observed>& all, std::uint64_t offline_threshold_ms,
+                           std::uint64_t beat_period_ms);
+
+}  // namespace muster::health

@@ -1,0 +1,109 @@
+#include "actors/raft/raft_actor.hpp"
+
+/// The leader gives out roles; a member that stops hands its own over.
+namespace muster::raft {
+
+namespace {
+
+constexpr std::uint64_t ticks_between_notes = 16;
+
+std::uint64_t steady_ms() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(clock::now().time_since_epoch()).count());
+}
+
+}  // namespace
+
+void driver::remember_session(member_id peer, bool is_up) {
+  keeper_.session_changed(peer, is_up, steady_ms());
+}
+
+std::vector<roles::candidate> driver::candidates() const {
+  const auto now = core_.status();
+  std::vector<roles::candidate> all;
+  for (const auto& m : with_.facts()->members) {
+    roles::candidate c;
+    c.id = m.id;
+    c.name = m.name;
+    c.failure_domain = m.failure_domain;
+    c.is_online = m.id == with_.core.self || sessions_.contains(m.id);
+    c.is_caught_up = m.id == with_.core.self;
+    for (const auto& p : now.progress)
+      if (p.peer == m.id) c.is_caught_up = p.match >= now.commit && !p.condemned;
+    keeper_.remember(c, steady_ms());
+    all.push_back(std::move(c));
+  }
+  return all;
+}
+
+void driver::check_roles() {
+  if (core_.role_now() != role::leader || is_condemned_ || core_.is_changing_members()) return;
+  if (auto next =
+          roles::plan(core_.members(), candidates(), with_.core.self, with_.facts()->roles)) {
+    keeper_.planned(*next);
+    return step(change_members{next_tag_++, std::move(next->next)});
+  }
+  for (const auto id : keeper_.leaving()) with_.send(id, codec::link_body{codec::hand_over{true}});
+  note_roles_now();
+}
+
+/// Again now and then: the note may not have come through.
+void driver::note_roles_now() {
+  if (ticks_ < next_note_tick_) return;
+  std::vector<roles::role_keeper::standing> noted;
+  for (const auto& m : with_.facts()->members) noted.push_back({m.id, m.role});
+  note_roles b;
+  for (auto& n : keeper_.unnoted(noted, core_.members(), with_.core.self, core_.hard().term.value))
+    b.changes.push_back({n.id, std::move(n.role), std::move(n.reason)});
+  if (b.changes.empty()) return;
+  next_note_tick_ = ticks_ + ticks_between_notes;
+  with_.note_roles(std::move(b));
+}
+
+// --- handing over
+// ---------------------------------------------------------------------------------
+
+/// A leader takes note of who stops; who stops hears that the leader has done what can be done.
+void driver::on_hand_over(member_id peer, bool is_done) {
+  if (is_done) {
+    if (left_ && peer == core_.leader()) std::exchange(left_, nullptr)();
+    return;
+  }
+  if (core_.role_now() != role::leader) return;
+  keeper_.leaves(peer);
+  check_roles();
+}
+
+void driver::on_leave(std::function<void()> done) {
+  left_ = std::move(done);
+  go_on_leaving();
+}
+
+/// Leadership first, then the role. Said again now and then, to whoever leads by then.
+void driver::go_on_leaving() {
+  if (core_.role_now() == role::leader) return transfer_leadership();
+  const auto& now = core_.members();
+  const auto role = std::string_view(roles::role_name(now, with_.core.self));
+  if (!now.is_joint() && role != "voter" && role != "stand-by")
+    return std::exchange(left_, nullptr)();
+  if (core_.leader()) with_.send(core_.leader(), codec::link_body{codec::hand_over{false}});
+}
+
+/// To the voter whose log is longest; if none can be reached, there is nobody to hand over to.
+void driver::transfer_leadership() {
+  const auto now = core_.status();
+  member_id best;
+  log_index longest;
+  for (const auto& p : now.progress) {
+    const bool votes = std::string_view(roles::role_name(now.members, p.peer)) == "voter";
+    if (!votes || !sessions_.contains(p.peer) || p.condemned || (best && p.match <= longest))
+      continue;
+    best = p.peer;
+    longest = p.match;
+  }
+  if (!best) return std::exchange(left_, nullptr)();
+  if (!core_.is_changing_members()) step(transfer{best});
+}
+
+}  // namespace muster::raft

@@ -1,0 +1,33 @@
+#pragma once
+#include "actors/roles/roles_core.hpp"
+#include "schemas/state_view.hpp"
+
+#include <chrono>
+
+namespace muster::state {
+
+struct member_facts {
+  member_id id;
+  std::string name;
+  std::string failure_domain;
+  std::string role;  ///< as noted in member_standing
+  bool is_offline = false;
+  bool operator==(const member_facts&) const = default;
+};
+
+/// What of the state decides on roles, health and elections. Made anew when one of the rows it
+/// comes from changes, so that nobody reads the store for it.
+struct cluster_facts {
+  std::vector<member_facts> members;  ///< by id
+  roles::targets roles;
+  std::chrono::milliseconds election_timeout{};
+  std::chrono::milliseconds offline_threshold{};
+
+  [[nodiscard]] const member_facts* find(member_id id) const;
+};
+
+cluster_facts facts_of(const state_view& state);
+/// Whether rows of this table are among what `facts_of` reads.
+bool decides_facts(table where);
+
+}  // namespace muster::state

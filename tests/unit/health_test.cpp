@@ -1,0 +1,29 @@
+#include "actors/health/health_core.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+namespace health = muster::health;
+
+BOOST_AUTO_TEST_SUITE(health_core)
+
+BOOST_AUTO_TEST_CASE(only_changes_are_told) {
+  struct {
+    bool is_noted_offline, is_up;
+    std::uint64_t silent_ms;
+    bool is_whole;
+    std::vector<health::verdict> told;
+  } const table[] = {
+      {false, true, 50'000, false, {}},   // its session says that it is there
+      {false, false, 10'900, false, {}},  // another leader may have heard it since
+      {false, false, 11'000, false, {{{7}, true}}},
+      {true, false, 90'000, false, {}},
+      {true, true, 0, false, {}},  // back, but not with everything
+      {true, false, 0, true, {}},
+      {true, true, 0, true, {{{7}, false}}},
+  };
+  for (const auto& t : table)
+    BOOST_CHECK(health::judge({{{7}, t.is_noted_offline, t.is_up, t.silent_ms, t.is_whole}}, 10'000,
+                              1'000) == t.told);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

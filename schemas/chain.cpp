@@ -67,8 +67,8 @@ struct fields {
     add_all(head, object, member, event);
   }
   void add(const cluster& r) {
-    const auto& [head, uuid, enabled, certificate, level, counter, random] = r;
-    add_all(head, uuid, enabled, certificate, level, counter, random);
+    const auto& [head, uuid, enabled, certificate, level, counter, random, fingerprint] = r;
+    add_all(head, uuid, enabled, certificate, level, counter, random, fingerprint);
   }
   void add(const server_config& r) {
     const auto& [head, config] = r;
@@ -76,9 +76,9 @@ struct fields {
   }
   void add(const member& r) {
     const auto& [head, name, address, certificate, fingerprint, architecture, description, domain,
-                 config, groups, roles, state, secret] = r;
+                 config, groups, roles, state, secret, own] = r;
     add_all(head, name, address, certificate, fingerprint, architecture, description, domain,
-            config, groups, roles, state, secret);
+            config, groups, roles, state, secret, own);
   }
   void add(const certificate& r) {
     const auto& [head, fingerprint, type, name, pem, description, restricted, projects] = r;
@@ -130,6 +130,14 @@ struct fields {
   void add(const seen_request& r) {
     const auto& [head, sequence, result] = r;
     add_all(head, sequence, result);
+  }
+  void add(const cluster_group& r) {
+    const auto& [head, name, description, config] = r;
+    add_all(head, name, description, config);
+  }
+  void add(const removed_member& r) {
+    const auto& [head, fingerprint, name, address, forced, by] = r;
+    add_all(head, fingerprint, name, address, forced, by);
   }
   void add(const event& r) {
     const auto& [head, number, action, source, name, project, context, who, by] = r;

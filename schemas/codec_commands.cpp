@@ -66,6 +66,8 @@ void put_body(const set_config& b, builder to) {
   auto in = to.initSetConfig();
   detail::put(b.changes, in.initChanges(static_cast<unsigned>(b.changes.size())));
   in.setExpected(b.expected.value);
+  in.setOwnOf(b.own_of.value);
+  detail::put(b.own_changes, in.initOwnChanges(static_cast<unsigned>(b.own_changes.size())));
 }
 void put_body(const claim_token& b, builder to) {
   auto in = to.initClaimToken();
@@ -128,6 +130,31 @@ void put_body(const note_roles& b, builder to) {
     list[i].setReason(text(b.changes[i].reason));
   }
 }
+void put_body(const put_group& b, builder to) {
+  auto in = to.initPutGroup();
+  detail::put(object{b.value}, in.initValue());
+  in.setIsNew(b.is_new);
+  in.setSetsMembers(b.sets_members);
+  detail::put(b.members, in.initMembers(static_cast<unsigned>(b.members.size())));
+  in.setExpected(b.expected.value);
+}
+void put_body(const remove_member& b, builder to) {
+  auto in = to.initRemoveMember();
+  in.setWho(b.who.value);
+  in.setForce(b.force);
+}
+void put_body(const relocate_member& b, builder to) {
+  auto in = to.initRelocateMember();
+  in.setWho(b.who.value);
+  in.setAddress(text(b.address));
+}
+void put_body(const set_cluster_certificate& b, builder to) {
+  auto in = to.initSetClusterCertificate();
+  in.setCertificate(text(b.certificate));
+  in.setFingerprint(text(b.fingerprint));
+  detail::put(b.sealed, in.initSealed(static_cast<unsigned>(b.sealed.size())));
+  in.setExpected(b.expected.value);
+}
 
 result<command_body> get_body(wire::Command::Bootstrap::Reader in) {
   auto first = get_as<member>(in.getFirst());
@@ -184,6 +211,21 @@ result<command_body> get_body(wire::Command::LocateImage::Reader in) {
   if (!key) return key.error();
   return command_body{locate_image{*key, {in.getMember()}, in.getPresent()}};
 }
+result<command_body> get_body(wire::Command::PutGroup::Reader in) {
+  auto value = get_as<cluster_group>(in.getValue());
+  if (!value) return value.error();
+  return command_body{put_group{*std::move(value),
+                                in.getIsNew(),
+                                in.getSetsMembers(),
+                                detail::get(in.getMembers()),
+                                {in.getExpected()}}};
+}
+result<command_body> get_body(wire::Command::SetClusterCertificate::Reader in) {
+  return command_body{set_cluster_certificate{text(in.getCertificate()),
+                                              text(in.getFingerprint()),
+                                              detail::get(in.getSealed()),
+                                              {in.getExpected()}}};
+}
 
 command_body get_health(capnp::List<wire::HealthChange>::Reader from) {
   note_health b;
@@ -220,7 +262,10 @@ result<command_body> get_any(reader from) {
       return get_body(from.getRenameObject());
     case wire::Command::SET_CONFIG: {
       auto in = from.getSetConfig();
-      return command_body{set_config{detail::get(in.getChanges()), {in.getExpected()}}};
+      return command_body{set_config{detail::get(in.getChanges()),
+                                     {in.getExpected()},
+                                     {in.getOwnOf()},
+                                     detail::get(in.getOwnChanges())}};
     }
     case wire::Command::CLAIM_TOKEN: {
       auto in = from.getClaimToken();
@@ -248,6 +293,18 @@ result<command_body> get_any(reader from) {
       return get_health(from.getNoteHealth());
     case wire::Command::NOTE_ROLES:
       return get_roles(from.getNoteRoles());
+    case wire::Command::PUT_GROUP:
+      return get_body(from.getPutGroup());
+    case wire::Command::REMOVE_MEMBER: {
+      auto in = from.getRemoveMember();
+      return command_body{remove_member{{in.getWho()}, in.getForce()}};
+    }
+    case wire::Command::RELOCATE_MEMBER: {
+      auto in = from.getRelocateMember();
+      return command_body{relocate_member{{in.getWho()}, text(in.getAddress())}};
+    }
+    case wire::Command::SET_CLUSTER_CERTIFICATE:
+      return get_body(from.getSetClusterCertificate());
   }
   return fail(errc::corrupt, "a command of a kind this version does not know");
 }

@@ -46,6 +46,7 @@ void put_row(const cluster& r, wire::Row::Builder row) {
   to.setLevel(r.level);
   to.setEpochCounter(r.epoch_counter);
   to.setEpochRandom(r.epoch_random);
+  to.setFingerprint(text(r.fingerprint));
 }
 cluster get_row(wire::Cluster::Reader from) {
   cluster r;
@@ -55,6 +56,7 @@ cluster get_row(wire::Cluster::Reader from) {
   r.level = from.getLevel();
   r.epoch_counter = from.getEpochCounter();
   r.epoch_random = from.getEpochRandom();
+  r.fingerprint = text(from.getFingerprint());
   return r;
 }
 
@@ -81,6 +83,7 @@ void put_row(const member& r, wire::Row::Builder row) {
   put(r.roles, to.initRoles(count(r.roles)));
   to.setState(static_cast<std::uint8_t>(r.state));
   to.setJoinSecretHash(text(r.join_secret_hash));
+  put(r.own_config, to.initOwnConfig(count(r.own_config)));
 }
 result<object> get_row(wire::Member::Reader from) {
   auto state = checked(from.getState(), member_state::restoring);
@@ -98,6 +101,7 @@ result<object> get_row(wire::Member::Reader from) {
   r.roles = get(from.getRoles());
   r.state = *state;
   r.join_secret_hash = text(from.getJoinSecretHash());
+  r.own_config = get(from.getOwnConfig());
   return object{std::move(r)};
 }
 
@@ -394,6 +398,33 @@ member_standing get_row(wire::MemberStanding::Reader from) {
   return r;
 }
 
+void put_row(const cluster_group& r, wire::Row::Builder row) {
+  auto to = row.initClusterGroup();
+  to.setName(text(r.name));
+  to.setDescription(text(r.description));
+  put(r.config, to.initConfig(count(r.config)));
+}
+cluster_group get_row(wire::ClusterGroup::Reader from) {
+  return {{}, text(from.getName()), text(from.getDescription()), get(from.getConfig())};
+}
+
+void put_row(const removed_member& r, wire::Row::Builder row) {
+  auto to = row.initRemovedMember();
+  to.setFingerprint(text(r.fingerprint));
+  to.setName(text(r.name));
+  to.setAddress(text(r.address));
+  to.setForced(r.forced);
+  to.setBy(text(r.by));
+}
+removed_member get_row(wire::RemovedMember::Reader from) {
+  return {{},
+          text(from.getFingerprint()),
+          text(from.getName()),
+          text(from.getAddress()),
+          from.getForced(),
+          text(from.getBy())};
+}
+
 result<object> get_any(wire::Row::Reader from) {
   switch (from.which()) {
     case wire::Row::COUNTERS:
@@ -430,6 +461,10 @@ result<object> get_any(wire::Row::Reader from) {
       return object{get_row(from.getEvent())};
     case wire::Row::MEMBER_STANDING:
       return object{get_row(from.getMemberStanding())};
+    case wire::Row::CLUSTER_GROUP:
+      return object{get_row(from.getClusterGroup())};
+    case wire::Row::REMOVED_MEMBER:
+      return object{get_row(from.getRemovedMember())};
   }
   return fail(errc::corrupt, "a row of a kind this version does not know");
 }

@@ -30,7 +30,12 @@ struct Command {
     replaceObject :group { value @14 :Row; expected @15 :UInt64; }
     eraseObject :group { key @16 :RowKey; expected @17 :UInt64; }
     renameObject :group { key @18 :RowKey; name @19 :Text; }
-    setConfig :group { changes @20 :List(Pair); expected @21 :UInt64; }
+    setConfig :group {
+      changes @20 :List(Pair);
+      expected @21 :UInt64;
+      ownOf @45 :UInt64;
+      ownChanges @46 :List(Pair);
+    }
     claimToken :group { secretHash @22 :Text; fingerprint @23 :Text; }
     redeemToken :group { secretHash @24 :Text; value @25 :Row; }
     joinMember :group { secretHash @26 :Text; value @27 :Row; }
@@ -42,5 +47,20 @@ struct Command {
     noteMember :group { about @41 :UInt64; condemned @42 :Bool; }
     noteHealth @43 :List(HealthChange);
     noteRoles @44 :List(RoleChange);
+    putGroup :group {
+      value @47 :Row;
+      isNew @48 :Bool;
+      setsMembers @49 :Bool;
+      members @50 :List(Text);
+      expected @51 :UInt64;
+    }
+    removeMember :group { who @52 :UInt64; force @53 :Bool; }
+    relocateMember :group { who @54 :UInt64; address @55 :Text; }
+    setClusterCertificate :group {
+      certificate @56 :Text;
+      fingerprint @57 :Text;
+      sealed @58 :List(Pair);
+      expected @59 :UInt64;
+    }
   }
 }

@@ -53,6 +53,8 @@ struct rename_object {
 struct set_config {
   string_map changes;
   log_index expected;
+  member_id own_of{};  ///< whose own keys `own_changes` are
+  string_map own_changes{};
   bool operator==(const set_config&) const = default;
 };
 /// Binds a join token to one certificate until the join commits or it expires. Repeatable by the
@@ -135,12 +137,44 @@ struct note_roles {
   std::vector<change> changes;
   bool operator==(const note_roles&) const = default;
 };
+/// A new cluster group, or what users may change of one.
+struct put_group {
+  cluster_group value;
+  bool is_new = false;
+  bool sets_members = false;  ///< else they stay as they are
+  /// Names. A member that belongs to no other group stays in this one.
+  std::vector<std::string> members;
+  log_index expected;
+  bool operator==(const put_group&) const = default;
+};
+/// Takes a member out of the cluster. Without force it must hold nothing; with it, what is only
+/// there is gone.
+struct remove_member {
+  member_id who;
+  bool force = false;
+  bool operator==(const remove_member&) const = default;
+};
+/// A member is found at another address.
+struct relocate_member {
+  member_id who;
+  std::string address;
+  bool operator==(const relocate_member&) const = default;
+};
+/// What clients are shown from now on. The key is nowhere in the log: members hold it before.
+struct set_cluster_certificate {
+  std::string certificate;
+  std::string fingerprint;
+  string_map sealed;   ///< of every token: its secret under the new key, by operation id
+  log_index expected;  ///< of the cluster row
+  bool operator==(const set_cluster_certificate&) const = default;
+};
 
 using command_body =
     std::variant<bootstrap, enable_cluster, create_object, replace_object, erase_object,
                  rename_object, set_config, claim_token, redeem_token, join_member, move_instance,
                  want_instance, report_instance, locate_image, expire_tokens, note_member,
-                 note_health, note_roles>;
+                 note_health, note_roles, put_group, remove_member, relocate_member,
+                 set_cluster_certificate>;
 
 struct command {
   request_id id;

@@ -25,6 +25,8 @@ constexpr std::uint64_t log_kept_entries_max = 20'000;  ///< log is compacted
 constexpr std::uint64_t seen_requests_kept = 4096;      ///< per member; below: refused
 constexpr std::uint64_t events_kept = 1024;
 constexpr std::size_t members_max = 256;
+constexpr std::size_t removed_kept = 256;                 ///< removed members that are remembered
+constexpr std::size_t groups_max = 256;                   ///< errc::too_large
 constexpr std::size_t commits_waiting_max = 2048;         ///< errc::busy
 constexpr std::size_t reads_waiting_max = 4096;           ///< errc::busy
 static_assert(commits_waiting_max < seen_requests_kept);  // who still waits is remembered

@@ -23,6 +23,7 @@ struct Cluster {
   level @3 :UInt32 = 1;
   epochCounter @4 :UInt64;
   epochRandom @5 :UInt64;
+  fingerprint @6 :Text;
 }
 struct ServerConfig { config @0 :List(Pair); }
 struct Member {
@@ -38,6 +39,7 @@ struct Member {
   roles @9 :List(Text);
   state @10 :UInt8;
   joinSecretHash @11 :Text;
+  ownConfig @12 :List(Pair);
 }
 struct Certificate {
   fingerprint @0 :Text;
@@ -116,6 +118,14 @@ struct Event {
   by @6 :UInt64;
   number @7 :UInt64;
 }
+struct ClusterGroup { name @0 :Text; description @1 :Text; config @2 :List(Pair); }
+struct RemovedMember {
+  fingerprint @0 :Text;
+  name @1 :Text;
+  address @2 :Text;
+  forced @3 :Bool;
+  by @4 :Text;
+}
 
 struct MemberStanding {
   isOffline @0 :Bool;
@@ -145,5 +155,7 @@ struct Row {
     seenRequest @15 :SeenRequest;
     event @16 :Event;
     memberStanding @17 :MemberStanding;
+    clusterGroup @18 :ClusterGroup;
+    removedMember @19 :RemovedMember;
   }
 }

@@ -6,7 +6,8 @@ namespace {
 
 template <class T>
 std::string_view name_in(const T& row) {
-  if constexpr (std::is_same_v<T, certificate> || std::is_same_v<T, image>)
+  if constexpr (std::is_same_v<T, certificate> || std::is_same_v<T, image> ||
+                std::is_same_v<T, removed_member>)
     return row.fingerprint;
   else if constexpr (std::is_same_v<T, token>)
     return row.uuid;
@@ -51,6 +52,8 @@ bool is_named(table t) {
     case table::image:
     case table::image_alias:
     case table::instance:
+    case table::cluster_group:
+    case table::removed_member:
       return true;
     case table::counters:
     case table::cluster:

@@ -35,7 +35,9 @@ enum class table : std::uint8_t {
   seen_request = 15,
   event = 16,
   member_standing = 17,
-  last = member_standing,
+  cluster_group = 18,
+  removed_member = 19,
+  last = removed_member,
 };
 
 /// Where a row lies. `project` is none for tables that know no projects.
@@ -77,6 +79,8 @@ struct cluster {
   std::uint32_t level = 1;  ///< what apply may do; never falls
   std::uint64_t epoch_counter = 1;
   std::uint64_t epoch_random = 0;
+  std::string
+      fingerprint{};  ///< of a certificate that was replaced: SHA-256, lower hex; else empty
   bool operator==(const cluster&) const = default;
 };
 
@@ -106,6 +110,7 @@ struct member {
   std::vector<std::string> roles;  ///< set by hand; the automatic ones come from the configuration
   member_state state = member_state::created;
   std::string join_secret_hash;  ///< of the token it came with; makes a repeated join harmless
+  string_map own_config;         ///< server keys of this member alone
   [[nodiscard]] member_id id() const { return {head.id.value}; }
   bool operator==(const member&) const = default;
 };
@@ -307,9 +312,33 @@ struct member_standing {
   bool operator==(const member_standing&) const = default;
 };
 
+/// Members carry the names of their groups. An old log has no row for "default".
+struct cluster_group {
+  static constexpr table where = table::cluster_group;
+  record_head head;
+  std::string name;
+  std::string description;
+  string_map config;
+  bool operator==(const cluster_group&) const = default;
+};
+
+/// A member that was. head.id is its member id; it is told when it comes back. The last
+/// `limits::removed_kept` are kept.
+struct removed_member {
+  static constexpr table where = table::removed_member;
+  record_head head;
+  std::string fingerprint;
+  std::string name;
+  std::string address;
+  bool forced = false;  ///< it may hold instances: nothing of it is cleared without a word
+  std::string by;       ///< who asked
+  [[nodiscard]] member_id id() const { return {head.id.value}; }
+  bool operator==(const removed_member&) const = default;
+};
+
 using object = std::variant<counters, cluster, server_config, member, certificate, token, project,
                             profile, storage_pool, network, image, image_alias, instance, proposer,
-                            seen_request, event, member_standing>;
+                            seen_request, event, member_standing, cluster_group, removed_member>;
 /// A row that many share; null: there is none.
 using row_ptr = std::shared_ptr<const object>;
 

@@ -43,6 +43,8 @@ outcome apply(transaction& tx, const command& c) {
   tx.asked_of(id.member);
   if (!id.member) return std::visit([&](const auto& b) { return handle(tx, c.who, b); }, c.body);
 
+  if (tx.row<removed_member>({}, {id.member.value}))
+    return refused(fail(errc::forbidden, "this member was removed from the cluster"));
   proposer window = tx.row<proposer>({}, {id.member.value}).value_or(proposer{});
   window.head.id = {id.member.value};
   if (id.started < window.current)

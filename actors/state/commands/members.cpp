@@ -1,3 +1,4 @@
+#include "actors/state/commands/groups.hpp"
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
 #include "actors/state/commands/rules.hpp"
@@ -23,6 +24,12 @@ void add_project(transaction& tx) {
   common.description = "Default Incus profile";
   common.devices["root"] = {{"path", "/"}, {"pool", "default"}, {"type", "disk"}};
   tx.put(common);
+}
+
+void add_group(transaction& tx) {
+  auto g = default_group();
+  g.head.id = tx.next_object();
+  tx.put(g);
 }
 
 void add_pool(transaction& tx) {
@@ -78,6 +85,7 @@ outcome handle(transaction& tx, const requestor& who, const bootstrap& b) {
   tx.put(first);
   add_project(tx);
   add_pool(tx);
+  add_group(tx);
   if (b.enabled) emit_cluster(tx, who, "cluster-enabled", "/1.0/cluster/" + first.name);
   return done(first.head.id);
 }
@@ -133,6 +141,8 @@ outcome handle(transaction& tx, const requestor& who, const join_member& b) {
   row.head.id = {tx.next_member().value};
   row.join_secret_hash = b.secret_hash;
   if (ticket->replaces) take_the_place_of(tx, ticket->replaces, row.id());
+  if (const auto was = tx.find(table::removed_member, {}, row.fingerprint))
+    tx.erase({table::removed_member, {}, *was});
   tx.put(row);
   emit_for(tx, who, row, "added");
   return done(row.head.id);

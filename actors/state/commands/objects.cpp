@@ -1,3 +1,4 @@
+#include "actors/state/commands/groups.hpp"
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
 #include "actors/state/commands/rules.hpp"
@@ -65,6 +66,9 @@ void cancel_older(transaction& tx, const token& next) {
 }
 
 status may_create_token(const state_view& state, const token& t) {
+  const auto info = state.only<cluster>();
+  if (info && !info->fingerprint.empty() && t.fingerprint != info->fingerprint)
+    return fail(errc::changed, "the cluster certificate was replaced meanwhile; try again");
   if (t.kind == token_kind::join && !t.replaces && state.find(table::member, {}, t.name))
     return fail(errc::refused, "The cluster already has a member with name: " + t.name);
   return ok();
@@ -123,6 +127,8 @@ outcome handle(transaction& tx, const requestor& who, const replace_object& b) {
   if (name_of(*old) != name_of(next))
     return refuse(errc::bad_request, "a name is changed by a rename, not by an update");
   if (rules.keep) rules.keep(*old, next);
+  if (rules.may_replace)
+    if (auto may = rules.may_replace(tx, *old, next); !may) return refuse(may.error());
   head_of(next) = head_of(*old);
   tx.put(next);
   emit_for(tx, who, next, "updated");
@@ -164,20 +170,31 @@ outcome handle(transaction& tx, const requestor& who, const rename_object& b) {
       row);
   if (!renamed) return refuse(errc::bad_request, "objects of this kind have no name to change");
   tx.put(row);
+  if (std::holds_alternative<cluster_group>(row)) rename_in_members(tx, old_name, b.name);
   emit_for(tx, who, row, "renamed", {{"old_name", old_name}});
   return done(b.key.id);
+}
+
+void change(string_map& config, const string_map& changes) {
+  for (const auto& [key, value] : changes) {
+    if (value.empty())
+      config.erase(key);
+    else
+      config[key] = value;
+  }
 }
 
 outcome handle(transaction& tx, const requestor& who, const set_config& b) {
   auto row = tx.only<server_config>().value_or(server_config{});
   row.head.id = {1};
   if (b.expected && row.head.modified != b.expected) return changed_since();
-  for (const auto& [key, value] : b.changes) {
-    if (value.empty())
-      row.config.erase(key);
-    else
-      row.config[key] = value;
+  if (!b.own_changes.empty()) {
+    auto owner = tx.row<member>({}, {b.own_of.value});
+    if (!owner) return missing(table::member);
+    change(owner->own_config, b.own_changes);
+    tx.put(*owner);
   }
+  change(row.config, b.changes);
   tx.put(row);
   event e;
   e.action = "config-updated";

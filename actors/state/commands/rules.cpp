@@ -1,5 +1,6 @@
 #include "actors/state/commands/rules.hpp"
 
+#include "actors/state/commands/groups.hpp"
 #include "schemas/limits.hpp"
 
 #include <algorithm>
@@ -12,9 +13,6 @@ bool is_alnum(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-failure taken_plain(std::string_view name) {
-  return fail(errc::conflict, "\"" + std::string(name) + "\" already exists");
-}
 failure taken_profile(std::string_view name) {
   return fail(errc::refused, "Error inserting \"" + std::string(name) +
                                  "\" into database: The profile already exists");
@@ -32,6 +30,9 @@ failure taken_image(std::string_view) {
 }
 failure taken_instance(std::string_view name) {
   return fail(errc::conflict, "Instance \"" + std::string(name) + "\" already exists");
+}
+failure taken_group(std::string_view name) {
+  return fail(errc::conflict, "Cluster group \"" + std::string(name) + "\" already exists");
 }
 failure taken_certificate(std::string_view) {
   return fail(errc::conflict, "Certificate already in trust store");
@@ -122,40 +123,70 @@ void keep_member(const object& old, object& next) {
   after.certificate = before.certificate;
   after.fingerprint = before.fingerprint;
   after.address = before.address;
+  after.architecture = before.architecture;
+  after.state = before.state;
+  after.own_config = before.own_config;
   after.join_secret_hash = before.join_secret_hash;
 }
 
 status refuse_direct(const state_view&, const object&) {
   return fail(errc::bad_request, "rows of this table are not made or removed directly");
 }
+status refuse_replace(const state_view&, const object&, const object&) {
+  return fail(errc::bad_request, "rows of this table are not replaced directly");
+}
 
 table_rules make_rules(table where) {
   switch (where) {
     case table::member:
-      return {"cluster-member", "cluster/members", refuse_direct, refuse_direct,
-              nullptr,          taken_plain,       keep_member};
+      return {.noun = "cluster-member",
+              .collection = "cluster/members",
+              .may_create = refuse_direct,
+              .may_erase = refuse_direct,
+              .may_replace = may_replace_member,
+              .keep = keep_member};
+    case table::cluster_group:
+      return {.noun = "cluster-group",
+              .collection = "cluster/groups",
+              .may_create = refuse_direct,
+              .may_erase = may_erase_group,
+              .may_rename = may_rename_group,
+              .taken = taken_group,
+              .may_replace = refuse_replace};
     case table::certificate:
-      return {"certificate", "certificates", nullptr, nullptr, nullptr, taken_certificate, nullptr};
+      return {.noun = "certificate", .collection = "certificates", .taken = taken_certificate};
     case table::token:
-      return {"token", {}, nullptr, nullptr, nullptr, taken_plain, nullptr};
+      return {.noun = "token"};
     case table::project:
-      return {"project",          "projects",    nullptr, may_erase_project,
-              may_rename_project, taken_project, nullptr};
+      return {.noun = "project",
+              .collection = "projects",
+              .may_erase = may_erase_project,
+              .may_rename = may_rename_project,
+              .taken = taken_project};
     case table::profile:
-      return {"profile",          "profiles",    nullptr, may_erase_profile,
-              may_rename_profile, taken_profile, nullptr};
+      return {.noun = "profile",
+              .collection = "profiles",
+              .may_erase = may_erase_profile,
+              .may_rename = may_rename_profile,
+              .taken = taken_profile};
     case table::storage_pool:
-      return {"storage-pool", "storage-pools", nullptr, nullptr, nullptr, taken_plain, nullptr};
+      return {.noun = "storage-pool", .collection = "storage-pools"};
     case table::network:
-      return {"network", "networks", nullptr, nullptr, nullptr, taken_plain, nullptr};
+      return {.noun = "network", .collection = "networks"};
     case table::image:
-      return {"image", "images", nullptr, nullptr, nullptr, taken_image, keep_image};
+      return {.noun = "image", .collection = "images", .taken = taken_image, .keep = keep_image};
     case table::image_alias:
-      return {"image-alias", "images/aliases", may_create_alias, nullptr,
-              nullptr,       taken_alias,      nullptr};
+      return {.noun = "image-alias",
+              .collection = "images/aliases",
+              .may_create = may_create_alias,
+              .taken = taken_alias};
     case table::instance:
-      return {"instance", "instances",    may_create_instance, may_erase_instance,
-              nullptr,    taken_instance, keep_instance};
+      return {.noun = "instance",
+              .collection = "instances",
+              .may_create = may_create_instance,
+              .may_erase = may_erase_instance,
+              .taken = taken_instance,
+              .keep = keep_instance};
     case table::counters:
     case table::cluster:
     case table::server_config:
@@ -163,9 +194,10 @@ table_rules make_rules(table where) {
     case table::seen_request:
     case table::event:
     case table::member_standing:
+    case table::removed_member:
       break;
   }
-  return {{}, {}, refuse_direct, refuse_direct, nullptr, taken_plain, nullptr};
+  return {.may_create = refuse_direct, .may_erase = refuse_direct};
 }
 
 }  // namespace
@@ -178,6 +210,10 @@ const table_rules& rules_of(table where) {
     return rules;
   }();
   return all[static_cast<std::size_t>(where)];
+}
+
+failure taken_plain(std::string_view name) {
+  return fail(errc::conflict, "\"" + std::string(name) + "\" already exists");
 }
 
 bool is_valid_name(std::string_view name) {

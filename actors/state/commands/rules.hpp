@@ -5,15 +5,18 @@
 
 namespace muster::state {
 
+failure taken_plain(std::string_view name);
+
 /// What is special about one table. Null functions allow.
 struct table_rules {
-  std::string_view noun;        ///< of lifecycle actions: "profile" in profile-created
-  std::string_view collection;  ///< URL part; empty: no path, no lifecycle events
+  std::string_view noun{};        ///< of lifecycle actions: "profile" in profile-created
+  std::string_view collection{};  ///< URL part; empty: no path, no lifecycle events
   status (*may_create)(const state_view&, const object&) = nullptr;
   status (*may_erase)(const state_view&, const object&) = nullptr;
   status (*may_rename)(const state_view&, const object&, std::string_view) = nullptr;
   /// Text when the name is taken.
-  failure (*taken)(std::string_view name) = nullptr;
+  failure (*taken)(std::string_view name) = taken_plain;
+  status (*may_replace)(const state_view&, const object& old, const object& next) = nullptr;
   /// Puts back into `next` what users may not replace.
   void (*keep)(const object& old, object& next) = nullptr;
 };

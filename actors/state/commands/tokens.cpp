@@ -58,4 +58,30 @@ outcome handle(transaction& tx, const requestor&, const expire_tokens&) {
   return done();
 }
 
+/// Tokens stay good to be listed: each comes with its secret under the new key, or nothing is done.
+outcome handle(transaction& tx, const requestor& who, const set_cluster_certificate& b) {
+  auto row = tx.only<cluster>();
+  if (!row || !row->enabled) return refuse(errc::bad_request, "This server is not clustered");
+  if (b.expected && row->head.modified != b.expected)
+    return refuse(errc::changed, "the cluster certificate was changed meanwhile; try again");
+  auto tokens = tx.all<token>();
+  for (auto& t : tokens) {
+    const auto sealed = b.sealed.find(t.uuid);
+    if (sealed == b.sealed.end())
+      return refuse(errc::changed, "a token was made meanwhile; try again");
+    t.sealed_secret = sealed->second;
+    t.fingerprint = b.fingerprint;
+  }
+  row->certificate = b.certificate;
+  row->fingerprint = b.fingerprint;
+  tx.put(*row);
+  for (auto& t : tokens) tx.put(std::move(t));
+  event e;
+  e.action = "cluster-certificate-updated";
+  e.source = "/1.0/cluster/certificate";
+  e.who = who;
+  tx.emit(std::move(e));
+  return done();
+}
+
 }  // namespace muster::state

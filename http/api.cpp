@@ -17,6 +17,7 @@ api::api(services with)
   add_server_routes();
   add_cluster_routes();
   add_member_routes();
+  add_group_routes();
   add_certificate_routes();
   add_operation_routes();
   add_profile_routes();

@@ -84,6 +84,7 @@ private:
   void add_server_routes();
   void add_cluster_routes();
   void add_member_routes();
+  void add_group_routes();
   void add_certificate_routes();
   void add_operation_routes();
   void add_profile_routes();

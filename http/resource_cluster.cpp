@@ -94,18 +94,6 @@ void api::add_cluster_routes() {
               pace::quick);
   routes_.add("PUT", "/1.0/cluster",
               [this](const request& r, const captures&) { return change_cluster(*this, r); });
-  routes_.add(
-      "GET", "/1.0/cluster/groups",
-      reading([](const request& r, const captures&, const state_view& s) {
-        std::vector<std::string> names;
-        for (const auto& m : s.all<member>()) names.push_back(m.name);
-        json_writer w;
-        w.begin_object().field("name", "default").field("description", "Default cluster group");
-        w.field("members", names);
-        w.key("config").begin_object().end_object();
-        w.end_object();
-        return list_answer(r, {"/1.0/cluster/groups/default"}, {w.take()});
-      }));
 }
 
 }  // namespace muster::http

@@ -1,5 +1,8 @@
 #include "actors/node/secrets.hpp"
+#include "actors/state/commands/groups.hpp"
+#include "actors/state/commands/rules.hpp"
 #include "http/api.hpp"
+#include "http/members/member_edit.hpp"
 #include "schemas/limits.hpp"
 #include "storage/sha256.hpp"
 
@@ -105,37 +108,38 @@ response show_member(api& a, const state_view& s, const std::string& name) {
   return answer;
 }
 
-response change_member(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(node::freshness::strict);
-  if (!state) return error(state.error());
-  auto m = state->state->by_name<member>({}, name);
-  if (!m) return error(404, "Cluster member not found");
-  if (auto match = check_etag(r, [&] { return writable(*m, roles_of(a, *m)); }); !match)
-    return error(match.error());
+/// The roles that come from the configuration of the log.
+std::vector<std::string> automatic_roles(api& a, const member& m) {
+  auto roles = roles_of(a, m);
+  std::erase_if(roles, [](const auto& r) { return state::is_settable_role(r); });
+  return roles;
+}
+
+response change_member(api& a, const request& r) {
+  const auto body = std::make_shared<result<json_object>>(json_object::parse(r.body));
+  if (!*body) return error(body->error());
+  return a.changing(r, [&a, body](const request& q, const state_view& s) -> api::change {
+    const auto m = s.by_name<member>({}, q.found.at("name"));
+    if (!m) return error(404, "Cluster member not found");
+    if (auto match = check_etag(q, [&] { return writable(*m, roles_of(a, *m)); }); !match)
+      return error(match.error());
+    auto next = edited_member(*m, **body, q.method == "PUT", automatic_roles(a, *m));
+    if (!next) return error(next.error());
+    return {replace_object{*std::move(next), m->head.modified}, empty_sync()};
+  });
+}
+
+response rename_member(api& a, const request& r) {
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
-  const bool is_put = r.method == "PUT";
-  m->description = body->text("description", is_put ? "" : m->description);
-  m->failure_domain = body->text("failure_domain", is_put ? "default" : m->failure_domain);
-  if (auto config = body->map("config")) {
-    for (const auto& [key, value] : *config)
-      if (!key.starts_with("user.") && key != "scheduler.instance")
-        return error(500, "Invalid cluster configuration key \"" + key + "\"");
-    if (is_put) m->config.clear();
-    for (const auto& [key, value] : *config) {
-      if (value.empty())
-        m->config.erase(key);
-      else
-        m->config[key] = value;
-    }
-  }
-  if (auto groups = body->list("groups")) {
-    if (groups->empty()) return error(400, "Cluster members need to belong to at least one group");
-    m->groups = *groups;
-  }
-  if (auto good = body->good(); !good) return error(good.error());
-  return a.submitted(
-      r, replace_object{*m, r.header("if-match").empty() ? log_index{} : m->head.modified});
+  const auto name = body->text("server_name");
+  if (name.empty()) return error(400, "No name provided");
+  const auto how = [name](const request& q, const state_view& s) -> api::change {
+    const auto m = s.by_name<member>({}, q.found.at("name"));
+    if (!m) return error(404, "Cluster member not found");
+    return {rename_object{key_of(*m), name}, empty_sync()};
+  };
+  return a.changing(r, how, false);
 }
 
 /// "3H": a number and a unit of S M H d w.
@@ -175,6 +179,8 @@ response make_token(api& a, const request& r) {
   t.name = body->text("server_name");
   const bool replace = body->flag("replace");
   if (auto good = body->good(); !good) return error(good.error());
+  if (!state::is_valid_name(t.name))
+    return error(400, "The name of a member is 1 to 64 characters, without white space or slashes");
   if (const auto there = s.by_name<member>({}, t.name)) {
     if (!replace) return error(500, "The cluster already has a member with name: " + t.name);
     if (a.online().contains(there->id()))
@@ -215,20 +221,12 @@ void api::add_member_routes() {
               }),
               pace::quick);
   for (const char* method : {"PUT", "PATCH"})
-    routes_.add(method, "/1.0/cluster/members/{name}", [this](const request& r, const captures& c) {
-      return change_member(*this, r, c.at("name"));
-    });
-  routes_.add("POST", "/1.0/cluster/members/{name}", [this](const request& r, const captures& c) {
-    auto body = json_object::parse(r.body);
-    if (!body) return error(body.error());
-    auto state = node_.read(node::freshness::strict);
-    if (!state) return error(state.error());
-    const auto m = state->state->by_name<member>({}, c.at("name"));
-    if (!m) return error(404, "Cluster member not found");
-    const auto name = body->text("server_name");
-    if (name.empty()) return error(400, "No name provided");
-    return submitted(r, rename_object{key_of(*m), name});
-  });
+    routes_.add(
+        method, "/1.0/cluster/members/{name}",
+        [this](const request& r, const captures&) { return change_member(*this, r); }, pace::quick);
+  routes_.add(
+      "POST", "/1.0/cluster/members/{name}",
+      [this](const request& r, const captures&) { return rename_member(*this, r); }, pace::quick);
 }
 
 }  // namespace muster::http

@@ -129,6 +129,11 @@ void keep_member(const object& old, object& next) {
   after.join_secret_hash = before.join_secret_hash;
 }
 
+status may_rename_member(const state_view&, const object&, std::string_view name) {
+  if (!is_valid_name(name)) return fail(errc::bad_request, "Invalid name of a cluster member");
+  return ok();
+}
+
 status refuse_direct(const state_view&, const object&) {
   return fail(errc::bad_request, "rows of this table are not made or removed directly");
 }
@@ -143,6 +148,7 @@ table_rules make_rules(table where) {
               .collection = "cluster/members",
               .may_create = refuse_direct,
               .may_erase = refuse_direct,
+              .may_rename = may_rename_member,
               .may_replace = may_replace_member,
               .keep = keep_member};
     case table::cluster_group:

@@ -50,15 +50,6 @@ response send_chunk(api& a, const captures& c) {
   return bytes_or_error(now ? (*now)->snapshot_chunk(c.at("id"), *n) : now.error());
 }
 
-std::string kind_of(const raft::configuration& members, member_id id) {
-  const auto in = [&](const std::vector<member_id>& set) {
-    return std::find(set.begin(), set.end(), id) != set.end();
-  };
-  if (in(members.voters)) return "voter";
-  if (in(members.standbys)) return "stand-by";
-  return in(members.spares) ? "spare" : "joining";
-}
-
 void show_snapshots(json_writer& w) {
   w.begin_object();
   const auto show = [&](const char* name, const std::atomic<std::uint64_t>& n) {
@@ -96,7 +87,13 @@ response show_status(api& a) {
   w.key("members").begin_array();
   for (const auto& m : view->all<member>()) {
     w.begin_object().field("name", m.name).field("address", m.address);
-    w.field("kind", kind_of(raft.members, m.id()));
+    const std::string kind = roles::role_name(raft.members, m.id());
+    w.field("kind", kind.empty() ? "joining" : kind);
+    if (const auto standing = view->row<member_standing>({}, m.head.id)) {
+      w.field("offline", standing->is_offline);
+      w.field("role_reason", standing->role_reason);
+      w.field("role_since", render::time(standing->role_since_ms));
+    }
     const bool up = m.id() == (*r)->who().member || board.sessions.contains(m.id());
     w.field("reachable", up);
     for (const auto& p : raft.progress)

@@ -113,6 +113,8 @@ status show_status(const options& with) {
                   up ? "reachable" : "unreachable",
                   m.has("lag") ? std::to_string(m.number("lag")).c_str() : "-", standing_of(m));
     table += line;
+    if (const auto why = m.text("role_reason"); !why.empty())
+      table += "    since " + m.text("role_since").substr(0, 19) + ": " + why + "\n";
   }
   std::printf("quorum     %lld of %lld voters; %s\nmembers\n%s",
               static_cast<long long>(voters / 2 + 1), static_cast<long long>(voters),

@@ -57,7 +57,10 @@ void driver::on_beat() {
 void driver::tick_core() {
   ++ticks_;
   step(tick{wall_ms()});
-  if (ticks_ % 4 == 0) check_roles();
+  if (ticks_ % 4 == 0) {
+    check_roles();
+    refusals_ = roles_wait_ ? refusals_ + 1 : 0;
+  }
   if (ticks_ % 16 == 0) tick_period_ = with_.facts()->election_timeout / with_.core.election_ticks;
   if (left_ && ticks_ % 4 == 0) go_on_leaving();
   show_board();
@@ -79,6 +82,7 @@ void driver::carry_out_now() {
   }
   answer_askers();
   answer_reads();
+  if (roles_wait_) check_roles();
   if (out_.fetch_snapshot && !fetching_) {
     fetching_ = true;
     with_.fetch_snapshot(out_.fetch_from, *out_.fetch_snapshot);

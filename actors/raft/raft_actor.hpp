@@ -95,7 +95,8 @@ private:
   // Roles (raft_roles.cpp).
   void remember_session(member_id peer, bool is_up);
   void check_roles();
-  [[nodiscard]] std::vector<roles::candidate> candidates() const;
+  [[nodiscard]] std::vector<roles::candidate> candidates(std::uint64_t lag_max) const;
+  void tell_leaving();
   void note_roles_now();
   void on_hand_over(member_id peer, bool is_done);
   void go_on_leaving();
@@ -142,6 +143,8 @@ private:
   bool is_condemned_ = false;  ///< as the node was told
   append_pace pace_;
   roles::role_keeper keeper_;
+  bool roles_wait_ = false;  ///< a plan was refused, as a member has not quite caught up
+  int refusals_ = 0;         ///< of plans, one tick after the other
   std::uint64_t next_note_tick_ = 0;
   std::function<void()> left_;  ///< set while this member hands over what it is
 };

@@ -6,6 +6,10 @@ namespace muster::raft {
 namespace {
 
 constexpr std::uint64_t ticks_between_notes = 16;
+/// Who lacks no more than this is about to have caught up: the core takes it the moment it has.
+constexpr std::uint64_t entries_near = 1000;
+/// Then whoever has caught up will do.
+constexpr int refusals_max = 8;
 
 std::uint64_t steady_ms() {
   using namespace std::chrono;
@@ -19,7 +23,7 @@ void driver::remember_session(member_id peer, bool is_up) {
   keeper_.session_changed(peer, is_up, steady_ms());
 }
 
-std::vector<roles::candidate> driver::candidates() const {
+std::vector<roles::candidate> driver::candidates(std::uint64_t lag_max) const {
   const auto now = core_.status();
   std::vector<roles::candidate> all;
   for (const auto& m : with_.facts()->members) {
@@ -30,22 +34,35 @@ std::vector<roles::candidate> driver::candidates() const {
     c.is_online = m.id == with_.core.self || sessions_.contains(m.id);
     c.is_caught_up = m.id == with_.core.self;
     for (const auto& p : now.progress)
-      if (p.peer == m.id) c.is_caught_up = p.match >= now.commit && !p.condemned;
+      if (p.peer == m.id)
+        c.is_caught_up = p.match && p.match.value + lag_max >= now.commit.value && !p.condemned;
     keeper_.remember(c, steady_ms());
     all.push_back(std::move(c));
   }
   return all;
 }
 
+/// Under load a follower has caught up for an instant only: a plan that the core refuses is tried
+/// again with whatever comes next.
 void driver::check_roles() {
+  roles_wait_ = false;
   if (core_.role_now() != role::leader || is_condemned_ || core_.is_changing_members()) return;
-  if (auto next =
-          roles::plan(core_.members(), candidates(), with_.core.self, with_.facts()->roles)) {
-    keeper_.planned(*next);
-    return step(change_members{next_tag_++, std::move(next->next)});
+  const auto all = candidates(refusals_ < refusals_max ? entries_near : 0);
+  if (auto next = roles::plan(core_.members(), all, with_.core.self, with_.facts()->roles)) {
+    step(change_members{next_tag_++, next->next});
+    roles_wait_ = !core_.is_changing_members();
+    if (!roles_wait_) keeper_.planned(*next);
+    return;
   }
-  for (const auto id : keeper_.leaving()) with_.send(id, codec::link_body{codec::hand_over{true}});
+  tell_leaving();
   note_roles_now();
+}
+
+/// Not before everybody who might take over has been heard in this term.
+void driver::tell_leaving() {
+  for (const auto& p : core_.status().progress)
+    if (!p.match && sessions_.contains(p.peer)) return;
+  for (const auto id : keeper_.leaving()) with_.send(id, codec::link_body{codec::hand_over{true}});
 }
 
 /// Again now and then: the note may not have come through.

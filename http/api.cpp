@@ -22,7 +22,8 @@ api::api(services with)
   add_operation_routes();
   add_profile_routes();
   add_project_routes();
-  add_storage_routes();
+  add_spread_routes();
+  add_warning_routes();
   add_internal_routes();
   add_image_routes();
   add_instance_routes();

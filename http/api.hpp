@@ -67,6 +67,7 @@ public:
   node::operation new_operation(std::string description, std::string project = {});
   node::node& server() { return node_; }
   const images::images_handle& images() { return with_.images; }
+  row_bell& rows() { return with_.rows; }
   instances::lxc_driver& driver() { return *with_.driver; }
   exec_sessions& execs() { return *execs_; }
   /// Has this member's instances actor do something, and waits for it.
@@ -89,7 +90,8 @@ private:
   void add_operation_routes();
   void add_profile_routes();
   void add_project_routes();
-  void add_storage_routes();
+  void add_spread_routes();
+  void add_warning_routes();
   void add_internal_routes();
   void add_image_routes();
   void add_instance_routes();

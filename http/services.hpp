@@ -4,6 +4,7 @@
 #include "actors/link/probe.hpp"
 #include "actors/node/node.hpp"
 #include "http/event_streams.hpp"
+#include "http/row_bell.hpp"
 
 namespace muster::http {
 
@@ -11,6 +12,7 @@ namespace muster::http {
 struct services {
   node::node& server;
   event_streams& events;
+  row_bell& rows;  ///< rings when pools, networks or what is left of them change
   link::probe_host& probe;
   instances::instances_handle instances;
   images::images_handle images;

@@ -38,6 +38,22 @@ struct fields {
       add(value);
     }
   }
+  void add(const std::map<member_id, part>& all) {
+    to.add(all.size());
+    for (const auto& [id, p] : all) {
+      add(id);
+      add(p);
+    }
+  }
+  void add(const part& p) {
+    const auto& [config, state, reason, version] = p;
+    add_all(config, state, reason, version);
+  }
+  void add(const spread& s) {
+    const auto& [is_pending, version, parts] = s;
+    add_all(is_pending, version, parts);
+  }
+  void add(const row_key& k) { add_all(k.where, k.project, k.id); }
   void add(const failure& f) {
     add(f.code);
     to.add(f.detail);
@@ -99,12 +115,12 @@ struct fields {
     add_all(head, name, description, config, devices);
   }
   void add(const storage_pool& r) {
-    const auto& [head, name, driver, description, config] = r;
-    add_all(head, name, driver, description, config);
+    const auto& [head, name, driver, description, config, across] = r;
+    add_all(head, name, driver, description, config, across);
   }
   void add(const network& r) {
-    const auto& [head, name, type, description, config] = r;
-    add_all(head, name, type, description, config);
+    const auto& [head, name, type, description, config, across] = r;
+    add_all(head, name, type, description, config, across);
   }
   void add(const image& r) {
     const auto& [head, fingerprint, filename, architecture, type, size, is_public, update, cached,
@@ -146,6 +162,14 @@ struct fields {
   void add(const member_standing& r) {
     const auto& [head, is_offline, silent_since, role, reason, since] = r;
     add_all(head, is_offline, silent_since, role, reason, since);
+  }
+  void add(const warning& r) {
+    const auto& [head, uuid, type, location, about, message, weight, status, count, seen] = r;
+    add_all(head, uuid, type, location, about, message, weight, status, count, seen);
+  }
+  void add(const leftover& r) {
+    const auto& [head, of, name, on, reason] = r;
+    add_all(head, of, name, on, reason);
   }
 };
 

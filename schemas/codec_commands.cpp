@@ -11,17 +11,8 @@ using detail::text;
 using builder = wire::Command::Builder;
 using reader = wire::Command::Reader;
 
-void put(const row_key& key, wire::RowKey::Builder to) {
-  to.setTable(static_cast<std::uint8_t>(key.where));
-  to.setProject(key.project.value);
-  to.setId(key.id.value);
-}
-
-result<row_key> get(wire::RowKey::Reader from) {
-  auto where = detail::checked(from.getTable(), table::last);
-  if (!where) return where.error();
-  return row_key{*where, {from.getProject()}, {from.getId()}};
-}
+using detail::get;
+using detail::put;
 
 /// The row inside a command, which must be a T.
 template <class T>
@@ -83,6 +74,13 @@ void put_body(const join_member& b, builder to) {
   auto in = to.initJoinMember();
   in.setSecretHash(text(b.secret_hash));
   detail::put(object{b.value}, in.initValue());
+  auto config = in.initConfig(static_cast<unsigned>(b.config.size()));
+  for (unsigned i = 0; i < config.size(); ++i) {
+    config[i].setTable(static_cast<std::uint8_t>(b.config[i].where));
+    config[i].setName(text(b.config[i].name));
+    config[i].setKey(text(b.config[i].key));
+    config[i].setValue(text(b.config[i].value));
+  }
 }
 void put_body(const move_instance& b, builder to) {
   auto in = to.initMoveInstance();
@@ -155,6 +153,29 @@ void put_body(const set_cluster_certificate& b, builder to) {
   detail::put(b.sealed, in.initSealed(static_cast<unsigned>(b.sealed.size())));
   in.setExpected(b.expected.value);
 }
+void put_body(const report_part& b, builder to) {
+  auto in = to.initReportPart();
+  put(b.key, in.initKey());
+  in.setMember(b.on.value);
+  in.setVersion(b.version);
+  in.setState(static_cast<std::uint8_t>(b.state));
+  in.setReason(text(b.reason));
+  detail::put(b.config, in.initConfig(static_cast<unsigned>(b.config.size())));
+}
+void put_body(const raise_warning& b, builder to) {
+  auto in = to.initRaiseWarning();
+  in.setType(text(b.type));
+  in.setLocation(b.location.value);
+  put(b.about, in.initAbout());
+  in.setMessage(text(b.message));
+  in.setWeight(static_cast<std::uint8_t>(b.weight));
+}
+void put_body(const settle_warning& b, builder to) {
+  auto in = to.initSettleWarning();
+  in.setType(text(b.type));
+  in.setLocation(b.location.value);
+  put(b.about, in.initAbout());
+}
 
 result<command_body> get_body(wire::Command::Bootstrap::Reader in) {
   auto first = get_as<member>(in.getFirst());
@@ -185,7 +206,13 @@ result<command_body> get_body(wire::Command::RedeemToken::Reader in) {
 result<command_body> get_body(wire::Command::JoinMember::Reader in) {
   auto value = get_as<member>(in.getValue());
   if (!value) return value.error();
-  return command_body{join_member{text(in.getSecretHash()), *std::move(value)}};
+  join_member b{text(in.getSecretHash()), *std::move(value), {}};
+  for (auto k : in.getConfig()) {
+    auto where = detail::checked(k.getTable(), table::last);
+    if (!where) return where.error();
+    b.config.push_back({*where, text(k.getName()), text(k.getKey()), text(k.getValue())});
+  }
+  return command_body{std::move(b)};
 }
 result<command_body> get_body(wire::Command::MoveInstance::Reader in) {
   auto key = get(in.getKey());
@@ -226,6 +253,31 @@ result<command_body> get_body(wire::Command::SetClusterCertificate::Reader in) {
                                               detail::get(in.getSealed()),
                                               {in.getExpected()}}};
 }
+result<command_body> get_body(wire::ReportPart::Reader in) {
+  auto key = get(in.getKey());
+  auto state = detail::checked(in.getState(), part_state::errored);
+  if (!key) return key.error();
+  if (!state) return state.error();
+  return command_body{report_part{*key,
+                                  {in.getMember()},
+                                  in.getVersion(),
+                                  *state,
+                                  text(in.getReason()),
+                                  detail::get(in.getConfig())}};
+}
+result<command_body> get_body(wire::RaiseWarning::Reader in) {
+  auto about = get(in.getAbout());
+  auto weight = detail::checked(in.getWeight(), severity::high);
+  if (!about) return about.error();
+  if (!weight) return weight.error();
+  return command_body{raise_warning{
+      text(in.getType()), {in.getLocation()}, *about, text(in.getMessage()), *weight}};
+}
+result<command_body> get_body(wire::SettleWarning::Reader in) {
+  auto about = get(in.getAbout());
+  if (!about) return about.error();
+  return command_body{settle_warning{text(in.getType()), {in.getLocation()}, *about}};
+}
 
 command_body get_health(capnp::List<wire::HealthChange>::Reader from) {
   note_health b;
@@ -238,6 +290,36 @@ command_body get_roles(capnp::List<wire::RoleChange>::Reader from) {
   for (const auto c : from)
     b.changes.push_back({{c.getAbout()}, text(c.getRole()), text(c.getReason())});
   return b;
+}
+
+/// About members, and what came after them.
+result<command_body> get_later(reader from) {
+  switch (from.which()) {
+    case wire::Command::NOTE_HEALTH:
+      return get_health(from.getNoteHealth());
+    case wire::Command::NOTE_ROLES:
+      return get_roles(from.getNoteRoles());
+    case wire::Command::PUT_GROUP:
+      return get_body(from.getPutGroup());
+    case wire::Command::REMOVE_MEMBER: {
+      auto in = from.getRemoveMember();
+      return command_body{remove_member{{in.getWho()}, in.getForce()}};
+    }
+    case wire::Command::RELOCATE_MEMBER: {
+      auto in = from.getRelocateMember();
+      return command_body{relocate_member{{in.getWho()}, text(in.getAddress())}};
+    }
+    case wire::Command::SET_CLUSTER_CERTIFICATE:
+      return get_body(from.getSetClusterCertificate());
+    case wire::Command::REPORT_PART:
+      return get_body(from.getReportPart());
+    case wire::Command::RAISE_WARNING:
+      return get_body(from.getRaiseWarning());
+    case wire::Command::SETTLE_WARNING:
+      return get_body(from.getSettleWarning());
+    default:
+      return fail(errc::corrupt, "a command of a kind this version does not know");
+  }
 }
 
 result<command_body> get_any(reader from) {
@@ -289,24 +371,9 @@ result<command_body> get_any(reader from) {
       auto in = from.getNoteMember();
       return command_body{note_member{{in.getAbout()}, in.getCondemned()}};
     }
-    case wire::Command::NOTE_HEALTH:
-      return get_health(from.getNoteHealth());
-    case wire::Command::NOTE_ROLES:
-      return get_roles(from.getNoteRoles());
-    case wire::Command::PUT_GROUP:
-      return get_body(from.getPutGroup());
-    case wire::Command::REMOVE_MEMBER: {
-      auto in = from.getRemoveMember();
-      return command_body{remove_member{{in.getWho()}, in.getForce()}};
-    }
-    case wire::Command::RELOCATE_MEMBER: {
-      auto in = from.getRelocateMember();
-      return command_body{relocate_member{{in.getWho()}, text(in.getAddress())}};
-    }
-    case wire::Command::SET_CLUSTER_CERTIFICATE:
-      return get_body(from.getSetClusterCertificate());
+    default:
+      return get_later(from);
   }
-  return fail(errc::corrupt, "a command of a kind this version does not know");
 }
 
 }  // namespace

@@ -77,4 +77,16 @@ raft::configuration get(wire::Configuration::Reader from) {
           get(from.getSpares())};
 }
 
+void put(const row_key& from, wire::RowKey::Builder to) {
+  to.setTable(static_cast<std::uint8_t>(from.where));
+  to.setProject(from.project.value);
+  to.setId(from.id.value);
+}
+
+result<row_key> get(wire::RowKey::Reader from) {
+  auto where = checked(from.getTable(), table::last);
+  if (!where) return where.error();
+  return row_key{*where, {from.getProject()}, {from.getId()}};
+}
+
 }  // namespace muster::codec::detail

@@ -39,6 +39,8 @@ void put(const std::vector<member_id>& from, numbers::Builder to);
 std::vector<member_id> get(numbers::Reader from);
 void put(const requestor& from, wire::Requestor::Builder to);
 requestor get(wire::Requestor::Reader from);
+void put(const row_key& from, wire::RowKey::Builder to);
+result<row_key> get(wire::RowKey::Reader from);
 void put(const raft::configuration& from, wire::Configuration::Builder to);
 raft::configuration get(wire::Configuration::Reader from);
 

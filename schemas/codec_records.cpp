@@ -1,11 +1,15 @@
 #include "schemas/codec.hpp"
 #include "schemas/codec_common.hpp"
+#include "schemas/codec_spreads.hpp"
 
 namespace muster::codec {
 
 namespace detail {
 
 namespace {
+
+using detail::get_row;
+using detail::put_row;
 
 unsigned count(const auto& container) { return static_cast<unsigned>(container.size()); }
 
@@ -190,38 +194,6 @@ profile get_row(wire::Profile::Reader from) {
   r.description = text(from.getDescription());
   r.config = get(from.getConfig());
   r.devices = get_devices(from.getDevices());
-  return r;
-}
-
-void put_row(const storage_pool& r, wire::Row::Builder row) {
-  auto to = row.initStoragePool();
-  to.setName(text(r.name));
-  to.setDriver(text(r.driver));
-  to.setDescription(text(r.description));
-  put(r.config, to.initConfig(count(r.config)));
-}
-storage_pool get_row(wire::StoragePool::Reader from) {
-  storage_pool r;
-  r.name = text(from.getName());
-  r.driver = text(from.getDriver());
-  r.description = text(from.getDescription());
-  r.config = get(from.getConfig());
-  return r;
-}
-
-void put_row(const network& r, wire::Row::Builder row) {
-  auto to = row.initNetwork();
-  to.setName(text(r.name));
-  to.setType(text(r.type));
-  to.setDescription(text(r.description));
-  put(r.config, to.initConfig(count(r.config)));
-}
-network get_row(wire::Network::Reader from) {
-  network r;
-  r.name = text(from.getName());
-  r.type = text(from.getType());
-  r.description = text(from.getDescription());
-  r.config = get(from.getConfig());
   return r;
 }
 
@@ -425,6 +397,26 @@ removed_member get_row(wire::RemovedMember::Reader from) {
           text(from.getBy())};
 }
 
+/// Events, and what came after them.
+result<object> get_later(wire::Row::Reader from) {
+  switch (from.which()) {
+    case wire::Row::EVENT:
+      return object{get_row(from.getEvent())};
+    case wire::Row::MEMBER_STANDING:
+      return object{get_row(from.getMemberStanding())};
+    case wire::Row::CLUSTER_GROUP:
+      return object{get_row(from.getClusterGroup())};
+    case wire::Row::REMOVED_MEMBER:
+      return object{get_row(from.getRemovedMember())};
+    case wire::Row::WARNING:
+      return get_row(from.getWarning());
+    case wire::Row::LEFTOVER:
+      return get_row(from.getLeftover());
+    default:
+      return fail(errc::corrupt, "a row of a kind this version does not know");
+  }
+}
+
 result<object> get_any(wire::Row::Reader from) {
   switch (from.which()) {
     case wire::Row::COUNTERS:
@@ -444,9 +436,9 @@ result<object> get_any(wire::Row::Reader from) {
     case wire::Row::PROFILE:
       return object{get_row(from.getProfile())};
     case wire::Row::STORAGE_POOL:
-      return object{get_row(from.getStoragePool())};
+      return get_row(from.getStoragePool());
     case wire::Row::NETWORK:
-      return object{get_row(from.getNetwork())};
+      return get_row(from.getNetwork());
     case wire::Row::IMAGE:
       return object{get_row(from.getImage())};
     case wire::Row::IMAGE_ALIAS:
@@ -457,16 +449,9 @@ result<object> get_any(wire::Row::Reader from) {
       return object{get_row(from.getProposer())};
     case wire::Row::SEEN_REQUEST:
       return get_row(from.getSeenRequest());
-    case wire::Row::EVENT:
-      return object{get_row(from.getEvent())};
-    case wire::Row::MEMBER_STANDING:
-      return object{get_row(from.getMemberStanding())};
-    case wire::Row::CLUSTER_GROUP:
-      return object{get_row(from.getClusterGroup())};
-    case wire::Row::REMOVED_MEMBER:
-      return object{get_row(from.getRemovedMember())};
+    default:
+      return get_later(from);
   }
-  return fail(errc::corrupt, "a row of a kind this version does not know");
 }
 
 }  // namespace

@@ -4,12 +4,29 @@ using Cxx = import "/capnp/c++.capnp";
 using import "records.capnp".Row;
 using import "records.capnp".Pair;
 using import "records.capnp".Requestor;
+using import "records.capnp".RowKey;
 $Cxx.namespace("muster::wire");
 
-struct RowKey { table @0 :UInt8; project @1 :UInt64; id @2 :UInt64; }
+struct MemberKey { table @0 :UInt8; name @1 :Text; key @2 :Text; value @3 :Text; }
 
 struct HealthChange { about @0 :UInt64; isOffline @1 :Bool; silentSinceMs @2 :UInt64; }
 struct RoleChange { about @0 :UInt64; role @1 :Text; reason @2 :Text; }
+struct ReportPart {
+  key @0 :RowKey;
+  member @1 :UInt64;
+  version @2 :UInt64;
+  state @3 :UInt8;
+  reason @4 :Text;
+  config @5 :List(Pair);
+}
+struct RaiseWarning {
+  type @0 :Text;
+  location @1 :UInt64;
+  about @2 :RowKey;
+  message @3 :Text;
+  weight @4 :UInt8;
+}
+struct SettleWarning { type @0 :Text; location @1 :UInt64; about @2 :RowKey; }
 
 struct Command {
   member @0 :UInt64;
@@ -38,7 +55,7 @@ struct Command {
     }
     claimToken :group { secretHash @22 :Text; fingerprint @23 :Text; }
     redeemToken :group { secretHash @24 :Text; value @25 :Row; }
-    joinMember :group { secretHash @26 :Text; value @27 :Row; }
+    joinMember :group { secretHash @26 :Text; value @27 :Row; config @63 :List(MemberKey); }
     moveInstance :group { key @28 :RowKey; owner @29 :UInt64; }
     wantInstance :group { key @30 :RowKey; wanted @31 :UInt8; action @32 :Text; }
     reportInstance :group { key @33 :RowKey; generation @34 :UInt64; status @35 :UInt8; action @36 :Text; }
@@ -62,5 +79,8 @@ struct Command {
       sealed @58 :List(Pair);
       expected @59 :UInt64;
     }
+    reportPart @60 :ReportPart;
+    raiseWarning @61 :RaiseWarning;
+    settleWarning @62 :SettleWarning;
   }
 }

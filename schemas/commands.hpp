@@ -70,11 +70,20 @@ struct redeem_token {
   certificate value;
   bool operator==(const redeem_token&) const = default;
 };
+/// A value of `member_config`.
+struct member_key {
+  table where = table::storage_pool;  ///< or network
+  std::string name;
+  std::string key;
+  std::string value;
+  bool operator==(const member_key&) const = default;
+};
 /// The one command of a join. Uses up the token; repeated by the same certificate it answers the
 /// same id.
 struct join_member {
   std::string secret_hash;
   member value;
+  std::vector<member_key> config{};  ///< of its parts of pools and networks
   bool operator==(const join_member&) const = default;
 };
 /// Raises the generation, so that the old owner's reports and containers stop counting.
@@ -168,13 +177,39 @@ struct set_cluster_certificate {
   log_index expected;  ///< of the cluster row
   bool operator==(const set_cluster_certificate&) const = default;
 };
+/// What a member has done about a pool or network, or about a leftover of one (created: it is
+/// gone). A report on an older version than the one before is dropped.
+struct report_part {
+  row_key key;
+  member_id on;
+  std::uint64_t version = 0;
+  part_state state = part_state::created;
+  std::string reason;
+  string_map config;  ///< keys the member has chosen itself
+  bool operator==(const report_part&) const = default;
+};
+/// New, or seen once more.
+struct raise_warning {
+  std::string type;
+  member_id location;
+  row_key about;
+  std::string message;
+  severity weight = severity::low;
+  bool operator==(const raise_warning&) const = default;
+};
+struct settle_warning {
+  std::string type;
+  member_id location;
+  row_key about;
+  bool operator==(const settle_warning&) const = default;
+};
 
 using command_body =
     std::variant<bootstrap, enable_cluster, create_object, replace_object, erase_object,
                  rename_object, set_config, claim_token, redeem_token, join_member, move_instance,
                  want_instance, report_instance, locate_image, expire_tokens, note_member,
                  note_health, note_roles, put_group, remove_member, relocate_member,
-                 set_cluster_certificate>;
+                 set_cluster_certificate, report_part, raise_warning, settle_warning>;
 
 struct command {
   request_id id;

@@ -18,6 +18,8 @@ constexpr std::size_t snapshot_chunk_bytes = 1u << 20;
 constexpr std::size_t snapshot_chunk_bytes_max = 4u << 20;  ///< of members of other versions, too
 constexpr std::size_t snapshot_manifest_max = 8u << 20;     ///< errc::too_large
 constexpr std::size_t name_bytes_max = 64;                  ///< errc::bad_request
+constexpr std::size_t member_value_bytes_max = 4096;  ///< of a key of one member: errc::bad_request
+constexpr std::size_t reason_bytes_max = 1024;        ///< what is longer is cut
 constexpr std::size_t config_value_bytes_max = 64u << 10;   ///< errc::bad_request
 
 // Counts.
@@ -51,6 +53,7 @@ constexpr auto offline_threshold = 20s;     ///< unless cluster.offline_threshol
 constexpr auto hand_over_deadline = 10s;    ///< for others to take over the roles of one that stops
 constexpr auto link_beat_period = 1s;
 constexpr auto link_silence_max = 3s;  ///< session is closed
+constexpr auto parts_deadline = 20s;      ///< for members to do their part of a pool or network
 constexpr auto shutdown_deadline = 5s;
 constexpr auto order_time_max = 40min;       ///< work on one instance, an image transfer included
 constexpr auto exec_connect_deadline = 10s;  ///< for a client to open the WebSockets of its command

@@ -67,8 +67,22 @@ struct Token {
 }
 struct Project { name @0 :Text; description @1 :Text; config @2 :List(Pair); }
 struct Profile { name @0 :Text; description @1 :Text; config @2 :List(Pair); devices @3 :List(Device); }
-struct StoragePool { name @0 :Text; driver @1 :Text; description @2 :Text; config @3 :List(Pair); }
-struct Network { name @0 :Text; type @1 :Text; description @2 :Text; config @3 :List(Pair); }
+struct Part { member @0 :UInt64; config @1 :List(Pair); state @2 :UInt8; reason @3 :Text; version @4 :UInt64; }
+struct Spread { isPending @0 :Bool; version @1 :UInt64; parts @2 :List(Part); }
+struct StoragePool {
+  name @0 :Text;
+  driver @1 :Text;
+  description @2 :Text;
+  config @3 :List(Pair);
+  across @4 :Spread;
+}
+struct Network {
+  name @0 :Text;
+  type @1 :Text;
+  description @2 :Text;
+  config @3 :List(Pair);
+  across @4 :Spread;
+}
 struct Image {
   fingerprint @0 :Text;
   filename @1 :Text;
@@ -126,6 +140,19 @@ struct RemovedMember {
   forced @3 :Bool;
   by @4 :Text;
 }
+struct RowKey { table @0 :UInt8; project @1 :UInt64; id @2 :UInt64; }
+struct Warning {
+  uuid @0 :Text;
+  type @1 :Text;
+  location @2 :UInt64;
+  about @3 :RowKey;
+  message @4 :Text;
+  weight @5 :UInt8;
+  status @6 :UInt8;
+  count @7 :UInt64;
+  lastSeenMs @8 :UInt64;
+}
+struct Leftover { of @0 :RowKey; ofName @1 :Text; on @2 :UInt64; reason @3 :Text; }
 
 struct MemberStanding {
   isOffline @0 :Bool;
@@ -157,5 +184,7 @@ struct Row {
     memberStanding @17 :MemberStanding;
     clusterGroup @18 :ClusterGroup;
     removedMember @19 :RemovedMember;
+    warning @20 :Warning;
+    leftover @21 :Leftover;
   }
 }

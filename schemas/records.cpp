@@ -9,7 +9,7 @@ std::string_view name_in(const T& row) {
   if constexpr (std::is_same_v<T, certificate> || std::is_same_v<T, image> ||
                 std::is_same_v<T, removed_member>)
     return row.fingerprint;
-  else if constexpr (std::is_same_v<T, token>)
+  else if constexpr (std::is_same_v<T, token> || std::is_same_v<T, warning>)
     return row.uuid;
   else if constexpr (requires { row.name; } && !std::is_same_v<T, event>)
     return row.name;
@@ -54,6 +54,7 @@ bool is_named(table t) {
     case table::instance:
     case table::cluster_group:
     case table::removed_member:
+    case table::warning:
       return true;
     case table::counters:
     case table::cluster:
@@ -62,6 +63,7 @@ bool is_named(table t) {
     case table::seen_request:
     case table::event:
     case table::member_standing:
+    case table::leftover:
       return false;
   }
   return false;

@@ -37,7 +37,9 @@ enum class table : std::uint8_t {
   member_standing = 17,
   cluster_group = 18,
   removed_member = 19,
-  last = removed_member,
+  warning = 20,
+  leftover = 21,
+  last = leftover,
 };
 
 /// Where a row lies. `project` is none for tables that know no projects.
@@ -170,13 +172,33 @@ struct profile {
   bool operator==(const profile&) const = default;
 };
 
+enum class part_state : std::uint8_t { pending, created, errored };
+
+/// What one member has of a pool or network.
+struct part {
+  string_map config;  ///< keys that mean this member alone
+  part_state state = part_state::pending;
+  std::string reason;         ///< of an error
+  std::uint64_t version = 0;  ///< of `spread` that the member has reported on
+  bool operator==(const part&) const = default;
+};
+
+/// What members have to do about a pool or network, and have done.
+struct spread {
+  bool is_pending = false;    ///< being defined member by member; nobody acts yet
+  std::uint64_t version = 0;  ///< raised by apply with each change; 0: there is nothing to do
+  std::map<member_id, part> parts;
+  bool operator==(const spread&) const = default;
+};
+
 struct storage_pool {
   static constexpr table where = table::storage_pool;
   record_head head;
   std::string name;
   std::string driver;
   std::string description;
-  string_map config;
+  string_map config;  ///< keys that mean all members alike
+  spread across{};
   bool operator==(const storage_pool&) const = default;
 };
 
@@ -187,6 +209,7 @@ struct network {
   std::string type;
   std::string description;
   string_map config;
+  spread across{};
   bool operator==(const network&) const = default;
 };
 
@@ -336,9 +359,40 @@ struct removed_member {
   bool operator==(const removed_member&) const = default;
 };
 
+enum class severity : std::uint8_t { low, moderate, high };
+enum class warning_status : std::uint8_t { fresh, acknowledged, resolved };
+
+/// What operators should know; one row a type, member and object.
+struct warning {
+  static constexpr table where = table::warning;
+  record_head head;  ///< created: first seen
+  std::string uuid;
+  std::string type;
+  member_id location;
+  row_key about;  ///< counters: no object
+  std::string message;
+  severity weight = severity::low;
+  warning_status status = warning_status::fresh;
+  std::uint64_t count = 1;
+  std::uint64_t last_seen_ms = 0;
+  bool operator==(const warning&) const = default;
+};
+
+/// A pool or network is deleted, and this member has not said yet that its part is gone.
+struct leftover {
+  static constexpr table where = table::leftover;
+  record_head head;
+  row_key of;
+  std::string of_name;
+  member_id on;
+  std::string reason;  ///< why it could not be removed, if it was tried
+  bool operator==(const leftover&) const = default;
+};
+
 using object = std::variant<counters, cluster, server_config, member, certificate, token, project,
                             profile, storage_pool, network, image, image_alias, instance, proposer,
-                            seen_request, event, member_standing, cluster_group, removed_member>;
+                            seen_request, event, member_standing, cluster_group, removed_member,
+                            warning, leftover>;
 /// A row that many share; null: there is none.
 using row_ptr = std::shared_ptr<const object>;
 

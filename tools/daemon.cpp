@@ -69,13 +69,39 @@ void daemon::show_events(const std::vector<event>& all) {
   }
 }
 
-/// Records of images that are gone take their files along.
+/// Records of images that are gone take their files along; pools and networks are looked at.
 void daemon::show_changes(const row_changes& changes) {
   images::drop_files drop;
   const auto first = changes.names.lower_bound({table::image, {}, {}});
   for (auto at = first; at != changes.names.end() && at->first.where == table::image; ++at)
     if (!at->second) drop.fingerprints.push_back(at->first.name);
   if (!drop.fingerprints.empty() && images_) caf::anon_send(images_, std::move(drop));
+  const auto touches = [&](table t) {
+    const auto at = changes.rows.lower_bound({t, {}, {}});
+    return at != changes.rows.end() && at->first.where == t;
+  };
+  if (!touches(table::storage_pool) && !touches(table::network) && !touches(table::leftover) &&
+      !touches(table::member))
+    return;
+  rows_.ring();
+  if (keeper_) caf::anon_send(keeper_, keeper::look_now{});
+}
+
+void daemon::spawn_keeper() {
+  keeper::keeper_settings k;
+  k.data_dir = with_.data_dir;
+  k.self = [this] { return node_->self(); };
+  k.view = [this] { return node_->local_view(); };
+  k.readable = [this] { return node_->wait_readable(); };
+  k.write = [this](command_body body) {
+    return node_->write(std::move(body), {}, "keeper", node::clock::now() + limits::write_deadline);
+  };
+  k.told_ready = [this] {
+    is_in_place_ = true;
+    rows_.ring();
+  };
+  k.log = log_info;
+  keeper_ = system_.spawn<caf::detached>(keeper::keeper_actor, std::move(k));
 }
 
 /// The actors that keep what lies on this server's disk as the records want it.
@@ -93,7 +119,12 @@ void daemon::spawn_keepers() {
   k.driver = driver_;
   k.self = [this] { return node_->self(); };
   k.view = [this] { return node_->local_view(); };
-  k.readable = [this] { return node_->wait_readable(); };
+  k.readable = [this]() -> status {
+    if (!rows_.wait_until(node::clock::now() + std::chrono::seconds(1),
+                          [this] { return is_in_place_.load(); }))
+      return fail(errc::unavailable, "the storage pools are not in their places yet");
+    return node_->wait_readable();
+  };
   k.write = [this](command_body body, const requestor& who, const std::string& trace) {
     return node_->write(std::move(body), who, trace, node::clock::now() + limits::write_deadline);
   };
@@ -110,8 +141,9 @@ status daemon::start() {
   node_ = std::make_unique<node::node>(system_, hooks());
   probe_ = std::make_unique<link::probe_host>([this] { return node_->report(); });
   spawn_keepers();
+  spawn_keeper();
   api_ = std::make_unique<http::api>(
-      http::services{*node_, events_, *probe_, instances_, images_, driver_});
+      http::services{*node_, events_, rows_, *probe_, instances_, images_, driver_});
   http::front_settings f;
   f.handle = [this](http::request& r) { return api_->handle(r); };
   f.on_upgrade = [this](const std::string& protocol, http::request& r) {
@@ -145,6 +177,7 @@ void daemon::stop() {
   if (front_) front_->stop();
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(keeper_, caf::exit_reason::user_shutdown);
   if (node_) node_->stop();
   ::unlink((with_.data_dir + "/incus.pid").c_str());
   ::unlink((with_.data_dir + "/unix.socket").c_str());

@@ -1,4 +1,5 @@
 #pragma once
+#include "actors/keeper/keeper_actor.hpp"
 #include "actors/link/caf_system.hpp"
 #include "actors/link/probe.hpp"
 #include "http/api.hpp"
@@ -29,15 +30,19 @@ private:
   void show_events(const std::vector<event>& all);
   void show_changes(const row_changes& changes);
   void spawn_keepers();
+  void spawn_keeper();
 
   daemon_settings with_;
   link::caf_config config_;
   caf::actor_system system_;
   http::event_streams events_;
+  http::row_bell rows_;
+  std::atomic<bool> is_in_place_{false};  ///< pools and networks, after the start
   std::unique_ptr<node::node> node_;
   std::shared_ptr<instances::lxc_driver> driver_;
   instances::instances_handle instances_;
   images::images_handle images_;
+  keeper::keeper_handle keeper_;
   std::unique_ptr<link::probe_host> probe_;
   std::unique_ptr<http::api> api_;
   std::unique_ptr<http::front> front_;

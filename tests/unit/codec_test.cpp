@@ -72,6 +72,17 @@ std::vector<object> samples() {
   all.emplace_back(member_standing{head, true, 7, "voter", "a place is free", 8});
   all.emplace_back(cluster_group{head, "g", "d", {{"user.a", "b"}}});
   all.emplace_back(removed_member{head, "ab", "n9", "10.0.0.9:8443", true, "root"});
+  all.emplace_back(warning{head,
+                           "u",
+                           "t",
+                           {2},
+                           {table::network, {}, {4}},
+                           "m",
+                           severity::high,
+                           warning_status::acknowledged,
+                           3,
+                           9});
+  all.emplace_back(leftover{head, {table::storage_pool, {}, {4}}, "p", {2}, "busy"});
   return all;
 }
 
@@ -114,6 +125,18 @@ BOOST_AUTO_TEST_CASE(fields_added_later_come_back) {
   c.fingerprint = "ab";
   for (const object& row : {object{m}, object{c}})
     BOOST_CHECK(*codec::decode_row(codec::encode(row).bytes()) == row);
+}
+
+BOOST_AUTO_TEST_CASE(parts_come_back) {
+  storage_pool p;
+  p.across = {true, 4, {{{2}, {{{"source", "/x"}}, part_state::errored, "no", 3}}, {{7}, {}}}};
+  network n;
+  n.across = p.across;
+  for (const object& row : {object{p}, object{n}}) {
+    auto back = codec::decode_row(codec::encode(row).bytes());
+    BOOST_REQUIRE(back.ok());
+    BOOST_CHECK(*back == row);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_cut_row_is_refused_or_harmless) {
@@ -169,7 +192,7 @@ BOOST_AUTO_TEST_CASE(commands_come_back) {
     BOOST_CHECK(*back == c);
   }
   const command others[] = {
-      {{{1}, {2}, 3}, {}, {}, join_member{"hash", {}}},
+      {{{1}, {2}, 3}, {}, {}, join_member{"hash", {}, {{table::network, "n", "k", "v"}}}},
       {{{1}, {2}, 3}, {}, {}, move_instance{{table::instance, {1}, {2}}, {3}}},
       {{{1}, {2}, 3}, {}, {}, want_instance{{table::instance, {1}, {2}}, power::running, "start"}},
       {{{1}, {2}, 3},
@@ -186,6 +209,16 @@ BOOST_AUTO_TEST_CASE(commands_come_back) {
       {{{1}, {2}, 3}, {}, {}, remove_member{{4}, true}},
       {{{1}, {2}, 3}, {}, {}, relocate_member{{4}, "a:1"}},
       {{{1}, {2}, 3}, {}, {}, set_cluster_certificate{"pem", "ab", {{"uuid", "sealed"}}, {5}}},
+      {{{1}, {2}, 3},
+       {},
+       {},
+       report_part{
+           {table::network, {}, {2}}, {3}, 4, part_state::errored, "why", {{"source", "x"}}}},
+      {{{1}, {2}, 3},
+       {},
+       {},
+       raise_warning{"t", {3}, {table::network, {}, {2}}, "m", severity::moderate}},
+      {{{1}, {2}, 3}, {}, {}, settle_warning{"t", {3}, {table::network, {}, {2}}}},
   };
   for (const auto& c : others) {
     auto back = codec::decode_command(codec::encode(c));

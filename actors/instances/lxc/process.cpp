@@ -65,8 +65,12 @@ std::vector<char*> helper_environment() {
 
 }  // namespace
 
-result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io) {
-  std::vector<char*> argv{const_cast<char*>("musterd")};
+namespace {
+
+result<pid_t> spawn(const std::string& program, const char* shown,
+                    const std::vector<std::string>& arguments, const child_io& io,
+                    std::vector<char*> environment) {
+  std::vector<char*> argv{const_cast<char*>(shown)};
   for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
   actions a;
@@ -75,12 +79,66 @@ result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_
   a.give(io.err, 2);
   posix_spawn_file_actions_addclosefrom_np(&a.files, 3);
   pid_t child = 0;
-  if (const int code = posix_spawn(&child, helper_program(), &a.files, &a.attributes, argv.data(),
-                                   helper_environment().data());
+  if (const int code = posix_spawn(&child, program.c_str(), &a.files, &a.attributes, argv.data(),
+                                   environment.data());
       code != 0)
     return fail(errc::unavailable,
                 std::string("no process could be started: ") + std::strerror(code));
   return child;
+}
+
+/// Reads what the child writes until it ends; kills it at the deadline.
+result<process_end> follow(pid_t child, int from, std::chrono::milliseconds deadline) {
+  const int exited = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+  const auto end = std::chrono::steady_clock::now() + deadline;
+  process_end result;
+  bool in_time = false;
+  int reading = from;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) break;
+    pollfd p[2] = {{exited, POLLIN, 0}, {reading, POLLIN, 0}};
+    ::poll(p, 2, static_cast<int>(left.count()));
+    if (p[1].revents & POLLIN) {
+      char part[4096];
+      const auto n = ::read(from, part, sizeof part);
+      if (n > 0 && result.text.size() < text_bytes_max)
+        result.text.append(part, static_cast<std::size_t>(n));
+    } else if (p[0].revents) {
+      in_time = true;
+      break;
+    } else if (p[1].revents) {
+      reading = -1;  // closed, and the child goes on
+    }
+  }
+  if (!in_time) ::kill(child, SIGKILL);
+  result.code = wait_for_end(child);
+  ::close(exited);
+  ::close(from);
+  if (!in_time)
+    return fail(errc::timed_out, "it took longer than " + std::to_string(deadline.count()) + " ms");
+  return result;
+}
+
+std::string find_program(const std::string& name) {
+  for (const char* folder :
+       {"/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/", "/usr/local/sbin/", "/usr/local/bin/"})
+    if (::access((folder + name).c_str(), X_OK) == 0) return folder + name;
+  return {};
+}
+
+std::string package_of(const std::string& program) {
+  if (program == "mkfs.btrfs" || program == "btrfs") return "btrfs-progs";
+  if (program == "nft") return "nftables";
+  if (program == "dnsmasq") return "dnsmasq-base";
+  return program == "ip" ? "iproute2" : "util-linux";
+}
+
+}  // namespace
+
+result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io) {
+  return spawn(helper_program(), "musterd", arguments, io, helper_environment());
 }
 
 int wait_for_end(pid_t child) {
@@ -96,37 +154,37 @@ result<process_end> run_self(const std::vector<std::string>& arguments,
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errc::unavailable, "no pipe");
   auto child = spawn_self(arguments, {-1, -1, ends[1]});
   ::close(ends[1]);
+  if (child) return follow(*child, ends[0], deadline);
+  ::close(ends[0]);
+  return child.error();
+}
+
+result<std::string> run_program(const std::vector<std::string>& command,
+                                std::chrono::milliseconds deadline) {
+  const auto& name = command.front();
+  const auto program = find_program(name);
+  if (program.empty())
+    return fail(errc::refused, "the program " + name + " is missing: install the Debian package " +
+                                   package_of(name));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errc::unavailable, "no pipe");
+  std::vector<char*> environment = helper_environment();
+  auto child = spawn(program, name.c_str(), {command.begin() + 1, command.end()},
+                     {-1, ends[1], ends[1]}, std::move(environment));
+  ::close(ends[1]);
   if (!child) {
     ::close(ends[0]);
     return child.error();
   }
-  const int exited = static_cast<int>(::syscall(SYS_pidfd_open, *child, 0));
-  const auto end = std::chrono::steady_clock::now() + deadline;
-  process_end result;
-  bool in_time = false;
-  for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        end - std::chrono::steady_clock::now());
-    if (left.count() <= 0) break;
-    pollfd p[2] = {{exited, POLLIN, 0}, {ends[0], POLLIN, 0}};
-    ::poll(p, 2, static_cast<int>(left.count()));
-    if (p[1].revents & POLLIN) {
-      char part[4096];
-      const auto n = ::read(ends[0], part, sizeof part);
-      if (n > 0 && result.text.size() < text_bytes_max)
-        result.text.append(part, static_cast<std::size_t>(n));
-    } else if (p[0].revents) {
-      in_time = true;
-      break;
-    }
-  }
-  if (!in_time) ::kill(*child, SIGKILL);
-  result.code = wait_for_end(*child);
-  ::close(exited);
-  ::close(ends[0]);
-  if (!in_time)
-    return fail(errc::timed_out, "it took longer than " + std::to_string(deadline.count()) + " ms");
-  return result;
+  auto ended = follow(*child, ends[0], deadline);
+  if (!ended) return fail(ended.error().code, name + ": " + ended.error().detail);
+  while (ended->text.ends_with('\n')) ended->text.pop_back();
+  if (ended->code != 0)
+    return fail(errc::refused,
+                name + ": " +
+                    (ended->text.empty() ? "it ended with code " + std::to_string(ended->code)
+                                         : ended->text));
+  return std::move(ended->text);
 }
 
 }  // namespace muster::instances

@@ -27,6 +27,12 @@ struct process_end {
 result<process_end> run_self(const std::vector<std::string>& arguments,
                              std::chrono::milliseconds deadline);
 
+/// Runs a program of the system to its end, found in the usual folders whatever PATH says. Gives
+/// what it wrote. @errors errc::refused with its own words, or with the package that is missing;
+/// errc::timed_out after which it was killed.
+result<std::string> run_program(const std::vector<std::string>& command,
+                                std::chrono::milliseconds deadline);
+
 /// Waits for a child; code as in process_end.
 int wait_for_end(pid_t child);
 

@@ -27,6 +27,9 @@ outcome handle(transaction& tx, const requestor& who, const put_group& b);
 outcome handle(transaction& tx, const requestor& who, const remove_member& b);
 outcome handle(transaction& tx, const requestor& who, const relocate_member& b);
 outcome handle(transaction& tx, const requestor& who, const set_cluster_certificate& b);
+outcome handle(transaction& tx, const requestor& who, const report_part& b);
+outcome handle(transaction& tx, const requestor& who, const raise_warning& b);
+outcome handle(transaction& tx, const requestor& who, const settle_warning& b);
 
 inline outcome refuse(errc code, std::string text) {
   return {false, {code, std::move(text)}, {}, {}};

@@ -1,6 +1,7 @@
 #include "actors/state/commands/lifecycle.hpp"
 
 #include "actors/state/commands/rules.hpp"
+#include "schemas/spread.hpp"
 
 namespace muster::state {
 
@@ -18,6 +19,15 @@ std::string path_of(const state_view& state, const object& row) {
   if (const auto name = project_name_of(state, row); !name.empty() && name != "default")
     path += "?project=" + name;
   return path;
+}
+
+std::string_view verb_of(const object* old, const object& next) {
+  if (const auto* w = std::get_if<warning>(&next))
+    return w->status == warning_status::acknowledged ? "acknowledged" : "reset";
+  const auto* now = spread_of(next);
+  if (!now) return old ? "updated" : "created";
+  if (now->is_pending) return {};
+  return old && !spread_of(*old)->is_pending ? "updated" : "created";
 }
 
 void emit_for(transaction& tx, const requestor& who, const object& row, std::string_view verb,

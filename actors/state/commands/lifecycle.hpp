@@ -10,6 +10,8 @@ namespace muster::state {
 std::string path_of(const state_view& state, const object& row);
 /// Name of the project that holds the row; empty if its table knows none.
 std::string project_name_of(const state_view& state, const object& row);
+/// What the lifecycle calls a row that was made or replaced; empty: it says nothing.
+std::string_view verb_of(const object* old, const object& next);
 /// Emits `<noun>-<verb>` for a row, with the context of its kind. Rows without a path emit nothing.
 void emit_for(transaction& tx, const requestor& who, const object& row, std::string_view verb,
               string_map context = {});

@@ -2,6 +2,7 @@
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
 #include "actors/state/commands/rules.hpp"
+#include "actors/state/spreads/spreads.hpp"
 
 namespace muster::state {
 
@@ -61,6 +62,7 @@ void take_the_place_of(transaction& tx, member_id old, member_id fresh) {
   }
   for (auto i : tx.all<image>())
     if (std::erase(i.locations, old) != 0) tx.put(i);
+  forget_parts(tx, old);
   tx.erase({table::member, {}, {old.value}});
   tx.erase({table::member_standing, {}, {old.value}});
 }
@@ -135,6 +137,7 @@ outcome handle(transaction& tx, const requestor& who, const join_member& b) {
     if (m.fingerprint == b.value.fingerprint)
       return refuse(errc::conflict, "The cluster already has a member with this certificate");
   }
+  if (auto good = check_member_keys(tx, b.config); !good) return refuse(good.error());
   tx.erase(key_of(*ticket));
   member row = b.value;
   row.head = {};
@@ -144,6 +147,7 @@ outcome handle(transaction& tx, const requestor& who, const join_member& b) {
   if (const auto was = tx.find(table::removed_member, {}, row.fingerprint))
     tx.erase({table::removed_member, {}, *was});
   tx.put(row);
+  (void)spread_to(tx, row.id(), b.config).ok();  // checked above
   emit_for(tx, who, row, "added");
   return done(row.head.id);
 }

@@ -2,6 +2,7 @@
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
 #include "actors/state/commands/rules.hpp"
+#include "actors/state/spreads/spreads.hpp"
 
 namespace muster::state {
 
@@ -111,9 +112,11 @@ outcome handle(transaction& tx, const requestor& who, const create_object& b) {
     if (t->kind == token_kind::join) emit_token(tx, who);
   }
   head.id = tx.next_object();
+  settle_spread(tx, nullptr, row);
   tx.add(row);
   if (std::holds_alternative<project>(row)) add_default_profile(tx, {head.id.value});
-  emit_for(tx, who, row, "created", context_of(tx, row));
+  if (const auto verb = verb_of(nullptr, row); !verb.empty())
+    emit_for(tx, who, row, verb, context_of(tx, row));
   return done(head.id);
 }
 
@@ -130,8 +133,9 @@ outcome handle(transaction& tx, const requestor& who, const replace_object& b) {
   if (rules.may_replace)
     if (auto may = rules.may_replace(tx, *old, next); !may) return refuse(may.error());
   head_of(next) = head_of(*old);
+  settle_spread(tx, old.get(), next);
   tx.put(next);
-  emit_for(tx, who, next, "updated");
+  if (const auto verb = verb_of(old.get(), next); !verb.empty()) emit_for(tx, who, next, verb);
   return done(key.id);
 }
 
@@ -144,6 +148,7 @@ outcome handle(transaction& tx, const requestor& who, const erase_object& b) {
     if (auto may = rules.may_erase(tx, *row); !may) return refuse(may.error());
   emit_for(tx, who, *row, "deleted");
   erase_dependents(tx, *row);
+  leave_over(tx, *row);
   tx.erase(b.key);
   return done(b.key.id);
 }

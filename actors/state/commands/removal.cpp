@@ -1,5 +1,6 @@
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
+#include "actors/state/spreads/spreads.hpp"
 #include "schemas/limits.hpp"
 
 #include <algorithm>
@@ -86,6 +87,7 @@ outcome handle(transaction& tx, const requestor& who, const remove_member& b) {
     if (auto empty = check_empty(tx, b.who); !empty) return refuse(empty.error());
   erase_what_it_held(tx, who, b.who);
   erase_requests(tx, b.who);
+  forget_parts(tx, b.who);
   remember(tx, who, *m, b.force);
   tx.erase({table::member_standing, {}, m->head.id});
   emit_for(tx, who, *m, "removed");

@@ -134,11 +134,99 @@ status may_rename_member(const state_view&, const object&, std::string_view name
   return ok();
 }
 
+/// Whether a device of a profile or instance has `key`=`name`.
+bool is_used(const state_view& state, const char* key, std::string_view name) {
+  bool found = false;
+  const auto look = [&](const device_map& devices) {
+    for (const auto& [device, settings] : devices)
+      if (const auto at = settings.find(key); at != settings.end() && at->second == name)
+        found = true;
+    return !found;
+  };
+  state.each(table::instance, std::nullopt,
+             [&](const object& o) { return look(std::get<instance>(o).devices); });
+  if (!found)
+    state.each(table::profile, std::nullopt,
+               [&](const object& o) { return look(std::get<profile>(o).devices); });
+  return found;
+}
+
+failure taken_pool(std::string_view) {
+  return fail(errc::refused, "The storage pool is already created");
+}
+failure taken_network(std::string_view) {
+  return fail(errc::refused, "The network is already created");
+}
+
+status may_create_spread(const state_view&, const object& row) {
+  const bool is_pool = std::holds_alternative<storage_pool>(row);
+  if (!is_valid_name(name_of(row)) || name_of(row) == "none")
+    return fail(errc::bad_request,
+                std::string(is_pool ? "Invalid storage pool name \"" : "Invalid network name \"") +
+                    std::string(name_of(row)) + "\"");
+  if (!is_pool && name_of(row).size() > 15)
+    return fail(errc::bad_request, "Network name must be at most 15 characters long");
+  return ok();
+}
+
+status may_erase_pool(const state_view& state, const object& row) {
+  if (is_used(state, "pool", name_of(row)))
+    return fail(errc::bad_request, "The storage pool is currently in use");
+  return ok();
+}
+
+status may_erase_network(const state_view& state, const object& row) {
+  if (is_used(state, "network", name_of(row)))
+    return fail(errc::bad_request, "The network is currently in use");
+  return ok();
+}
+
+status refuse_rename(const state_view&, const object& row, std::string_view) {
+  return fail(errc::bad_request, std::holds_alternative<network>(row)
+                                     ? "Renaming clustered network not supported"
+                                     : "Renaming storage pools is not supported");
+}
+
+void keep_pool(const object& old, object& next) {
+  std::get<storage_pool>(next).driver = std::get<storage_pool>(old).driver;
+}
+
+void keep_network(const object& old, object& next) {
+  std::get<network>(next).type = std::get<network>(old).type;
+}
+
+/// Users change the status, nothing else.
+void keep_warning(const object& old, object& next) {
+  const auto wanted = std::get<warning>(next).status;
+  next = old;
+  std::get<warning>(next).status = wanted;
+}
+
 status refuse_direct(const state_view&, const object&) {
   return fail(errc::bad_request, "rows of this table are not made or removed directly");
 }
 status refuse_replace(const state_view&, const object&, const object&) {
   return fail(errc::bad_request, "rows of this table are not replaced directly");
+}
+
+table_rules pool_rules() {
+  return {.noun = "storage-pool",
+          .collection = "storage-pools",
+          .may_create = may_create_spread,
+          .may_erase = may_erase_pool,
+          .may_rename = refuse_rename,
+          .taken = taken_pool,
+          .keep = keep_pool};
+}
+
+table_rules network_rules() {
+  return {.noun = "network",
+          .collection = "networks",
+          .may_create = may_create_spread,
+          .may_erase = may_erase_network,
+          .may_rename = refuse_rename,
+          .taken = taken_network,
+          .keep = keep_network};
 }
 
 table_rules make_rules(table where) {
@@ -176,9 +264,14 @@ table_rules make_rules(table where) {
               .may_rename = may_rename_profile,
               .taken = taken_profile};
     case table::storage_pool:
-      return {.noun = "storage-pool", .collection = "storage-pools"};
+      return pool_rules();
     case table::network:
-      return {.noun = "network", .collection = "networks"};
+      return network_rules();
+    case table::warning:
+      return {.noun = "warning",
+              .collection = "warnings",
+              .may_create = refuse_direct,
+              .keep = keep_warning};
     case table::image:
       return {.noun = "image", .collection = "images", .taken = taken_image, .keep = keep_image};
     case table::image_alias:
@@ -201,6 +294,7 @@ table_rules make_rules(table where) {
     case table::event:
     case table::member_standing:
     case table::removed_member:
+    case table::leftover:
       break;
   }
   return {.may_create = refuse_direct, .may_erase = refuse_direct};

@@ -1,0 +1,45 @@
+#include "actors/keeper/keeper_core.hpp"
+
+#include <algorithm>
+
+namespace muster::keeper {
+
+namespace {
+
+const object* find(const std::vector<object>& rows, const row_key& key) {
+  const auto at =
+      std::find_if(rows.begin(), rows.end(), [&](const object& row) { return key_of(row) == key; });
+  return at == rows.end() ? nullptr : &*at;
+}
+
+void plan_row(std::vector<task>& plan, const situation& now, const object& row) {
+  const auto key = key_of(row);
+  const auto& across = *spread_of(row);
+  if (across.is_pending || across.version == 0) return;
+  const auto failed = now.failed.find(key);
+  if (failed != now.failed.end() && failed->second >= across.version) return;
+  const auto part = across.parts.find(now.self);
+  const bool is_here = now.made.contains(key) && !now.strange.contains(key);
+  const bool is_current = is_here && now.made.at(key) >= across.version;
+  const bool has_failed = part != across.parts.end() && part->second.state == part_state::errored;
+  if (!is_current || now.is_first || has_failed)
+    plan.push_back({step::make, key});
+  else if (is_due(across, now.self))
+    plan.push_back({step::report, key});
+}
+
+}  // namespace
+
+std::vector<task> plan(const situation& now) {
+  std::vector<task> all;
+  for (const auto& [key, version] : now.made) {
+    if (now.failed.contains(key) && !find(now.wanted, key)) continue;
+    if (!find(now.wanted, key) || now.strange.contains(key)) all.push_back({step::remove, key});
+  }
+  for (const auto& l : now.left)
+    if (l.on == now.self && !now.made.contains(l.of)) all.push_back({step::report_gone, key_of(l)});
+  for (const auto& row : now.wanted) plan_row(all, now, row);
+  return all;
+}
+
+}  // namespace muster::keeper

@@ -1,0 +1,12 @@
+#pragma once
+#include "actors/keeper/maker.hpp"
+
+namespace muster::keeper {
+
+/// Starts dnsmasq for the bridge, or stops it if none is wanted. It outlives this process.
+/// @errors errc::refused if ipv4.dhcp asks for it and it cannot run.
+status serve_dhcp(const wish& w);
+/// Ends it and removes its leases.
+void end_dhcp(const wish& w);
+
+}  // namespace muster::keeper

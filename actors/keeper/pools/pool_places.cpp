@@ -1,0 +1,60 @@
+#include "actors/keeper/pools/pool_places.hpp"
+
+#include <charconv>
+#include <filesystem>
+
+namespace muster::keeper {
+
+namespace fs = std::filesystem;
+
+std::string pool_place(const std::string& data_dir, const std::string& pool) {
+  return data_dir + "/storage-pools/" + pool;
+}
+
+status link_place(const std::string& place, const std::string& source) {
+  std::error_code failed;
+  fs::create_directories(fs::path(place).parent_path(), failed);
+  if (fs::is_symlink(place, failed)) {
+    if (fs::read_symlink(place, failed) == source) return ok();
+    fs::remove(place, failed);
+  }
+  fs::create_directory_symlink(source, place, failed);
+  if (failed)
+    return fail(errc::refused, "cannot link " + place + " to " + source + ": " + failed.message());
+  return ok();
+}
+
+bool holds_only_pool(const std::string& folder) {
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    const auto name = entry.path().filename();
+    if (name != "images" && name != "containers" && name != "lost+found") return false;
+  }
+  return !failed;
+}
+
+status empty_pool(const std::string& place) {
+  std::error_code failed;
+  const fs::path instances = place + "/containers";
+  if (fs::exists(instances, failed) && !fs::is_empty(instances, failed))
+    return fail(errc::refused, place + " still holds instances");
+  fs::remove(instances, failed);
+  fs::remove_all(place + "/images", failed);
+  return ok();
+}
+
+std::uint64_t size_bytes_of(const std::string& text) {
+  std::uint64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string unit(read.ptr, text.data() + text.size());
+  if (read.ec != std::errc{}) return 0;
+  if (unit.empty() || unit == "B") return number;
+  static const std::string prefixes = "kMGTP";
+  const auto at = prefixes.find(unit[0] == 'K' ? 'k' : unit[0]);
+  const bool is_binary = unit.size() == 3 && unit.substr(1) == "iB";
+  if (at == std::string::npos || (!is_binary && unit.substr(1) != "B")) return 0;
+  for (std::size_t i = 0; i <= at; ++i) number *= is_binary ? 1024 : 1000;
+  return number;
+}
+
+}  // namespace muster::keeper

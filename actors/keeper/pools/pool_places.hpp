@@ -1,0 +1,20 @@
+#pragma once
+#include "schemas/result.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace muster::keeper {
+
+/// Where a pool is found on every server: a folder, a mount, or a link to its source.
+std::string pool_place(const std::string& data_dir, const std::string& pool);
+/// Links the place to the source. @errors errc::refused if something else is there.
+status link_place(const std::string& place, const std::string& source);
+/// Whether a folder holds nothing, or only what a pool keeps in it.
+bool holds_only_pool(const std::string& folder);
+/// Images go; @errors errc::refused if there are instances.
+status empty_pool(const std::string& place);
+/// "10GiB", "512MB", "1000"; 0 if it is no size.
+std::uint64_t size_bytes_of(const std::string& text);
+
+}  // namespace muster::keeper

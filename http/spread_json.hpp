@@ -1,0 +1,14 @@
+#pragma once
+#include "http/spread_keys.hpp"
+
+/// Pools and networks as Incus shows them. Pure.
+namespace muster::http::spread_json {
+
+std::string writable(const object& row, const string_map& config);
+/// @param of the member whose part is shown; none: what all have in common.
+std::string whole(const state_view& s, const object& row, std::optional<member_id> of,
+                  const string_map& config);
+/// Pending, Created, Errored: of one member's part, or of all.
+std::string status_of(const object& row, std::optional<member_id> of);
+
+}  // namespace muster::http::spread_json

@@ -1,0 +1,160 @@
+"""Storage pools and networks on the members of a real cluster."""
+import os
+import unittest
+
+from loopback import Cluster, wait_for
+
+
+def define(client, path, name, kind, members, config=None):
+    key = "driver" if "pools" in path else "type"
+    for m in members:
+        answer = client.ask("POST", f"{path}?target={m.name}",
+                            {"name": name, key: kind, "config": (config or {}).get(m.name, {})})
+        assert answer.status == 201, answer
+
+
+class TwoPhases(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(3)
+        cls.cluster.wait_voters(3)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.__exit__(None, None, None)
+
+    def test_a_pool_is_defined_on_each_member_then_created_on_all(self):
+        c = self.cluster[1].unix()
+        pools = "/1.0/storage-pools"
+        own = os.path.join(self.cluster.folder, "own")
+        os.mkdir(own)
+        alone = c.ask("POST", pools, {"name": "p", "driver": "dir"})
+        self.assertEqual((alone.status, alone.json["error"]),
+                         (500, "Pool not pending on any node (use --target <node> first)"))
+        define(c, pools, "p", "dir", self.cluster.members[:2], {"n1": {"source": own}})
+        self.assertEqual(c.get(f"{pools}/p").metadata["status"], "Pending")
+        self.assertEqual(c.get(f"{pools}/p").metadata["locations"], ["n1", "n2"])
+        for body, target, said in (
+                ({"config": {}}, "?target=n2", (400, 'The storage pool already defined on member "n2"')),
+                ({"config": {"rsync.bwlimit": "1"}}, "?target=n3",
+                 (500, 'Config key "rsync.bwlimit" may not be used as member-specific key')),
+                ({}, "?target=n9", (404, "Cluster member not found")),
+                ({}, "", (500, "Pool not defined on nodes: n3")),
+                ({"config": {"source": "/x"}}, "", (500, 'Config key "source" is cluster member specific'))):
+            answer = c.ask("POST", pools + target, {"name": "p", "driver": "dir", **body})
+            self.assertEqual((answer.status, answer.json["error"]), said)
+        define(c, pools, "p", "dir", self.cluster.members[2:])
+        made = c.ask("POST", pools, {"name": "p", "driver": "dir", "config": {"user.a": "1"}})
+        self.assertEqual((made.status, made.headers["Location"]), (201, "/1.0/storage-pools/p"))
+        shown = c.get(f"{pools}/p").metadata
+        self.assertEqual((shown["status"], shown["config"]), ("Created", {"user.a": "1"}))
+        self.assertEqual(c.get(f"{pools}/p?target=n1").metadata["config"], {"user.a": "1", "source": own})
+        self.assertEqual(os.readlink(os.path.join(self.cluster[0].dir, "storage-pools/p")), own)
+        self.assertTrue(os.path.isdir(os.path.join(self.cluster[2].dir, "storage-pools/p")))
+        self.assertGreater(c.get(f"{pools}/p/resources?target=n3").metadata["space"]["total"], 0)
+        again = c.ask("POST", pools, {"name": "p", "driver": "dir"})
+        self.assertEqual((again.status, again.json["error"]), (500, "The storage pool is already created"))
+        self.change(c, f"{pools}/p")
+        c.done("DELETE", f"{pools}/p")
+        for m in self.cluster.members:
+            self.assertFalse(os.path.lexists(os.path.join(m.dir, "storage-pools/p")))
+        self.assertTrue(os.path.isdir(own))
+        self.assertEqual(c.get(f"{pools}/p").status, 404)
+
+    def change(self, c, url):
+        c.done("PATCH", url, {"config": {"rsync.compression": "false"}})
+        self.assertEqual(c.get(url).metadata["config"], {"user.a": "1", "rsync.compression": "false"})
+        c.done("PUT", url, {"description": "x", "config": {}})
+        self.assertEqual((c.get(url).metadata["config"], c.get(url).metadata["description"]), ({}, "x"))
+        self.assertIn("source", c.get(f"{url}?target=n1").metadata["config"])
+        for body, target in (({"config": {"source": "/y"}}, ""), ({"config": {"user.b": "1"}}, "?target=n1"),
+                             ({"config": {"source": "/y"}}, "?target=n1"), ({"config": {"bogus": "1"}}, "")):
+            self.assertEqual(c.ask("PATCH", url + target, body).status, 400, body)
+        old = c.ask("PUT", url, {"config": {}}, headers={"If-Match": '"x"'})
+        self.assertEqual(old.status, 412)
+        self.assertEqual(c.ask("POST", url, {"name": "q"}).status, 400)
+
+    def test_a_member_that_cannot_is_named_and_the_rest_can_be_done_again(self):
+        c = self.cluster[0].unix()
+        pools = "/1.0/storage-pools"
+        later = os.path.join(self.cluster.folder, "later")
+        define(c, pools, "half", "dir", self.cluster.members, {"n2": {"source": later}})
+        made = c.ask("POST", pools, {"name": "half", "driver": "dir"})
+        self.assertEqual(made.status, 500)
+        self.assertIn(f'failed on member "n2": Source path "{later}" doesn\'t exist', made.json["error"])
+        self.assertEqual(c.get(f"{pools}/half").metadata["status"], "Errored")
+        self.assertEqual(c.get(f"{pools}/half?target=n1").metadata["status"], "Created")
+        self.assertEqual(c.get(f"{pools}/half?target=n2").metadata["status"], "Errored")
+        warned = [w for w in c.get("/1.0/warnings?recursion=1").metadata if w["entity_url"] == f"{pools}/half"]
+        self.assertEqual([(w["type"], w["location"], w["severity"], w["status"]) for w in warned],
+                         [("Storage pool unavailable", "n2", "high", "new")])
+        url = "/1.0/warnings/" + warned[0]["uuid"]
+        c.done("PUT", url, {"status": "acknowledged"})
+        self.assertEqual(c.get(url).metadata["status"], "acknowledged")
+        twice = c.ask("POST", pools, {"name": "half", "driver": "dir", "config": {"user.x": "1"}})
+        self.assertIn("partially created", twice.json["error"])
+        os.mkdir(later)
+        self.assertEqual(c.ask("POST", pools, {"name": "half", "driver": "dir"}).status, 201)
+        self.assertEqual(c.get(f"{pools}/half").metadata["status"], "Created")
+        self.assertEqual(c.get(url).metadata["status"], "resolved")
+        c.done("DELETE", f"{pools}/half")
+        self.assertEqual(c.get(url).status, 404)
+
+    def test_networks_that_need_a_parent(self):
+        """`lo` is there on every member."""
+        c = self.cluster[2].unix()
+        nets = "/1.0/networks"
+        define(c, nets, "up", "physical", self.cluster.members, {"n1": {"parent": "lo"}, "n2": {"parent": "lo"}})
+        lacking = c.ask("POST", nets, {"name": "up", "type": "physical"})
+        self.assertEqual((lacking.status, lacking.json["error"]),
+                         (400, 'Missing required "parent" key on member "n3"'))
+        c.done("PATCH", f"{nets}/up?target=n3", {"config": {"parent": "no-such"}})
+        self.assertIn("Parent interface \"no-such\" not found",
+                      c.ask("POST", nets, {"name": "up", "type": "physical"}).json["error"])
+        c.done("PATCH", f"{nets}/up?target=n3", {"config": {"parent": "lo"}})
+        wait_for(lambda: c.get(f"{nets}/up").metadata["status"] == "Created")
+        twice = c.ask("POST", f"{nets}?target=n1", {"name": "up", "type": "physical"})
+        self.assertEqual((twice.status, twice.json["error"]), (409, 'Network "up" is already defined on member "n1"'))
+        wrong = c.ask("POST", f"{nets}?target=n1", {"name": "b", "type": "bridge", "config": {"ipv4.address": "none"}})
+        self.assertEqual(wrong.status, 400)
+        renamed = c.ask("POST", f"{nets}/up", {"name": "down"})
+        self.assertEqual((renamed.status, renamed.json["error"]), (400, "Renaming clustered network not supported"))
+        c.done("DELETE", f"{nets}/up")
+        self.assertEqual(c.get(nets).metadata, [])
+
+
+class OneMemberAway(unittest.TestCase):
+    def setUp(self):
+        self.cluster = Cluster(3)
+        self.cluster.wait_voters(3)
+        self.addCleanup(self.cluster.__exit__, None, None, None)
+
+    def owes(self, c):
+        return [w["location"] for w in c.get("/1.0/warnings?recursion=1").metadata
+                if w["type"] == "Cluster member misses a change" and w["status"] == "new"]
+
+    def test_it_does_by_itself_what_it_missed(self):
+        c = self.cluster[0].unix(40)
+        pools = "/1.0/storage-pools"
+        away = self.cluster[2]
+        place = os.path.join(away.dir, "storage-pools")
+        define(c, pools, "old", "dir", self.cluster.members)
+        self.assertEqual(c.ask("POST", pools, {"name": "old", "driver": "dir"}).status, 201)
+        away.kill()
+        wait_for(lambda: not [m for m in self.cluster[0].status()["members"] if m["name"] == "n3"][0]["reachable"])
+        define(c, pools, "new", "dir", self.cluster.members)
+        made = c.ask("POST", pools, {"name": "new", "driver": "dir"})
+        self.assertEqual((made.status, made.metadata), (201, {"missing_members": ["n3"]}))
+        self.assertEqual(self.owes(c), ["n3"])
+        self.assertEqual(c.get(f"{pools}/new?target=n3").metadata["status"], "Pending")
+        gone = c.ask("DELETE", f"{pools}/old")
+        self.assertEqual((gone.status, gone.metadata), (200, {"missing_members": ["n3"]}))
+        self.assertEqual(c.get(f"{pools}/old").status, 404)
+        self.assertTrue(os.path.isdir(os.path.join(place, "old")))
+        self.cluster.restart(away)
+        wait_for(lambda: os.path.isdir(os.path.join(place, "new")) and not os.path.exists(os.path.join(place, "old")))
+        wait_for(lambda: c.get(f"{pools}/new?target=n3").metadata["status"] == "Created" and self.owes(c) == [])
+
+
+if __name__ == "__main__":
+    unittest.main()

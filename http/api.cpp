@@ -111,9 +111,7 @@ response api::handle(request& r) {
   return dispatch(r);
 }
 
-bool api::is_quick(request& r) const {
-  return !r.query.contains("target") && routes_.is_quick(r);
-}
+bool api::is_quick(request& r) const { return !r.query.contains("target") && routes_.is_quick(r); }
 
 namespace {
 
@@ -127,7 +125,7 @@ bool needs_no_state(const request& r) {
 }  // namespace
 
 response api::dispatch(request& r) {
-  if (node_.is_condemned() && !needs_no_state(r)) return error(raft::condemned_failure());
+  if (const auto why = node_.barred(); why && !needs_no_state(r)) return error(*why);
   if (auto forwarded = forwarded_to_target(r)) return *std::move(forwarded);
   return routes_.dispatch(r);
 }

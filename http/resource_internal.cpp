@@ -79,6 +79,7 @@ response show_status(api& a) {
   w.field("role", raft::name_of(raft.now)).field("term", raft.term.value);
   w.field("leader", name(raft.leader)).field("commit", raft.commit.value);
   w.field("applied", board.applied.value).field("first", raft.first.value);
+  w.field("last", raft.last.value).field("last_term", raft.last_term.value);
   w.field("quorum_silence_ms", static_cast<std::uint64_t>((*r)->quorum_silence().count()));
   w.field("tick_ms", static_cast<std::uint64_t>(board.tick_period.count()));
   w.field("condemned", raft.condemned);
@@ -158,8 +159,8 @@ void api::add_internal_routes() {
 upgrade_answer api::on_upgrade(const std::string& protocol, request& r) {
   upgrade_answer answer;
   const auto a = access_of(r);
-  if (node_.is_condemned() && protocol == "websocket") {
-    answer.refusal = error(raft::condemned_failure());
+  if (const auto why = node_.barred(); why && protocol == "websocket") {
+    answer.refusal = error(*why);
     return answer;
   }
   if (protocol == "muster-link") {

@@ -60,8 +60,8 @@ struct operation_event {
 struct hand_over {
   bool is_done = false;
 };
-using link_body = std::variant<hello, beat, raft::message, submit, submit_refused, operation_event,
-                               hand_over>;
+using link_body =
+    std::variant<hello, beat, raft::message, submit, submit_refused, operation_event, hand_over>;
 struct link_message {
   std::uint64_t sequence = 0;
   std::uint64_t session = 0;

@@ -177,6 +177,15 @@ void put_body(const settle_warning& b, builder to) {
   put(b.about, in.initAbout());
 }
 
+void put_body(const recover_cluster& b, builder to) {
+  auto in = to.initRecoverCluster();
+  in.setEpochCounter(b.epoch_counter);
+  in.setEpochRandom(b.epoch_random);
+  in.setSurvivor(b.survivor.value);
+  auto dead = in.initDead(static_cast<unsigned>(b.dead.size()));
+  for (unsigned i = 0; i < dead.size(); ++i) dead.set(i, b.dead[i].value);
+}
+
 result<command_body> get_body(wire::Command::Bootstrap::Reader in) {
   auto first = get_as<member>(in.getFirst());
   if (!first) return first.error();
@@ -292,6 +301,12 @@ command_body get_roles(capnp::List<wire::RoleChange>::Reader from) {
   return b;
 }
 
+result<command_body> get_body(wire::RecoverCluster::Reader in) {
+  recover_cluster b{in.getEpochCounter(), in.getEpochRandom(), {in.getSurvivor()}, {}};
+  for (const auto id : in.getDead()) b.dead.push_back({id});
+  return command_body{std::move(b)};
+}
+
 /// About members, and what came after them.
 result<command_body> get_later(reader from) {
   switch (from.which()) {
@@ -315,6 +330,8 @@ result<command_body> get_later(reader from) {
       return get_body(from.getReportPart());
     case wire::Command::RAISE_WARNING:
       return get_body(from.getRaiseWarning());
+    case wire::Command::RECOVER_CLUSTER:
+      return get_body(from.getRecoverCluster());
     case wire::Command::SETTLE_WARNING:
       return get_body(from.getSettleWarning());
     default:

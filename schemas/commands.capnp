@@ -28,6 +28,8 @@ struct RaiseWarning {
 }
 struct SettleWarning { type @0 :Text; location @1 :UInt64; about @2 :RowKey; }
 
+struct RecoverCluster { epochCounter @0 :UInt64; epochRandom @1 :UInt64; survivor @2 :UInt64; dead @3 :List(UInt64); }
+
 struct Command {
   member @0 :UInt64;
   incarnation @1 :UInt64;
@@ -82,5 +84,6 @@ struct Command {
     reportPart @60 :ReportPart;
     raiseWarning @61 :RaiseWarning;
     settleWarning @62 :SettleWarning;
+    recoverCluster @64 :RecoverCluster;
   }
 }

@@ -204,12 +204,23 @@ struct settle_warning {
   bool operator==(const settle_warning&) const = default;
 };
 
+/// First command of a new epoch, made offline by `muster recover`: the log goes on with this member
+/// as its only voter.
+struct recover_cluster {
+  std::uint64_t epoch_counter = 1;
+  std::uint64_t epoch_random = 0;
+  member_id survivor;
+  std::vector<member_id> dead;  ///< said to be dead for certain: their containers do not count
+  bool operator==(const recover_cluster&) const = default;
+};
+
 using command_body =
     std::variant<bootstrap, enable_cluster, create_object, replace_object, erase_object,
                  rename_object, set_config, claim_token, redeem_token, join_member, move_instance,
                  want_instance, report_instance, locate_image, expire_tokens, note_member,
                  note_health, note_roles, put_group, remove_member, relocate_member,
-                 set_cluster_certificate, report_part, raise_warning, settle_warning>;
+                 set_cluster_certificate, report_part, raise_warning, settle_warning,
+                 recover_cluster>;
 
 struct command {
   request_id id;

@@ -5,6 +5,7 @@
 #include "http/front/json_reader.hpp"
 #include "http/front/json_writer.hpp"
 #include "storage/identity.hpp"
+#include "tools/offline/offline.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -183,12 +184,25 @@ int main_of(int argc, char** argv) {
   data_dir(probing);
   auto* certificate = probing->add_option("--cert", with.certificate);
   probing->add_option("--key", with.key)->needs(certificate);
+  recover_options recovery;
+  auto* recovering = app.add_subcommand(
+      "recover", "no quorum will come back: let the cluster go on from this stopped member");
+  recovering->add_option("--data-dir", recovery.data_dir)->envname("INCUS_DIR")->required();
+  recovering
+      ->add_option("--confirm-dead", recovery.dead,
+                   "members that are dead for certain: their containers stop counting")
+      ->delimiter(',');
+  recovering->add_flag("--dry-run", recovery.is_dry_run, "only show what is there");
+  recovering->add_flag("--yes", recovery.is_sure, "do not ask");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e);
   }
-  const auto done = *make_token ? token(with) : *status_of ? show_status(with) : probe(with);
+  const auto done = *make_token   ? token(with)
+                    : *status_of  ? show_status(with)
+                    : *recovering ? recover(recovery)
+                                  : probe(with);
   if (done) return 0;
   std::cerr << "muster: " << done.error().detail << "\n";
   return 1;

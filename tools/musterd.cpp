@@ -1,6 +1,7 @@
 #include "actors/instances/lxc/container_helper.hpp"
 #include "tools/daemon.hpp"
 #include "tools/log.hpp"
+#include "tools/offline/offline.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -38,9 +39,38 @@ int run(muster::tools::daemon_settings with) {
 
 }  // namespace
 
+/// `musterd cluster …`: what `incus admin cluster` asks of the daemon's binary.
+int cluster_main(int argc, char** argv) {
+  CLI::App app{"what can be done to a member that does not run"};
+  app.require_subcommand(1);
+  muster::tools::recover_options with;
+  std::string format = "table";
+  app.add_option("--data-dir", with.data_dir, "where the member keeps everything")
+      ->envname("INCUS_DIR")
+      ->required();
+  auto* list = app.add_subcommand("list-database", "addresses of the voters")->alias("ls");
+  list->add_option("-f,--format", format)
+      ->check(CLI::IsMember({"table", "csv", "json", "yaml", "compact"}));
+  auto* show = app.add_subcommand("show", "the configuration as YAML");
+  app.add_subcommand("recover-from-quorum-loss", "go on from this member alone")
+      ->add_flag("-q,--quiet", with.is_sure, "do not ask");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e);
+  }
+  const auto done = *list   ? muster::tools::list_database(with.data_dir, format)
+                    : *show ? muster::tools::show_cluster(with.data_dir)
+                            : muster::tools::recover(with);
+  if (done) return 0;
+  std::cerr << "Error: " << done.error().detail << "\n";
+  return 1;
+}
+
 int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == muster::instances::helper_word)
     return muster::instances::helper_main(argc - 2, argv + 2);
+  if (argc > 1 && std::string(argv[1]) == "cluster") return cluster_main(argc - 1, argv + 1);
   CLI::App app{"musterd: one server of a cluster that runs containers"};
   muster::tools::daemon_settings with;
   std::string log_format = "text";

@@ -45,8 +45,7 @@ link_driver::~link_driver() {
 
 /// How far the other's clock is ahead of ours, or behind.
 void link_driver::note_clock(const codec::beat& beat) {
-  if (beat.wall_ms != 0)
-    with_.board->skew_ms = static_cast<std::int64_t>(beat.wall_ms - wall_ms());
+  if (beat.wall_ms != 0) with_.board->skew_ms = static_cast<std::int64_t>(beat.wall_ms - wall_ms());
 }
 
 /// The lower id dials: two members that dial each other at once would close both connections.
@@ -135,8 +134,12 @@ void link_driver::on_hello(const flat& message, const caf::actor& remote) {
   if (!m || !std::holds_alternative<codec::hello>(m->body) || !stream_) return;
   const auto& theirs = std::get<codec::hello>(m->body);
   if (dials() && m->session != offered_session_) return;
-  if (auto good = check_hello(with_.with->hello(), theirs, with_.remote.id, seen_); !good)
-    return close_stream();
+  const auto own = with_.with->hello();
+  if (is_other_epoch(own, theirs) && with_.with->on_other_epoch) {
+    with_.with->on_other_epoch(with_.remote, theirs);
+    if (!dials()) return say_hello(remote, m->session);  // the dialler is to hear why, and ends it
+  }
+  if (auto good = check_hello(own, theirs, with_.remote.id, seen_); !good) return close_stream();
   if (!dials()) say_hello(remote, m->session);
   open_session(remote, m->session, theirs);
 }

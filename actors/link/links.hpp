@@ -42,6 +42,8 @@ struct links_settings {
   std::function<result<std::shared_ptr<tls::stream>>(const peer&)> dial;
   /// Asks a member to dial this one: for members with a higher id than ours. Blocks as `dial`.
   std::function<void(const peer&)> knock;
+  /// A member of the same cluster and of another epoch has said hello; must not block.
+  std::function<void(const peer&, const codec::hello&)> on_other_epoch;
   void* test_port = nullptr;
 };
 

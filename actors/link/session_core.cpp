@@ -4,6 +4,11 @@
 
 namespace muster::link {
 
+bool is_other_epoch(const codec::hello& own, const codec::hello& theirs) {
+  return theirs.cluster_uuid == own.cluster_uuid &&
+         (theirs.epoch_counter != own.epoch_counter || theirs.epoch_random != own.epoch_random);
+}
+
 status check_hello(const codec::hello& own, const codec::hello& theirs, member_id authenticated,
                    incarnation seen) {
   if (theirs.member != authenticated)
@@ -13,7 +18,7 @@ status check_hello(const codec::hello& own, const codec::hello& theirs, member_i
   if (theirs.member == own.member) return fail(errc::forbidden, "a member does not link to itself");
   if (theirs.cluster_uuid != own.cluster_uuid)
     return fail(errc::forbidden, "the member belongs to another cluster");
-  if (theirs.epoch_counter != own.epoch_counter || theirs.epoch_random != own.epoch_random)
+  if (is_other_epoch(own, theirs))
     return fail(errc::forbidden, "the member is of another epoch: the cluster was recovered");
   if (theirs.protocol_lowest > own.protocol_highest ||
       theirs.protocol_highest < own.protocol_lowest)

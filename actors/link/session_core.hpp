@@ -13,6 +13,9 @@ namespace muster::link {
 status check_hello(const codec::hello& own, const codec::hello& theirs, member_id authenticated,
                    incarnation seen);
 
+/// Of one cluster, but with a recovery between them.
+bool is_other_epoch(const codec::hello& own, const codec::hello& theirs);
+
 /// Order and window of one session: each message at most once, in order; what is not acknowledged
 /// is bounded in bytes, because BASP itself would buffer without bound.
 class session_window {

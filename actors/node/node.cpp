@@ -214,7 +214,7 @@ result<outcome> node::write(command_body body, const requestor& who, const std::
 void node::begin_read(freshness wanted, std::function<void(result<staleness>)> ready) const {
   auto r = now();
   if (!r) return ready(r.error());
-  if (is_condemned_) return ready(raft::condemned_failure());
+  if (auto why = barred()) return ready(*why);
   const auto answer_stale = [run = std::weak_ptr(*r), ready](std::chrono::seconds least) {
     counts().reads_stale.fetch_add(1, std::memory_order_relaxed);
     const auto alive = run.lock();
@@ -225,7 +225,7 @@ void node::begin_read(freshness wanted, std::function<void(result<staleness>)> r
   if (wanted == freshness::stale) return answer_stale(std::chrono::seconds(0));
   (*r)->begin_read(clock::now() + limits::read_deadline, [=, this](const status& readable) {
     if (readable) return ready(staleness());
-    if (wanted == freshness::strict || readable.error().code == errc::busy || is_condemned_)
+    if (wanted == freshness::strict || readable.error().code == errc::busy || barred())
       return ready(readable.error());
     answer_stale(std::chrono::seconds(1));
   });
@@ -331,6 +331,17 @@ void node::show_standing(bool is_condemned) {
                            "serves again");
 }
 
+std::optional<failure> node::barred() const {
+  if (is_condemned_) return raft::condemned_failure();
+  if (is_superseded_)
+    return fail(errc::unavailable,
+                "The cluster was recovered without this member: nothing counts here any more. Stop "
+                "it, run `muster reset --data-dir " +
+                    with_.data_dir + "`, and let it join again (`muster token " + name() +
+                    " --replace` on a member of the cluster)");
+  return std::nullopt;
+}
+
 /// A lifecycle event tells everybody.
 void node::note_standing(member_id id, bool is_condemned) const {
   with_.log("member " + std::to_string(id.value) +
@@ -391,6 +402,9 @@ link::links_settings node::link_settings() const {
     }
     return stream;
   };
+  links.on_other_epoch = [this](const link::peer& of, const codec::hello& theirs) {
+    note_epoch(of, theirs);
+  };
   links.knock = [this](const link::peer& to) {
     const auto deadline = clock::now() + limits::dial_deadline;
     auto stream = dial_member(to.address, to.fingerprint, deadline);
@@ -402,6 +416,27 @@ link::links_settings node::link_settings() const {
     if (answer && answer->status == 403) note_refusal(to);
   };
   return links;
+}
+
+/// A member of another epoch: the cluster was recovered, without it or without this one. Said once
+/// of each.
+void node::note_epoch(const link::peer& of, const codec::hello& theirs) const {
+  const auto own = (*now())->who();
+  {
+    const std::lock_guard guard(refused_lock_);
+    if (!other_epochs_.insert(of.id).second) return;
+  }
+  if (theirs.epoch_counter > own.epoch_counter) {
+    is_superseded_ = true;
+    return with_.log(barred()->detail);
+  }
+  if (theirs.epoch_counter < own.epoch_counter)
+    return with_.log(of.name +
+                     " is refused: it has not taken part in the recovery of the cluster. "
+                     "On it: `muster reset`; then `muster token " +
+                     of.name + " --replace` on this member, and let it join again");
+  with_.log("the cluster was recovered twice: here, on " + name() + ", and on " + of.name +
+            ". They stay apart. Keep one of them, `muster reset` the other and let it join again");
 }
 
 /// Said once of each, though it is asked again and again.

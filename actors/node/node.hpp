@@ -68,8 +68,9 @@ public:
   [[nodiscard]] status wait_readable() const;
   /// @errors errc::unavailable while no member runs (a join is under way).
   result<std::shared_ptr<runtime>> now() const;
-  /// Whether the state here is wrong and must not be shown: nothing is served then.
-  [[nodiscard]] bool is_condemned() const { return is_condemned_; }
+  /// Why nothing may be served here: the state is wrong, or the cluster has gone on without this
+  /// member. None: all is well.
+  [[nodiscard]] std::optional<failure> barred() const;
   /// The local replica; nothing while no member runs.
   [[nodiscard]] std::unique_ptr<state_view> local_view() const;
 
@@ -127,6 +128,7 @@ private:
   status take_over(const codec::join_accepted& accepted);
   [[nodiscard]] link::links_settings link_settings() const;
   void note_refusal(const link::peer& by) const;
+  void note_epoch(const link::peer& of, const codec::hello& theirs) const;
   status fetch_snapshot(const link::peer& leader, log_index offered,
                         const std::stop_token& stop) const;
 
@@ -142,9 +144,11 @@ private:
   const clock::time_point started_ = clock::now();
   std::atomic<bool> stopping_{false};
   std::atomic<bool> is_condemned_{false};
+  mutable std::atomic<bool> is_superseded_{false};  ///< by a recovery
   std::mutex join_lock_;
   mutable std::mutex refused_lock_;
   mutable std::set<member_id> refused_by_;
+  mutable std::set<member_id> other_epochs_;  ///< members that were told of
 };
 
 }  // namespace muster::node

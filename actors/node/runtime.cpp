@@ -6,6 +6,7 @@
 #include "actors/raft/log_writer.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
+#include "schemas/spread.hpp"
 #include "storage/condemned.hpp"
 #include "storage/raft_store.hpp"
 #include "storage/snapshot_files.hpp"
@@ -159,7 +160,7 @@ void runtime::spawn_health(caf::actor_system& system) {
   h.board = [this] { return board_->get(); };
   h.facts = [this] { return facts(); };
   h.peers = [this] { return links_->health(); };
-  h.owes_nothing = [](member_id) { return true; };
+  h.owes_nothing = [this](member_id id) { return !owes(*view(), id); };
   h.write = with_.note;
   health_ = system.spawn(health::health_actor, std::move(h));
 }

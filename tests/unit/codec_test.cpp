@@ -203,6 +203,7 @@ BOOST_AUTO_TEST_CASE(commands_come_back) {
       {{{1}, {2}, 3}, {}, {}, expire_tokens{}},
       {{{1}, {2}, 3}, {}, {}, note_member{{4}, false}},
       {{{1}, {2}, 3}, {}, {}, note_health{{{{4}, true, 5}, {{6}, false, 0}}}},
+      {{{1}, {2}, 3}, {}, {}, recover_cluster{2, 3, {4}, {{5}, {6}}}},
       {{{1}, {2}, 3}, {}, {}, note_roles{{{{4}, "voter", "why"}}}},
       {{{1}, {2}, 3}, {}, {}, set_config{{}, {4}, {2}, {{"a", "b"}}}},
       {{{1}, {2}, 3}, {}, {}, put_group{{{}, "g", "d", {}}, true, true, {"n1"}, {7}}},

@@ -46,7 +46,7 @@ void core::finish(output& out) {
 
 status_view core::status() const {
   status_view view{
-      role_,    hard_.term, leader_,       commit_,   log_.last(), log_.start().index + 1,
+      role_,    hard_.term, leader_,       commit_,   log_.last(), log_.last_term(), log_.start().index + 1,
       members_, {},         ticks_silent_, condemned_};
   for (const auto& [id, p] : progress_)
     view.progress.push_back({id, p.match, p.applied, p.ticks_silent < with_.election_ticks,

@@ -152,6 +152,7 @@ struct status_view {
   member_id leader;  ///< none if unknown
   log_index commit;
   log_index last;
+  raft_term last_term;  ///< of the entry there
   log_index first;  ///< first index still in the log
   configuration members;
   std::vector<progress_view> progress;  ///< leader only

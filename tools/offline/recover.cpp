@@ -1,0 +1,102 @@
+#include "actors/link/tls/https_client.hpp"
+#include "actors/link/tls/tls_identity.hpp"
+#include "actors/node/recovery.hpp"
+#include "http/front/json_reader.hpp"
+#include "schemas/limits.hpp"
+#include "tools/offline/offline.hpp"
+
+#include <cstdio>
+#include <iostream>
+
+namespace muster::tools {
+
+namespace {
+
+using node::offline_view;
+using node::reached_member;
+
+std::optional<reached_member> ask(const node::offline_member& m, const tls::pem_pair& own) {
+  const auto deadline = tls::clock::now() + limits::dial_deadline;
+  tls::dial_options to;
+  to.host_port = m.address;
+  to.server_name = tls::member_name;
+  to.pinned_fingerprint = m.fingerprint;
+  to.own = &own;
+  to.deadline = deadline;
+  auto stream = tls::dial(to);
+  if (!stream) return std::nullopt;
+  tls::http_request question;
+  question.target = "/internal/status";
+  auto answer = tls::ask(**stream, question, {deadline, 1u << 20, {}});
+  if (!answer || answer->status != 200) return std::nullopt;
+  auto body = http::json_object::parse(http::json_at(answer->body, "metadata").value_or("{}"));
+  if (!body) return std::nullopt;
+  const auto number = [&](const char* key) {
+    return static_cast<std::uint64_t>(body->number(key));
+  };
+  return reached_member{m.name, body->text("role"), {number("last_term")}, {number("last")}};
+}
+
+/// Prints what each member has; gives those that could be asked.
+std::vector<reached_member> show_members(const std::string& data_dir, const offline_view& here) {
+  std::vector<reached_member> reached;
+  auto own = tls::load(data_dir, "server");
+  std::printf("cluster %s, epoch %llu\n", here.who.cluster_uuid.c_str(),
+              static_cast<unsigned long long>(here.who.epoch_counter));
+  for (const auto& m : here.all) {
+    std::printf("  %-20s %-24s %-9s ", m.name.c_str(), m.address.c_str(), m.role.c_str());
+    if (m.id == here.who.member) {
+      std::printf("here: term %llu, index %llu, applied %llu\n",
+                  static_cast<unsigned long long>(here.last_term.value),
+                  static_cast<unsigned long long>(here.last.value),
+                  static_cast<unsigned long long>(here.applied.value));
+      continue;
+    }
+    std::fflush(stdout);
+    if (const auto said = own ? ask(m, *own) : std::nullopt) {
+      reached.push_back(*said);
+      std::printf("%s: term %llu, index %llu\n", said->role.c_str(),
+                  static_cast<unsigned long long>(said->last_term.value),
+                  static_cast<unsigned long long>(said->last.value));
+    } else {
+      std::printf("not reachable\n");
+    }
+  }
+  return reached;
+}
+
+bool is_confirmed() {
+  std::cout
+      << "Whatever only the others hold is lost, and each of them must be reset and join again.\n"
+         "Do you want to proceed? (yes/no): "
+      << std::flush;
+  std::string word;
+  return std::getline(std::cin, word) && word == "yes";
+}
+
+}  // namespace
+
+status recover(const recover_options& with) {
+  auto here = node::look_offline(with.data_dir);
+  if (!here) return here.error();
+  const auto reached = show_members(with.data_dir, *here);
+  if (auto why = node::why_not_recover(*here, reached)) return *why;
+  const auto next = std::to_string(here->who.epoch_counter + 1);
+  if (with.is_dry_run) {
+    std::cout << "dry run: this member would become the only voter, in epoch " << next
+              << "; nothing was changed\n";
+    return ok();
+  }
+  if (!with.is_sure && !is_confirmed()) return fail(errc::refused, "nothing was changed");
+  auto epoch = node::recover(with.data_dir, *here, with.dead);
+  if (!epoch) return epoch.error();
+  std::cout << "recovered: epoch " << *epoch << "; what was here before is in " << with.data_dir
+            << "/before-recover-" << *epoch
+            << "\nStart this member. On each other one: `muster reset`; then `muster token NAME "
+               "--replace` here "
+               "and let it join again.\nThe containers of members that will not come back: `incus "
+               "cluster remove --force NAME`\n";
+  return ok();
+}
+
+}  // namespace muster::tools

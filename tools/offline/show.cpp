@@ -1,0 +1,53 @@
+#include "actors/node/recovery.hpp"
+#include "http/front/json_writer.hpp"
+#include "tools/offline/offline.hpp"
+
+#include <cstdio>
+
+namespace muster::tools {
+
+status list_database(const std::string& data_dir, const std::string& format) {
+  auto here = node::look_offline(data_dir);
+  if (!here) return here.error();
+  std::vector<std::string> addresses;
+  std::size_t widest = std::string_view("ADDRESS").size();
+  for (const auto& m : here->all) {
+    if (m.role != "voter") continue;
+    addresses.push_back(m.address);
+    widest = std::max(widest, m.address.size());
+  }
+  if (format == "json") {
+    http::json_writer w;
+    w.begin_array();
+    for (const auto& a : addresses) w.begin_array().value(a).end_array();
+    std::printf("%s\n", w.end_array().take().c_str());
+    return ok();
+  }
+  const auto rule = "+" + std::string(widest + 2, '-') + "+\n";
+  const bool is_table = format == "table";
+  if (is_table)
+    std::printf("%s| %-*s |\n%s", rule.c_str(), static_cast<int>(widest), "ADDRESS", rule.c_str());
+  for (const auto& a : addresses) {
+    if (is_table)
+      std::printf("| %-*s |\n%s", static_cast<int>(widest), a.c_str(), rule.c_str());
+    else
+      std::printf("%s%s\n", format == "yaml" ? "- - " : "", a.c_str());
+  }
+  return ok();
+}
+
+status show_cluster(const std::string& data_dir) {
+  auto here = node::look_offline(data_dir);
+  if (!here) return here.error();
+  std::printf("# Latest entry: term %llu, index %llu; epoch %llu\nmembers:\n",
+              static_cast<unsigned long long>(here->last_term.value),
+              static_cast<unsigned long long>(here->last.value),
+              static_cast<unsigned long long>(here->who.epoch_counter));
+  for (const auto& m : here->all)
+    std::printf("- id: %llu\n  name: %s\n  address: %s\n  role: %s\n",
+                static_cast<unsigned long long>(m.id.value), m.name.c_str(), m.address.c_str(),
+                m.role.c_str());
+  return ok();
+}
+
+}  // namespace muster::tools

@@ -18,6 +18,8 @@ api::api(services with)
   add_cluster_routes();
   add_member_routes();
   add_group_routes();
+  add_removal_routes();
+  add_member_state_routes();
   add_certificate_routes();
   add_operation_routes();
   add_profile_routes();
@@ -105,6 +107,8 @@ response api::handle(request& r) {
   if (a != access::member)  // only members speak for others
     for (const char* name : {"username", "protocol", "address"})
       r.headers.erase(std::string("x-incus-forwarded-") + name);
+  if (a == access::none)
+    if (auto gone = told_removed(r)) return *std::move(gone);
   if (!may(r, a)) {
     return routes_.knows(r) ? error(403, "not authorized") : error(404, "not found");
   }
@@ -123,6 +127,21 @@ bool needs_no_state(const request& r) {
 }
 
 }  // namespace
+
+/// What a server hears that was taken out of the cluster and says which member it was.
+std::optional<response> api::told_removed(const request& r) const {
+  const auto id = r.header("x-muster-member");
+  if (id.empty() || id.size() > 18 || id.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
+  const auto notice = node_.notice_for(r.peer.fingerprint, {std::stoull(id)});
+  if (!notice) return std::nullopt;
+  response out;
+  out.status = 410;
+  out.content_type = "text/plain";
+  out.headers["X-Muster-Removed"] = notice->forced ? "forced" : "empty";
+  out.body = notice->text;
+  return out;
+}
 
 response api::dispatch(request& r) {
   if (const auto why = node_.barred(); why && !needs_no_state(r)) return error(*why);

@@ -63,6 +63,8 @@ public:
                            std::function<void()> on_cancel = {});
   /// Passes the request on to a member and its answer back.
   response forward(const request& r, const member& to);
+  /// This member leaves its cluster, if it is empty.
+  response leave_cluster(const request& r);
   /// A new operation of this member.
   node::operation new_operation(std::string description, std::string project = {});
   node::node& server() { return node_; }
@@ -86,6 +88,8 @@ private:
   void add_cluster_routes();
   void add_member_routes();
   void add_group_routes();
+  void add_removal_routes();
+  void add_member_state_routes();
   void add_certificate_routes();
   void add_operation_routes();
   void add_profile_routes();
@@ -99,6 +103,7 @@ private:
   void add_exec_routes();
 
   response dispatch(request& r);
+  [[nodiscard]] std::optional<response> told_removed(const request& r) const;
   [[nodiscard]] bool may(const request& r, access a) const;
   std::optional<response> forwarded_to_target(const request& r);
 

@@ -77,7 +77,7 @@ response change_cluster(api& a, const request& r) {
   if (auto good = body->good(); !good) return error(good.error());
   if (!enabled && !name.empty())
     return error(400, "ServerName must be empty when disabling clustering");
-  if (!enabled) return error(501, "leaving a cluster is not implemented yet");
+  if (!enabled) return a.leave_cluster(r);
   if (name.empty()) return error(400, "ServerName is required when enabling clustering");
   if (name.starts_with("@")) return error(400, "ServerName must not start with @");
   if (!target.empty() || !token.empty()) return join(a, *body);

@@ -83,6 +83,7 @@ response show_status(api& a) {
   w.field("quorum_silence_ms", static_cast<std::uint64_t>((*r)->quorum_silence().count()));
   w.field("tick_ms", static_cast<std::uint64_t>(board.tick_period.count()));
   w.field("condemned", raft.condemned);
+  w.field("removed", a.server().why_removed().value_or(""));
   w.field("voters", static_cast<std::uint64_t>(raft.members.voters.size()));
   show_snapshots(w.key("snapshots"));
   w.key("members").begin_array();

@@ -119,13 +119,9 @@ response cancel_operation(api& a, const request& r, const state_view& s, const s
   return done ? empty_sync() : error(done.error());
 }
 
-response wait_operation(api& a, const request& r, const state_view& s, const std::string& uuid) {
-  if (const auto t = find_token(s, uuid); t && !may_see_tokens(a, r))
-    return error(404, "Operation not found");
-  if (const auto t = find_token(s, uuid))
-    return sync(render::token_operation(*t, secret_of(a, *t)));
-  if (!a.server().ops().get(uuid))
-    if (auto there = passed_on(a, r, s, uuid)) return *std::move(there);
+/// No view of the state is held while it waits: the operation may be a join, which closes it.
+response wait_operation(api& a, const request& r, const std::string& uuid) {
+  if (!a.server().ops().get(uuid)) return show_operation(a, r, *a.server().local_view(), uuid);
   std::int64_t seconds = -1;
   const auto text = r.parameter("timeout");
   std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -154,7 +150,9 @@ void api::add_operation_routes() {
   };
   add("GET", "/1.0/operations/{id}", show_operation);
   add("DELETE", "/1.0/operations/{id}", cancel_operation);
-  add("GET", "/1.0/operations/{id}/wait", wait_operation);
+  routes_.add("GET", "/1.0/operations/{id}/wait", [this](const request& r, const captures& c) {
+    return wait_operation(*this, r, c.at("id"));
+  });
   routes_.add("GET", "/1.0/operations/{id}/websocket", [](const request&, const captures&) {
     return error(400, "an upgrade to websocket is expected");
   });

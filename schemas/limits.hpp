@@ -34,6 +34,7 @@ constexpr std::size_t reads_waiting_max = 4096;           ///< errc::busy
 static_assert(commits_waiting_max < seen_requests_kept);  // who still waits is remembered
 constexpr std::size_t snapshots_kept_max = 2;             ///< if all are in use: errc::busy
 constexpr int snapshot_attempts_max = 3;                  ///< of one chunk
+constexpr int refusals_unsaid = 4;  ///< of a link by one member; then it is in the log
 constexpr std::size_t operations_waiting_max = 128;       ///< errc::busy
 
 // Times.
@@ -56,6 +57,7 @@ constexpr auto link_silence_max = 3s;  ///< session is closed
 constexpr auto parts_deadline = 20s;      ///< for members to do their part of a pool or network
 constexpr auto shutdown_deadline = 5s;
 constexpr auto order_time_max = 40min;       ///< work on one instance, an image transfer included
+constexpr auto removal_seen_out_time = 5s;   ///< then a removed server hears of it later
 constexpr auto exec_connect_deadline = 10s;  ///< for a client to open the WebSockets of its command
 
 }  // namespace muster::limits

@@ -2,8 +2,10 @@
 #include "actors/link/tls/https_client.hpp"
 #include "actors/link/tls/tls_identity.hpp"
 #include "actors/node/join_token.hpp"
+#include "actors/node/removal/reset_files.hpp"
 #include "http/front/json_reader.hpp"
 #include "http/front/json_writer.hpp"
+#include "storage/descriptor.hpp"
 #include "storage/identity.hpp"
 #include "tools/offline/offline.hpp"
 
@@ -27,6 +29,7 @@ struct options {
   std::string data_dir;
   std::string name;
   bool replace = false;
+  bool yes = false;
   std::string address;
   std::string certificate;
   std::string key;
@@ -70,6 +73,31 @@ status token(const options& with) {
   return ok();
 }
 
+/// RocksDB holds a lock on its log while a server runs.
+bool is_running(const std::string& data_dir) {
+  const storage::descriptor file(::open((data_dir + "/raft/LOCK").c_str(), O_RDWR | O_CLOEXEC));
+  struct flock held {};
+  held.l_type = F_WRLCK;
+  return file.fd >= 0 && ::fcntl(file.fd, F_GETLK, &held) == 0 && held.l_type != F_UNLCK;
+}
+
+status reset(const options& with) {
+  if (::access(with.data_dir.c_str(), W_OK) != 0)
+    return fail(errc::not_found, with.data_dir + " is not there or cannot be written");
+  if (is_running(with.data_dir))
+    return fail(errc::refused, "a server runs in " + with.data_dir + ": stop it first");
+  if (!with.yes)
+    return fail(errc::bad_request,
+                "everything in " + with.data_dir +
+                    " but the server's own certificate goes to before-reset/, in place of what is "
+                    "kept there; say --yes if this is wanted");
+  auto done = node::put_aside(with.data_dir, node::aside::everything);
+  if (!done) return done;
+  std::cout << "the old state is kept in " << with.data_dir
+            << "/before-reset; the next start makes a new empty server\n";
+  return ok();
+}
+
 std::string fault_sentence(std::int64_t voters, std::int64_t reachable) {
   if (voters <= 1) return "none may fail: every write is durable on one server only";
   const auto quorum = voters / 2 + 1;
@@ -98,6 +126,8 @@ status show_status(const options& with) {
               http::json_at(*json, "term").value_or("?").c_str(),
               http::json_at(*json, "commit").value_or("?").c_str(),
               http::json_at(*json, "applied").value_or("?").c_str());
+  if (const auto why = s->text("removed"); !why.empty())
+    std::printf("removed    %s\n", why.c_str());
   if (s->flag("condemned"))
     std::printf("state      wrong: it serves nothing until the leader's has taken its place\n");
   std::int64_t voters = 0;
@@ -194,6 +224,10 @@ int main_of(int argc, char** argv) {
       ->delimiter(',');
   recovering->add_flag("--dry-run", recovery.is_dry_run, "only show what is there");
   recovering->add_flag("--yes", recovery.is_sure, "do not ask");
+  auto* resetting = app.add_subcommand(
+      "reset", "make a stopped server a new empty one; its old state is kept in before-reset/");
+  data_dir(resetting)->required();
+  resetting->add_flag("--yes", with.yes, "do it");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -201,6 +235,7 @@ int main_of(int argc, char** argv) {
   }
   const auto done = *make_token   ? token(with)
                     : *status_of  ? show_status(with)
+                    : *resetting  ? reset(with)
                     : *recovering ? recover(recovery)
                                   : probe(with);
   if (done) return 0;

@@ -153,20 +153,24 @@ status node::ask_to_join(const join_intent& intent, const join_token& token) {
   return last;
 }
 
-status node::take_over(const codec::join_accepted& accepted) {
-  fault_point("join.after_accepted");
+/// Stops the member that runs here and waits until its stores are closed.
+void node::end_runtime() {
   std::shared_ptr<runtime> old;
   {
     const std::unique_lock guard(lock_);
     old = std::move(runtime_);
   }
-  if (old) {
-    const auto remains = old->what_remains();
-    old->stop();
-    old.reset();
-    for (int i = 0; i < 2000 && !remains.are_gone(); ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  if (!old) return;
+  const auto remains = old->what_remains();
+  old->stop();
+  old.reset();
+  for (int i = 0; i < 2000 && !remains.are_gone(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
+status node::take_over(const codec::join_accepted& accepted) {
+  fault_point("join.after_accepted");
+  end_runtime();
   auto changed = adopt_accepted(with_.data_dir, accepted);
   fault_point("join.after_adopt");
   if (changed) changed = load_certificates();

@@ -69,6 +69,15 @@ tls::pem_pair node::shown_pair() const {
 }
 
 status node::start(bool bootstrap) {
+  if (auto finished = finish_put_aside(with_.data_dir); !finished) return finished;
+  if (auto notice = load_removed(with_.data_dir)) {
+    if (!notice->forced)
+      if (auto done = put_aside(with_.data_dir, aside::membership); !done) return done;
+    if (notice->forced) {
+      removed_ = notice;
+      with_.log(*why_removed());
+    }
+  }
   if (auto accepted = load_accepted(with_.data_dir))
     if (auto adopted = adopt_accepted(with_.data_dir, *accepted); !adopted) return adopted;
   auto found = find_identity(with_.data_dir);
@@ -79,6 +88,7 @@ status node::start(bool bootstrap) {
   if (auto run = run_member(); !run) return run;
   if (auto done = ensure_bootstrapped(bootstrap); !done) return done;
   finish_join_if_applied();
+  look_for_own_removal();
   if (auto intent = load_intent(with_.data_dir); intent && !load_accepted(with_.data_dir))
     resume_join(*intent);
   return ok();
@@ -120,11 +130,9 @@ status node::run_member() {
     return fetch_snapshot(leader, offered, stop);
   };
   r.show_events = with_.show_events;
+  r.show_members = [this] { when_members_changed(); };
   r.show_changes = [this](const row_changes& changes) { when_changed(changes); };
-  r.show_replaced = [this] {
-    refresh_trust();
-    finish_join_if_applied();
-  };
+  r.show_replaced = [this] { when_members_changed(); };
   r.note = [this](command_body body, const std::function<void()>& ended) {
     begin_write(std::move(body), system_requestor(), "cluster",
                 clock::now() + limits::write_deadline,
@@ -176,6 +184,14 @@ void node::hand_over() {
 void node::stop() {
   if (stopping_.exchange(true)) return;
   operations_.stop(clock::now() + limits::shutdown_deadline);
+  {
+    std::thread last_reset;
+    {
+      const std::lock_guard guard(removed_lock_);
+      last_reset = std::move(resetting_);
+    }
+    if (last_reset.joinable()) last_reset.join();
+  }
   std::shared_ptr<runtime> last;
   {
     const std::unique_lock guard(lock_);
@@ -332,12 +348,13 @@ void node::show_standing(bool is_condemned) {
 }
 
 std::optional<failure> node::barred() const {
+  if (const auto why = why_removed()) return fail(errc::unavailable, *why);
   if (is_condemned_) return raft::condemned_failure();
   if (is_superseded_)
     return fail(errc::unavailable,
                 "The cluster was recovered without this member: nothing counts here any more. Stop "
                 "it, run `muster reset --data-dir " +
-                    with_.data_dir + "`, and let it join again (`muster token " + name() +
+                    with_.data_dir + " --yes`, and let it join again (`muster token " + name() +
                     " --replace` on a member of the cluster)");
   return std::nullopt;
 }
@@ -361,7 +378,14 @@ void node::refresh_trust() {
   std::map<std::string, member_id> first;
   if (!view->row<member>({}, {(*r)->who().member.value}))
     for (const auto& p : load_peers(with_.data_dir)) first[p.fingerprint] = p.id;
+  for (const auto& p : (*r)->leaving()) first[p.fingerprint] = p.id;
   for (const auto& print : trust_.refresh(*view, first)) with_.cut_off(print);
+}
+
+void node::when_members_changed() {
+  refresh_trust();
+  finish_join_if_applied();
+  look_for_own_removal();
 }
 
 void node::when_changed(const row_changes& changes) {
@@ -369,8 +393,7 @@ void node::when_changed(const row_changes& changes) {
     const auto at = changes.rows.lower_bound({t, {}, {}});
     return at != changes.rows.end() && at->first.where == t;
   };
-  if (touches(table::member) || touches(table::certificate)) refresh_trust();
-  if (touches(table::member)) finish_join_if_applied();
+  if (touches(table::certificate)) refresh_trust();
   with_.show_changes(changes);
 }
 
@@ -388,7 +411,7 @@ result<std::shared_ptr<tls::stream>> node::dial_member(const std::string& addres
   return tls::dial(with);
 }
 
-link::links_settings node::link_settings() const {
+link::links_settings node::link_settings() {
   link::links_settings links;
   links.dial = [this](const link::peer& to) -> result<std::shared_ptr<tls::stream>> {
     const auto deadline = clock::now() + limits::dial_deadline;
@@ -413,14 +436,14 @@ link::links_settings node::link_settings() const {
     ask.method = "POST";
     ask.target = "/internal/knock";
     const auto answer = tls::ask(**stream, ask, {deadline, 4096, {}});
-    if (answer && answer->status == 403) note_refusal(to);
+    if (answer && (answer->status == 403 || answer->status == 410)) note_refusal(to);
   };
   return links;
 }
 
 /// A member of another epoch: the cluster was recovered, without it or without this one. Said once
 /// of each.
-void node::note_epoch(const link::peer& of, const codec::hello& theirs) const {
+void node::note_epoch(const link::peer& of, const codec::hello& theirs) {
   const auto own = (*now())->who();
   {
     const std::lock_guard guard(refused_lock_);
@@ -439,15 +462,18 @@ void node::note_epoch(const link::peer& of, const codec::hello& theirs) const {
             ". They stay apart. Keep one of them, `muster reset` the other and let it join again");
 }
 
-/// Said once of each, though it is asked again and again.
-void node::note_refusal(const link::peer& by) const {
+/// Said once of each. The first refusals are usual: who has just joined is not known everywhere.
+void node::note_refusal(const link::peer& by) {
+  if (why_removed()) return;
+  ask_why_refused(by);
+  if (why_removed()) return;
   {
     const std::lock_guard guard(refused_lock_);
-    if (!refused_by_.insert(by.id).second) return;
+    if (++refused_by_[by.id] != limits::refusals_unsaid) return;
   }
   with_.log(by.name +
-            " does not let this member in: if it was removed or replaced, remove its data "
-            "directory and let it join again with a new token");
+            " does not let this member in: if it was replaced, run `muster reset --data-dir " +
+            with_.data_dir + " --yes` and let it join again with a new token");
 }
 
 status node::accept_link(const std::string& fingerprint, std::shared_ptr<tls::stream> stream) {

@@ -4,10 +4,11 @@
 #include "actors/node/join_token.hpp"
 #include "actors/node/member_files.hpp"
 #include "actors/node/operations.hpp"
+#include "actors/node/removal/reset_files.hpp"
 #include "actors/node/runtime.hpp"
 #include "actors/node/trust.hpp"
 
-#include <set>
+#include <map>
 #include <shared_mutex>
 
 namespace muster::node {
@@ -107,6 +108,22 @@ public:
                                            const std::string& address);
   /// A stream of another member has come in by an upgrade. @errors errc::forbidden
   status accept_link(const std::string& fingerprint, std::shared_ptr<tls::stream> stream);
+  // --- leaving it ---
+  /// What the server of this certificate is told if it was taken out as member `id`: it may have
+  /// joined again since.
+  [[nodiscard]] std::optional<removal_notice> notice_for(const std::string& fingerprint,
+                                                         member_id id) const;
+  /// Whether it is no member and the log needs it no more.
+  [[nodiscard]] bool is_out(member_id id) const;
+  /// Tells a removed server, if it is there; else it asks when it is back.
+  void tell_removed(const member& gone) const;
+  /// This server was taken out. An empty one is made new at once, another by hand.
+  void learn_removal(const removal_notice& notice);
+  /// Set if this server was taken out and still holds what it had: nothing is served then.
+  [[nodiscard]] std::optional<std::string> why_removed() const;
+  /// Becomes a new empty server; the old state is kept aside. Blocks.
+  void reset();
+
   /// TLS to another member, authenticated both ways.
   result<std::shared_ptr<tls::stream>> dial_member(const std::string& address,
                                                    const std::string& fingerprint,
@@ -126,9 +143,13 @@ private:
   void resume_join(const join_intent& intent);
   status ask_to_join(const join_intent& intent, const join_token& token);
   status take_over(const codec::join_accepted& accepted);
-  [[nodiscard]] link::links_settings link_settings() const;
-  void note_refusal(const link::peer& by) const;
-  void note_epoch(const link::peer& of, const codec::hello& theirs) const;
+  [[nodiscard]] link::links_settings link_settings();
+  void note_refusal(const link::peer& by);
+  void ask_why_refused(const link::peer& by);
+  void look_for_own_removal();
+  void when_members_changed();
+  void end_runtime();
+  void note_epoch(const link::peer& of, const codec::hello& theirs);
   status fetch_snapshot(const link::peer& leader, log_index offered,
                         const std::stop_token& stop) const;
 
@@ -144,11 +165,14 @@ private:
   const clock::time_point started_ = clock::now();
   std::atomic<bool> stopping_{false};
   std::atomic<bool> is_condemned_{false};
-  mutable std::atomic<bool> is_superseded_{false};  ///< by a recovery
+  std::atomic<bool> is_superseded_{false};  ///< by a recovery
   std::mutex join_lock_;
-  mutable std::mutex refused_lock_;
-  mutable std::set<member_id> refused_by_;
-  mutable std::set<member_id> other_epochs_;  ///< members that were told of
+  std::mutex refused_lock_;
+  std::map<member_id, int> refused_by_;  ///< how often
+  mutable std::mutex removed_lock_;
+  std::optional<removal_notice> removed_;
+  std::thread resetting_;
+  std::set<member_id> other_epochs_;  ///< members that were told of
 };
 
 }  // namespace muster::node

@@ -26,7 +26,7 @@ result<std::shared_ptr<runtime>> runtime::start(caf::actor_system& system, runti
   r->system_ = &system;
   if (auto opened = r->open_stores(); !opened) return opened.error();
   r->spawn_actors(system);
-  r->refresh_peers();
+  r->refresh_members();
   return r;
 }
 
@@ -130,8 +130,12 @@ void runtime::spawn_applier(caf::actor_system& system) {
   apply.show_changes = [this](const row_changes& changes) { follow(changes); };
   apply.show_replaced = [this] {
     refresh_facts();
-    refresh_peers();
+    refresh_members();
     with_.show_replaced();
+  };
+  apply.show_members = [this] {
+    refresh_members();
+    with_.show_members();
   };
   apply.reopen = [this] { return open_state(); };
   apply.look_at_incoming = [this] {
@@ -143,14 +147,9 @@ void runtime::spawn_applier(caf::actor_system& system) {
 }
 
 void runtime::follow(const row_changes& changes) {
-  bool are_members = false;
-  bool are_facts = false;
-  for (const auto& [key, row] : changes.rows) {
-    are_members |= key.where == table::member;
-    are_facts |= state::decides_facts(key.where);
-  }
-  if (are_facts) refresh_facts();
-  if (are_members) refresh_peers();
+  if (std::any_of(changes.rows.begin(), changes.rows.end(),
+                  [](const auto& row) { return state::decides_facts(row.first.where); }))
+    refresh_facts();
   with_.show_changes(changes);
 }
 
@@ -187,6 +186,30 @@ std::optional<link::peer> runtime::find_peer(member_id id) const {
   return std::nullopt;
 }
 
+bool runtime::is_in_configuration(member_id id) const {
+  const std::lock_guard guard(members_lock_);
+  for (const auto* set :
+       {&members_.voters, &members_.outgoing, &members_.standbys, &members_.spares})
+    if (std::find(set->begin(), set->end(), id) != set->end()) return true;
+  return false;
+}
+
+std::vector<link::peer> runtime::leaving() const {
+  std::vector<link::peer> peers;
+  for (const auto& gone : view()->all<removed_member>())
+    if (is_in_configuration(gone.id()))
+      peers.push_back({gone.id(), gone.name, gone.address, gone.fingerprint});
+  return peers;
+}
+
+void runtime::refresh_members() {
+  {
+    const std::lock_guard guard(members_lock_);
+    members_ = holder_->get()->meta().members;
+  }
+  refresh_peers();
+}
+
 void runtime::refresh_peers() {
   std::vector<link::peer> peers;
   const auto members = view()->all<member>();
@@ -200,6 +223,8 @@ void runtime::refresh_peers() {
       if (std::none_of(peers.begin(), peers.end(), [&](const auto& q) { return q.id == p.id; }))
         peers.push_back(p);
   }
+  for (auto& p : leaving())
+    if (p.id != with_.who.member) peers.push_back(std::move(p));
   links_->set_peers(peers);
 }
 

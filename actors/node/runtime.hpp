@@ -38,6 +38,8 @@ struct runtime_settings {
   std::function<void(const row_changes&)> show_changes;
   /// A snapshot has taken the state's place: anything may be another.
   std::function<void()> show_replaced;
+  /// Members, or the configuration of the log, have changed. Must not block.
+  std::function<void()> show_members;
   std::function<void(member_id, const codec::operation_event&)> show_operation_event;
   raft::stop_member stop_member;
   /// As driver_settings: `show_standing` is also told at the start if the state is wrong.
@@ -77,6 +79,10 @@ public:
   /// Hands leadership and role over to others; waits, at most limits::hand_over_deadline.
   void hand_over();
   [[nodiscard]] link::links& peers() { return *links_; }
+  /// By what is applied here.
+  [[nodiscard]] bool is_in_configuration(member_id id) const;
+  /// Removed members that the configuration still needs: they stay linked until it does not.
+  [[nodiscard]] std::vector<link::peer> leaving() const;
   /// The manifest of a snapshot for a follower, and its chunks; see storage::outgoing_snapshots.
   result<std::string> offer_snapshot(log_index at_least) {
     return outgoing_.offer(*holder_->get(), at_least, clock::now());
@@ -101,6 +107,7 @@ private:
       : with_(std::move(with)), outgoing_(with_.data_dir), last_fetch_(clock::now()) {}
   status open_stores();
   void spawn_actors(caf::actor_system& system);
+  void refresh_members();
   void refresh_peers();
   void fetch(member_id leader, const raft::snapshot_meta& offered);
   void ask_raft(std::variant<raft::write_ptr, raft::read_ptr> one);
@@ -135,6 +142,8 @@ private:
   std::shared_ptr<std::atomic<std::size_t>> reads_waiting_ =
       std::make_shared<std::atomic<std::size_t>>(0);
   std::atomic<bool> stopped_{false};
+  mutable std::mutex members_lock_;
+  raft::configuration members_;   ///< as applied here
   std::mutex incoming_lock_;      ///< held while a snapshot is fetched
   clock::time_point last_fetch_;  ///< when the last one ended
   std::jthread fetching_;

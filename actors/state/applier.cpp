@@ -47,13 +47,16 @@ group apply_entries(transaction& tx, const applier_settings& with, raft::snapsho
     at.term = e.term;
     at.stamp_ms = e.stamp_ms;
     tx.begin(e.index, e.stamp_ms);
-    if (e.kind == entry_kind::configuration) at.members = *e.members;
+    if (e.kind == entry_kind::configuration) {
+      at.members = *e.members;
+      g.members_changed = true;
+    }
     if (e.kind == entry_kind::command) apply_command(tx, with, e, g);
     g.digests.push_back(tx.digest());
   }
   at.digest = tx.digest();
   g.at = std::move(at);
-  g.members_changed = touches_members(tx.changes());
+  g.members_changed = g.members_changed || touches_members(tx.changes());
   return g;
 }
 
@@ -76,6 +79,7 @@ void apply_group(applier_state& state, const std::vector<entry>& entries,
   report.members_changed = g.members_changed;
   if (!tx.events().empty()) with.show_events(tx.events());
   if (!tx.changes().rows.empty()) with.show_changes(tx.changes());
+  if (g.members_changed) with.show_members();
 }
 
 /// A state that is known to be wrong gives way to one that is not older: the log may not reach

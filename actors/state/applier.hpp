@@ -20,6 +20,8 @@ struct applier_settings {
   /// Rows changed in a group; must not block.
   std::function<void(const row_changes&)> show_changes;
   std::function<void()> show_replaced;  ///< by a snapshot
+  /// Members, or the configuration of the log, have changed in a group; must not block.
+  std::function<void()> show_members;
   std::function<std::shared_ptr<storage::state_store>()> reopen;
   /// Where the downloaded snapshot stands.
   std::function<result<raft::snapshot_meta>()> look_at_incoming;

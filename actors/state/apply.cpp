@@ -58,7 +58,7 @@ outcome apply(transaction& tx, const command& c) {
       return seen->result;
 
   outcome result = std::visit([&](const auto& b) { return handle(tx, c.who, b); }, c.body);
-  remember(tx, window, id, result);
+  if (!tx.row<removed_member>({}, {id.member.value})) remember(tx, window, id, result);
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "actors/state/commands/groups.hpp"
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
+#include "actors/state/commands/removal.hpp"
 #include "actors/state/commands/rules.hpp"
 #include "actors/state/spreads/spreads.hpp"
 
@@ -63,6 +64,8 @@ void take_the_place_of(transaction& tx, member_id old, member_id fresh) {
   for (auto i : tx.all<image>())
     if (std::erase(i.locations, old) != 0) tx.put(i);
   forget_parts(tx, old);
+  const auto gone = tx.row<member>({}, {old.value});
+  if (gone) remember_removed(tx, "the server that took its place", *gone, true);
   tx.erase({table::member, {}, {old.value}});
   tx.erase({table::member_standing, {}, {old.value}});
 }

@@ -1,3 +1,5 @@
+#include "actors/state/commands/removal.hpp"
+
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
 #include "actors/state/spreads/spreads.hpp"
@@ -7,11 +9,11 @@
 
 namespace muster::state {
 
-namespace {
-
 bool is_only_at(const image& i, member_id where) {
   return i.locations.size() == 1 && i.locations.front() == where;
 }
+
+namespace {
 
 std::string joined(const std::vector<std::string>& all) {
   std::string text;
@@ -19,7 +21,9 @@ std::string joined(const std::vector<std::string>& all) {
   return text;
 }
 
-status check_empty(const state_view& state, member_id who) {
+}  // namespace
+
+status check_holds_nothing(const state_view& state, member_id who) {
   std::vector<std::string> instances;
   std::vector<std::string> images;
   for (const auto& i : state.all<instance>())
@@ -32,6 +36,8 @@ status check_empty(const state_view& state, member_id who) {
     return fail(errc::refused, "Node still has the following images: " + joined(images));
   return ok();
 }
+
+namespace {
 
 /// Instances of the member, images only there and their aliases go; of others it is forgotten.
 void erase_what_it_held(transaction& tx, const requestor& by, member_id who) {
@@ -63,7 +69,9 @@ void erase_requests(transaction& tx, member_id who) {
   tx.erase({table::proposer, {}, {who.value}});
 }
 
-void remember(transaction& tx, const requestor& by, const member& m, bool force) {
+}  // namespace
+
+void remember_removed(transaction& tx, const std::string& by, const member& m, bool force) {
   auto known = tx.all<removed_member>();
   for (std::size_t i = 0; known.size() - i >= limits::removed_kept; ++i) tx.erase(key_of(known[i]));
   removed_member row;
@@ -72,11 +80,9 @@ void remember(transaction& tx, const requestor& by, const member& m, bool force)
   row.name = m.name;
   row.address = m.address;
   row.forced = force;
-  row.by = by.username;
+  row.by = by;
   tx.put(row);
 }
-
-}  // namespace
 
 outcome handle(transaction& tx, const requestor& who, const remove_member& b) {
   const auto m = tx.row<member>({}, {b.who.value});
@@ -84,11 +90,11 @@ outcome handle(transaction& tx, const requestor& who, const remove_member& b) {
   if (tx.all<member>().size() == 1)
     return refuse(errc::refused, "Member is the only member in the cluster");
   if (!b.force)
-    if (auto empty = check_empty(tx, b.who); !empty) return refuse(empty.error());
+    if (auto empty = check_holds_nothing(tx, b.who); !empty) return refuse(empty.error());
   erase_what_it_held(tx, who, b.who);
   erase_requests(tx, b.who);
   forget_parts(tx, b.who);
-  remember(tx, who, *m, b.force);
+  remember_removed(tx, who.username, *m, b.force);
   tx.erase({table::member_standing, {}, m->head.id});
   emit_for(tx, who, *m, "removed");
   tx.erase(key_of(*m));

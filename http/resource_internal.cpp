@@ -149,6 +149,12 @@ void api::add_internal_routes() {
               [this](const request&, const captures& c) { return send_chunk(*this, c); });
   routes_.add("POST", "/internal/cluster/join",
               [this](const request& r, const captures&) { return accept_join(*this, r); });
+  routes_.add("POST", "/internal/cluster/address", [this](const request& r, const captures&) {
+    const auto who = node_.find_trusted(r.peer.fingerprint);
+    if (!who || !who->member) return error(403, "not authorized");
+    auto done = node_.relocate(who->member, r.body, requestor_of(r));
+    return done ? empty_sync() : error(done.error());
+  });
   routes_.add("POST", "/internal/knock", [this](const request& r, const captures&) {
     const auto who = node_.find_trusted(r.peer.fingerprint);
     auto now = node_.now();

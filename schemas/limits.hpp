@@ -20,7 +20,8 @@ constexpr std::size_t snapshot_manifest_max = 8u << 20;     ///< errc::too_large
 constexpr std::size_t name_bytes_max = 64;                  ///< errc::bad_request
 constexpr std::size_t member_value_bytes_max = 4096;  ///< of a key of one member: errc::bad_request
 constexpr std::size_t reason_bytes_max = 1024;        ///< what is longer is cut
-constexpr std::size_t config_value_bytes_max = 64u << 10;   ///< errc::bad_request
+constexpr std::size_t address_bytes_max = 300;        ///< errc::bad_request
+constexpr std::size_t config_value_bytes_max = 64u << 10;  ///< errc::bad_request
 
 // Counts.
 constexpr std::uint64_t log_kept_entries_max = 20'000;  ///< log is compacted
@@ -35,7 +36,7 @@ static_assert(commits_waiting_max < seen_requests_kept);  // who still waits is 
 constexpr std::size_t snapshots_kept_max = 2;             ///< if all are in use: errc::busy
 constexpr int snapshot_attempts_max = 3;                  ///< of one chunk
 constexpr int refusals_unsaid = 4;  ///< of a link by one member; then it is in the log
-constexpr std::size_t operations_waiting_max = 128;       ///< errc::busy
+constexpr std::size_t operations_waiting_max = 128;  ///< errc::busy
 
 // Times.
 constexpr auto election_timeout = 300ms;     ///< unless cluster.election_timeout says otherwise
@@ -54,7 +55,7 @@ constexpr auto offline_threshold = 20s;     ///< unless cluster.offline_threshol
 constexpr auto hand_over_deadline = 10s;    ///< for others to take over the roles of one that stops
 constexpr auto link_beat_period = 1s;
 constexpr auto link_silence_max = 3s;  ///< session is closed
-constexpr auto parts_deadline = 20s;      ///< for members to do their part of a pool or network
+constexpr auto parts_deadline = 20s;   ///< for members to do their part of a pool or network
 constexpr auto shutdown_deadline = 5s;
 constexpr auto order_time_max = 40min;       ///< work on one instance, an image transfer included
 constexpr auto removal_seen_out_time = 5s;   ///< then a removed server hears of it later

@@ -89,6 +89,7 @@ status node::start(bool bootstrap) {
   if (auto done = ensure_bootstrapped(bootstrap); !done) return done;
   finish_join_if_applied();
   look_for_own_removal();
+  announce_address();
   if (auto intent = load_intent(with_.data_dir); intent && !load_accepted(with_.data_dir))
     resume_join(*intent);
   return ok();
@@ -191,6 +192,7 @@ void node::stop() {
       last_reset = std::move(resetting_);
     }
     if (last_reset.joinable()) last_reset.join();
+    if (announcing_.joinable()) announcing_.join();
   }
   std::shared_ptr<runtime> last;
   {

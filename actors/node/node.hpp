@@ -106,6 +106,8 @@ public:
                                            const std::string& certificate,
                                            const std::string& fingerprint,
                                            const std::string& address);
+  /// A member has said where it is now.
+  status relocate(member_id who, const std::string& address, const requestor& by);
   /// A stream of another member has come in by an upgrade. @errors errc::forbidden
   status accept_link(const std::string& fingerprint, std::shared_ptr<tls::stream> stream);
   // --- leaving it ---
@@ -147,6 +149,9 @@ private:
   void note_refusal(const link::peer& by);
   void ask_why_refused(const link::peer& by);
   void look_for_own_removal();
+  [[nodiscard]] bool is_known_here() const;
+  [[nodiscard]] status announce_to(const member& other) const;
+  void announce_address();
   void when_members_changed();
   void end_runtime();
   void note_epoch(const link::peer& of, const codec::hello& theirs);
@@ -173,6 +178,7 @@ private:
   std::optional<removal_notice> removed_;
   std::thread resetting_;
   std::set<member_id> other_epochs_;  ///< members that were told of
+  std::thread announcing_;
 };
 
 }  // namespace muster::node

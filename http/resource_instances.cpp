@@ -58,6 +58,34 @@ result<image> resolve_image(const state_view& s, project_id where, const json_ob
   return *std::move(only);
 }
 
+/// Pool and networks must be there.
+status check_devices(const state_view& s, const instance& i) {
+  const auto devices = instances::expanded_devices(s, i);
+  const auto pool = s.by_name<storage_pool>({}, instances::root_pool_of(devices));
+  if (!pool || pool->across.is_pending) return fail(errc::not_found, "Storage pool not found");
+  for (const auto& [name, device] : devices)
+    if (const auto at = device.find("network"); at != device.end() && !at->second.empty())
+      if (const auto n = s.by_name<network>({}, at->second); !n || n->across.is_pending)
+        return fail(errc::not_found, "Network not found");
+  return ok();
+}
+
+/// Whether the member has made its part of the pool of the root disk.
+status check_pool_on(const state_view& s, const instance& i, member_id on) {
+  const auto pool =
+      s.by_name<storage_pool>({}, instances::root_pool_of(instances::expanded_devices(s, i)));
+  if (!pool || pool->across.version == 0) return ok();
+  const auto part = pool->across.parts.find(on);
+  if (part == pool->across.parts.end() || part->second.version == 0)
+    return fail(errc::unavailable,
+                "The storage pool \"" + pool->name + "\" is not there yet on the chosen member");
+  if (part->second.state == part_state::errored)
+    return fail(errc::unavailable,
+                "The storage pool \"" + pool->name +
+                    "\" is unavailable on the chosen member: " + part->second.reason);
+  return ok();
+}
+
 /// The record of a new instance; its owner is not chosen yet.
 result<instance> read_wish(const state_view& s, const request& r, const json_object& body) {
   instance i;
@@ -81,6 +109,7 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
       return fail(errc::refused, "Requested profile \"" + name + "\" doesn't exist");
   for (const auto& [key, value] : i.config)
     if (auto good = check_instance_config(key, value); !good) return good.error();
+  if (auto good = check_devices(s, i); !good) return good.error();
   auto from = resolve_image(s, api::project_of(s, r, "images"), body.object("source"));
   if (!from) return from.error();
   i.image_fingerprint = from->fingerprint;
@@ -103,8 +132,9 @@ result<member> choose_member(api& a, const state_view& s, const request& r, cons
   std::vector<scheduler::candidate> candidates;
   const auto online = a.online();
   for (const auto& m : s.all<member>())
-    candidates.push_back({m.id(), m.name, m.architecture, 0, online.contains(m.id()),
-                          m.state != member_state::created});
+    if (check_pool_on(s, what, m.id()))
+      candidates.push_back({m.id(), m.name, m.architecture, 0, online.contains(m.id()),
+                            m.state != member_state::created});
   s.each(table::instance, std::nullopt, [&](const object& o) {
     for (auto& c : candidates) c.instances += c.id == std::get<instance>(o).owner ? 1 : 0;
     return true;
@@ -153,6 +183,7 @@ response create_instance(api& a, const request& r) {
           "&target=" + percent_encode(target->name);
     return a.forward(there, *target);
   }
+  if (auto there = check_pool_on(s, *wish, target->id()); !there) return error(there.error());
   wish->owner = target->id();
   auto o = a.new_operation("Creating instance", "default");
   wish->operation = o.uuid;
@@ -268,7 +299,8 @@ void drop_shown_only(string_map& config) {
 }
 
 response update_instance(api& a, const request& r, const state_view& s, instance i) {
-  if (auto match = check_etag(r, [&] { return instance_json::writable(i); }); !match) return error(match.error());
+  if (auto match = check_etag(r, [&] { return instance_json::writable(i); }); !match)
+    return error(match.error());
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
   const auto expected = r.header("if-match").empty() ? log_index{} : i.head.modified;

@@ -9,21 +9,37 @@
 /// lie.
 namespace muster::instances {
 
+/// A network interface of a container.
+struct nic {
+  std::string name;  ///< inside
+  std::string type;  ///< of liblxc: veth, macvlan or phys
+  std::string link;  ///< on this server
+  std::string hwaddr;
+  bool operator==(const nic&) const = default;
+};
+
 struct container {
   std::string data_dir;
   object_id id;
   std::uint64_t generation = 1;
   std::string host_name;
-  std::string image;  ///< fingerprint
-  string_map config;  ///< with profiles laid under it
+  std::string image;             ///< fingerprint
+  string_map config;             ///< with profiles laid under it
+  std::string pool = "default";  ///< for its creation; later its directory tells
+  std::vector<nic> nics;
 };
 
 /// Name for liblxc and of the directory under DIR/containers.
 std::string container_name(object_id id);
 std::string containers_directory(const std::string& data_dir);
 std::string container_directory(const std::string& data_dir, object_id id);
-/// Unpacked image that containers are laid over.
-std::string unpacked_directory(const std::string& data_dir, const std::string& image);
+/// Where it lies in a pool other than the default one; the directory above links there.
+std::string pool_directory(const std::string& data_dir, const std::string& pool, object_id id);
+/// The pool that holds a container which is there.
+std::string pool_of(const std::string& data_dir, object_id id);
+/// Unpacked image that containers of a pool are laid over.
+std::string unpacked_directory(const std::string& data_dir, const std::string& pool,
+                               const std::string& image);
 
 /// As arguments of the helper, and back.
 std::vector<std::string> to_arguments(const container& c);

@@ -136,45 +136,4 @@ instances_handle::behavior_type instances_actor(self_pointer self, instances_set
   };
 }
 
-namespace {
-
-/// In the instance's project, or in the default one if the project has no profiles of its own.
-std::optional<profile> find_profile(const state_view& state, project_id where,
-                                    const std::string& name) {
-  if (auto p = state.by_name<profile>(where, name)) return p;
-  const auto fallback = state.by_name<project>({}, "default");
-  return fallback ? state.by_name<profile>({fallback->head.id.value}, name) : std::nullopt;
-}
-
-}  // namespace
-
-string_map expanded_config(const state_view& state, const instance& row) {
-  string_map all;
-  for (const auto& name : row.profiles)
-    if (const auto p = find_profile(state, row.head.project, name))
-      for (const auto& [key, value] : p->config) all[key] = value;
-  for (const auto& [key, value] : row.config) all[key] = value;
-  return all;
-}
-
-device_map expanded_devices(const state_view& state, const instance& row) {
-  device_map all;
-  for (const auto& name : row.profiles)
-    if (const auto p = find_profile(state, row.head.project, name))
-      for (const auto& [key, device] : p->devices) all[key] = device;
-  for (const auto& [key, device] : row.devices) all[key] = device;
-  return all;
-}
-
-container container_of(const state_view& state, const instance& row, const std::string& data_dir) {
-  container c;
-  c.data_dir = data_dir;
-  c.id = row.head.id;
-  c.generation = row.generation;
-  c.host_name = row.name;
-  c.image = row.image_fingerprint;
-  c.config = expanded_config(state, row);
-  return c;
-}
-
 }  // namespace muster::instances

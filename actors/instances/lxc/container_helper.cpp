@@ -107,7 +107,12 @@ int remove(const wish& w) {
   unmount_rootfs(directory);
   remove_cgroups(w.what);
   std::error_code failed;
-  std::filesystem::remove_all(directory, failed);
+  const bool is_linked = std::filesystem::is_symlink(directory, failed);
+  std::filesystem::remove_all(
+      is_linked ? pool_directory(w.what.data_dir, pool_of(w.what.data_dir, w.what.id), w.what.id)
+                : directory,
+      failed);
+  if (is_linked && !failed) std::filesystem::remove(directory, failed);
   return failed ? complain("cannot remove " + directory + ": " + failed.message()) : 0;
 }
 

@@ -98,7 +98,9 @@ void set_ids(items& to, unsigned base, unsigned count) {
 
 /// The container's users are others here: they must be able to pass through every folder above.
 status check_passage(const std::string& directory) {
-  for (std::filesystem::path p = directory; p != p.root_path(); p = p.parent_path()) {
+  std::error_code ignored;
+  for (auto p = std::filesystem::weakly_canonical(directory, ignored); p != p.root_path();
+       p = p.parent_path()) {
     struct stat s {};
     if (::stat(p.c_str(), &s) == 0 && !(s.st_mode & S_IXOTH))
       return fail(errc::refused, "unprivileged containers cannot pass through " + p.string() +
@@ -138,11 +140,31 @@ status set_rootfs_as_user(items& to, const container& c, const std::string& lowe
   return ok();
 }
 
+status set_nics(items& to, const container& c) {
+  if (c.nics.empty()) {
+    to.set("lxc.net.0.type", "empty");
+    return ok();
+  }
+  if (::geteuid() != 0)
+    return fail(errc::refused, "network devices need root: this server runs as an ordinary user");
+  for (std::size_t i = 0; i < c.nics.size(); ++i) {
+    const auto& n = c.nics[i];
+    const auto key = "lxc.net." + std::to_string(i) + ".";
+    to.set(key + "type", n.type);
+    to.set(key + "link", n.link);
+    to.set(key + "name", n.name);
+    to.set(key + "flags", "up");
+    if (n.type == "macvlan") to.set(key + "macvlan.mode", "bridge");
+    if (n.type != "phys") to.set(key + "hwaddr", n.hwaddr);
+  }
+  return ok();
+}
+
 }  // namespace
 
 status configure(lxc_container* lxc, const container& c) {
   const auto directory = container_directory(c.data_dir, c.id);
-  const auto lower = unpacked_directory(c.data_dir, c.image) + "/rootfs";
+  const auto lower = unpacked_directory(c.data_dir, pool_of(c.data_dir, c.id), c.image) + "/rootfs";
   if (::access(common, R_OK) != 0)
     return fail(errc::refused, "liblxc's files are missing: install the Debian package lxc");
   lxc->clear_config(lxc);
@@ -155,7 +177,7 @@ status configure(lxc_container* lxc, const container& c) {
   ::uname(&u);
   to.set("lxc.arch", u.machine);
   to.set("lxc.uts.name", c.host_name);
-  to.set("lxc.net.0.type", "empty");
+  if (auto set = set_nics(to, c); !set) return set;
   to.set("lxc.log.file", directory + "/lxc.log");
   to.set("lxc.log.level", "WARN");
   to.set("lxc.console.buffer.size", "128KB");

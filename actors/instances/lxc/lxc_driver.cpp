@@ -85,11 +85,11 @@ status lxc_driver::run(const std::string& verb, const container& c, std::vector<
                                                  : ended->text);
 }
 
-status lxc_driver::unpack(const std::string& image) {
+status lxc_driver::unpack(const std::string& pool, const std::string& image) {
   const std::lock_guard one_at_a_time(unpack_lock_);
-  const auto place = unpacked_directory(data_dir_, image);
+  const auto place = unpacked_directory(data_dir_, pool, image);
   if (::access(place.c_str(), F_OK) == 0) return ok();
-  const auto unfinished = unpacked_directory(data_dir_, "." + image);
+  const auto unfinished = unpacked_directory(data_dir_, pool, "." + image);
   std::error_code failed;
   std::filesystem::remove_all(unfinished, failed);
   std::filesystem::create_directories(unfinished, failed);
@@ -105,14 +105,31 @@ status lxc_driver::unpack(const std::string& image) {
   return ok();
 }
 
-status lxc_driver::create(const container& c) {
-  if (auto unpacked = unpack(c.image); !unpacked) return unpacked;
+/// In the default pool the directory itself; else a link to one inside the pool.
+status lxc_driver::make_directory(const container& c) const {
   std::error_code failed;
   const auto directory = container_directory(data_dir_, c.id);
-  std::filesystem::create_directories(directory, failed);
-  if (failed) return fail(errc::refused, "cannot make " + directory + ": " + failed.message());
+  const auto there = pool_directory(data_dir_, c.pool, c.id);
+  std::filesystem::create_directories(containers_directory(data_dir_), failed);
   ::chmod(containers_directory(data_dir_).c_str(), 0711);
+  const bool is_new = !std::filesystem::is_symlink(directory, failed) &&
+                      !std::filesystem::exists(directory, failed);
+  if (is_new && c.pool != "default") {
+    std::filesystem::create_directories(there, failed);
+    if (failed) return fail(errc::refused, "cannot make " + there + ": " + failed.message());
+    ::chmod(std::filesystem::path(there).parent_path().c_str(), 0711);
+    std::filesystem::create_directory_symlink(there, directory, failed);
+  } else if (is_new) {
+    std::filesystem::create_directory(directory, failed);
+  }
+  if (failed) return fail(errc::refused, "cannot make " + directory + ": " + failed.message());
   ::chmod(directory.c_str(), 0711);
+  return ok();
+}
+
+status lxc_driver::create(const container& c) {
+  if (auto made = make_directory(c); !made) return made;
+  if (auto unpacked = unpack(pool_of(data_dir_, c.id), c.image); !unpacked) return unpacked;
   return storage::write_file_durably(generation_file(data_dir_, c.id),
                                      std::to_string(c.generation));
 }
@@ -217,7 +234,10 @@ std::optional<usage> lxc_driver::use_of(object_id id) const {
 
 void lxc_driver::remove_unpacked(const std::string& image) {
   std::error_code ignored;
-  std::filesystem::remove_all(unpacked_directory(data_dir_, image), ignored);
+  for (const auto& pool :
+       std::filesystem::directory_iterator(data_dir_ + "/storage-pools", ignored))
+    std::filesystem::remove_all(
+        unpacked_directory(data_dir_, pool.path().filename().string(), image), ignored);
 }
 
 }  // namespace muster::instances

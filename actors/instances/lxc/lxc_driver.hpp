@@ -49,7 +49,8 @@ public:
   void remove_unpacked(const std::string& image);
 
 private:
-  status unpack(const std::string& image);
+  status unpack(const std::string& pool, const std::string& image);
+  status make_directory(const container& c) const;
   status run(const std::string& verb, const container& c, std::vector<std::string> more,
              std::chrono::milliseconds deadline);
   found look_at(object_id id);

@@ -362,6 +362,7 @@ void cluster::send_writes(node& n, bool again) {
 }
 
 void cluster::send(node& from, const raft::message& m) {
+  ++sent_;
   mix(trace_, m.to.value << 8 | m.body.index());
   deliver(from.m.id(), m.to, [this, m](node& to) { step(to, raft::received{m}); });
 }

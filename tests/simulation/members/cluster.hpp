@@ -99,6 +99,7 @@ public:
   /// The leader of the highest term, if there is one that runs.
   node* leader();
   [[nodiscard]] std::uint64_t trace() const { return trace_; }
+  [[nodiscard]] std::uint64_t messages_sent() const { return sent_; }
   /// Every step goes there, a line each.
   void tell(std::ostream* to) { told_ = to; }
 
@@ -136,6 +137,7 @@ private:
   bool cuts_power_ = false;
   bool is_cut_due_ = false;
   std::uint64_t trace_ = 0;
+  std::uint64_t sent_ = 0;
   std::ostream* told_ = nullptr;
 };
 

@@ -1,4 +1,4 @@
-#include "actors/node/recovery.hpp"
+#include "actors/node/recovery/recovery.hpp"
 #include "http/front/json_writer.hpp"
 #include "tools/offline/offline.hpp"
 

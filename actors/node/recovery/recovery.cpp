@@ -1,4 +1,4 @@
-#include "actors/node/recovery.hpp"
+#include "actors/node/recovery/recovery.hpp"
 
 #include "actors/node/member_files.hpp"
 #include "actors/node/secrets.hpp"

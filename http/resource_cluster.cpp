@@ -1,24 +1,45 @@
 #include "actors/node/secrets.hpp"
 #include "http/api.hpp"
+#include "http/member_config.hpp"
+#include "schemas/limits.hpp"
 
 namespace muster::http {
 
 namespace {
 
-std::string cluster_json(const std::string& name, bool enabled) {
+std::string cluster_json(const std::string& name, bool enabled, const std::string& keys) {
   json_writer w;
   w.begin_object().field("server_name", name).field("enabled", enabled);
-  w.key("member_config").begin_array().end_array();
+  w.key("member_config").raw(keys);
   return w.end_object().take();
 }
 
 response show_cluster(api& a, const state_view& s) {
   const auto c = s.only<cluster>();
   const bool enabled = c && c->enabled;
-  const auto json = cluster_json(enabled ? a.server().name() : "", enabled);
+  const auto json = cluster_json(enabled ? a.server().name() : "", enabled,
+                                 member_config_json(s, a.server().self()));
   auto answer = sync(json);
   answer.headers["ETag"] = etag_of(json);
   return answer;
+}
+
+/// A new member makes its pools and networks before it counts as online. Gives what it could not
+/// make, by name.
+std::string await_own_parts(api& a) {
+  const auto self = a.server().self();
+  a.rows().wait_until(clock::now() + limits::parts_deadline,
+                      [&] { return !owes(*a.server().local_view(), self); });
+  json_writer w;
+  w.begin_object();
+  each_spread(*a.server().local_view(), [&](const object& row) {
+    const auto& parts = spread_of(row)->parts;
+    if (const auto at = parts.find(self);
+        at != parts.end() && at->second.state == part_state::errored)
+      w.field(name_of(row), at->second.reason);
+    return true;
+  });
+  return w.end_object().take();
 }
 
 response join(api& a, const json_object& body) {
@@ -27,6 +48,9 @@ response join(api& a, const json_object& body) {
   intent.name = body.text("server_name");
   intent.token = body.text("cluster_token");
   intent.address = body.text("server_address");
+  auto config = read_member_config(body);
+  if (!config) return error(config.error());
+  intent.config = *std::move(config);
   const auto certificate = body.text("cluster_certificate");
   const auto address = body.text("cluster_address");
   if (certificate.empty() && intent.token.empty())
@@ -48,7 +72,11 @@ response join(api& a, const json_object& body) {
     intent.token = node::encode(t);
   }
   return a.start_operation(a.new_operation("Joining cluster"),
-                           [&n, intent](node::operations::handle&) { return n.join(intent); });
+                           [&a, &n, intent](node::operations::handle& h) {
+                             auto joined = n.join(intent);
+                             if (joined) h.set_metadata(await_own_parts(a));
+                             return joined;
+                           });
 }
 
 response enable(api& a, const request& r, const std::string& name) {

@@ -79,6 +79,7 @@ struct join_request {
   std::string address;
   std::string architecture;
   std::string secret;  ///< of the token; empty if the certificate has claimed it before
+  std::vector<member_key> member_config{};
   bool operator==(const join_request&) const = default;
 };
 /// How to reach a member before the state is here.

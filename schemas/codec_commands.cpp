@@ -74,13 +74,7 @@ void put_body(const join_member& b, builder to) {
   auto in = to.initJoinMember();
   in.setSecretHash(text(b.secret_hash));
   detail::put(object{b.value}, in.initValue());
-  auto config = in.initConfig(static_cast<unsigned>(b.config.size()));
-  for (unsigned i = 0; i < config.size(); ++i) {
-    config[i].setTable(static_cast<std::uint8_t>(b.config[i].where));
-    config[i].setName(text(b.config[i].name));
-    config[i].setKey(text(b.config[i].key));
-    config[i].setValue(text(b.config[i].value));
-  }
+  put(b.config, in.initConfig(static_cast<unsigned>(b.config.size())));
 }
 void put_body(const move_instance& b, builder to) {
   auto in = to.initMoveInstance();
@@ -215,13 +209,9 @@ result<command_body> get_body(wire::Command::RedeemToken::Reader in) {
 result<command_body> get_body(wire::Command::JoinMember::Reader in) {
   auto value = get_as<member>(in.getValue());
   if (!value) return value.error();
-  join_member b{text(in.getSecretHash()), *std::move(value), {}};
-  for (auto k : in.getConfig()) {
-    auto where = detail::checked(k.getTable(), table::last);
-    if (!where) return where.error();
-    b.config.push_back({*where, text(k.getName()), text(k.getKey()), text(k.getValue())});
-  }
-  return command_body{std::move(b)};
+  auto config = get(in.getConfig());
+  if (!config) return config.error();
+  return command_body{join_member{text(in.getSecretHash()), *std::move(value), *std::move(config)}};
 }
 result<command_body> get_body(wire::Command::MoveInstance::Reader in) {
   auto key = get(in.getKey());

@@ -89,4 +89,23 @@ result<row_key> get(wire::RowKey::Reader from) {
   return row_key{*where, {from.getProject()}, {from.getId()}};
 }
 
+void put(const std::vector<member_key>& from, member_keys::Builder to) {
+  for (unsigned i = 0; i < to.size(); ++i) {
+    to[i].setTable(static_cast<std::uint8_t>(from[i].where));
+    to[i].setName(text(from[i].name));
+    to[i].setKey(text(from[i].key));
+    to[i].setValue(text(from[i].value));
+  }
+}
+
+result<std::vector<member_key>> get(member_keys::Reader from) {
+  std::vector<member_key> all;
+  for (auto k : from) {
+    auto where = checked(k.getTable(), table::last);
+    if (!where) return where.error();
+    all.push_back({*where, text(k.getName()), text(k.getKey()), text(k.getValue())});
+  }
+  return all;
+}
+
 }  // namespace muster::codec::detail

@@ -41,6 +41,9 @@ void put(const requestor& from, wire::Requestor::Builder to);
 requestor get(wire::Requestor::Reader from);
 void put(const row_key& from, wire::RowKey::Builder to);
 result<row_key> get(wire::RowKey::Reader from);
+using member_keys = capnp::List<wire::MemberKey>;
+void put(const std::vector<member_key>& from, member_keys::Builder to);
+result<std::vector<member_key>> get(member_keys::Reader from);
 void put(const raft::configuration& from, wire::Configuration::Builder to);
 raft::configuration get(wire::Configuration::Reader from);
 

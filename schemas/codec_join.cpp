@@ -12,6 +12,7 @@ blob encode(const join_request& j) {
   to.setAddress(text(j.address));
   to.setArchitecture(text(j.architecture));
   to.setSecret(text(j.secret));
+  detail::put(j.member_config, to.initMemberConfig(static_cast<unsigned>(j.member_config.size())));
   return detail::flatten(message);
 }
 
@@ -19,8 +20,10 @@ result<join_request> decode_join_request(std::string_view bytes) {
   const auto words = blob::copy_of(bytes);
   return detail::with_root<wire::JoinRequest>(
       detail::words_of(words), [](wire::JoinRequest::Reader j) -> result<join_request> {
+        auto config = detail::get(j.getMemberConfig());
+        if (!config) return config.error();
         return join_request{text(j.getName()), text(j.getAddress()), text(j.getArchitecture()),
-                            text(j.getSecret())};
+                            text(j.getSecret()), *std::move(config)};
       });
 }
 

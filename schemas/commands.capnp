@@ -5,9 +5,8 @@ using import "records.capnp".Row;
 using import "records.capnp".Pair;
 using import "records.capnp".Requestor;
 using import "records.capnp".RowKey;
+using import "records.capnp".MemberKey;
 $Cxx.namespace("muster::wire");
-
-struct MemberKey { table @0 :UInt8; name @1 :Text; key @2 :Text; value @3 :Text; }
 
 struct HealthChange { about @0 :UInt64; isOffline @1 :Bool; silentSinceMs @2 :UInt64; }
 struct RoleChange { about @0 :UInt64; role @1 :Text; reason @2 :Text; }

@@ -70,14 +70,6 @@ struct redeem_token {
   certificate value;
   bool operator==(const redeem_token&) const = default;
 };
-/// A value of `member_config`.
-struct member_key {
-  table where = table::storage_pool;  ///< or network
-  std::string name;
-  std::string key;
-  std::string value;
-  bool operator==(const member_key&) const = default;
-};
 /// The one command of a join. Uses up the token; repeated by the same certificate it answers the
 /// same id.
 struct join_member {

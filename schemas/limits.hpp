@@ -19,6 +19,7 @@ constexpr std::size_t snapshot_chunk_bytes_max = 4u << 20;  ///< of members of o
 constexpr std::size_t snapshot_manifest_max = 8u << 20;     ///< errc::too_large
 constexpr std::size_t name_bytes_max = 64;                  ///< errc::bad_request
 constexpr std::size_t member_value_bytes_max = 4096;  ///< of a key of one member: errc::bad_request
+constexpr std::size_t member_keys_max = 256;          ///< of one join: errc::bad_request
 constexpr std::size_t reason_bytes_max = 1024;        ///< what is longer is cut
 constexpr std::size_t address_bytes_max = 300;        ///< errc::bad_request
 constexpr std::size_t config_value_bytes_max = 64u << 10;  ///< errc::bad_request

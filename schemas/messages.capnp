@@ -1,6 +1,7 @@
 @0xd92b7c40e6f81a35;
 # Messages between members. Fields are only added; a default means "as before".
 using Cxx = import "/capnp/c++.capnp";
+using import "records.capnp".MemberKey;
 $Cxx.namespace("muster::wire");
 
 struct Configuration {
@@ -96,6 +97,7 @@ struct JoinRequest {
   address @1 :Text;
   architecture @2 :Text;
   secret @3 :Text;            # of the token; empty if the certificate has claimed it before
+  memberConfig @4 :List(MemberKey);
 }
 struct Peer { id @0 :UInt64; name @1 :Text; address @2 :Text; fingerprint @3 :Text; }
 struct JoinAccepted {

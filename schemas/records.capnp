@@ -140,6 +140,7 @@ struct RemovedMember {
   forced @3 :Bool;
   by @4 :Text;
 }
+struct MemberKey { table @0 :UInt8; name @1 :Text; key @2 :Text; value @3 :Text; }
 struct RowKey { table @0 :UInt8; project @1 :UInt64; id @2 :UInt64; }
 struct Warning {
   uuid @0 :Text;

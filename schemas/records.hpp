@@ -191,6 +191,15 @@ struct spread {
   bool operator==(const spread&) const = default;
 };
 
+/// A value of `member_config`.
+struct member_key {
+  table where = table::storage_pool;  ///< or network
+  std::string name;
+  std::string key;
+  std::string value;
+  bool operator==(const member_key&) const = default;
+};
+
 struct storage_pool {
   static constexpr table where = table::storage_pool;
   record_head head;

@@ -47,6 +47,7 @@ result<codec::join_accepted> node::accept_join(const codec::join_request& asked,
   b.value.architecture = asked.architecture;
   b.value.certificate = certificate;
   b.value.fingerprint = fingerprint;
+  b.config = asked.member_config;
   fault_point("accept.before_write");
   auto joined = write(b, {fingerprint, "tls", address}, "join " + asked.name,
                       clock::now() + limits::write_deadline);
@@ -114,7 +115,7 @@ status node::join(const join_intent& intent) {
 
 /// Any member of the cluster will do; the first that answers decides.
 status node::ask_to_join(const join_intent& intent, const join_token& token) {
-  codec::join_request request{intent.name, intent.address, machine(), token.secret};
+  codec::join_request request{intent.name, intent.address, machine(), token.secret, intent.config};
   failure last = fail(errc::unavailable, "no member of the cluster could be reached");
   for (const auto& address : token.addresses) {
     const auto deadline = clock::now() + limits::dial_deadline + limits::write_deadline;
@@ -140,11 +141,11 @@ status node::ask_to_join(const join_intent& intent, const join_token& token) {
     if (answer->status == 504)
       return fail(errc::unknown_outcome, "the cluster does not know yet whether the join happened");
     if (answer->status == 503) {
-      last = fail(errc::unavailable, "the cluster cannot take a member now: " + answer->body);
+      last = fail(errc::unavailable, "the cluster cannot take a member now: " + error_text(answer->body));
       continue;
     }
     if (answer->status != 200)
-      return fail(errc::refused, "Failed to join cluster: " + answer->body);
+      return fail(errc::refused, "Failed to join cluster: " + error_text(answer->body));
     auto accepted = codec::decode_join_accepted(answer->body);
     if (!accepted) return accepted.error();
     fault_point("join.after_answer");

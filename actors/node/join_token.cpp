@@ -81,4 +81,12 @@ std::string rfc3339(std::uint64_t ms) {
   return std::string(text, n) + fraction;
 }
 
+std::string error_text(const std::string& body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::object object;
+  if (parser.parse(body).get(object) != simdjson::SUCCESS) return body;
+  const auto text = text_at(object, "error");
+  return text.empty() ? body : text;
+}
+
 }  // namespace muster::node

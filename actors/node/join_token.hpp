@@ -25,4 +25,7 @@ result<join_token> decode_join_token(std::string_view text);
 /// RFC 3339 with nanoseconds, UTC: 2026-11-23T22:02:20.155000000Z.
 std::string rfc3339(std::uint64_t ms);
 
+/// The text of an error answer of the API; the whole body if it is none.
+std::string error_text(const std::string& body);
+
 }  // namespace muster::node

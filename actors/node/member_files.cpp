@@ -97,8 +97,11 @@ result<storage::identity> begin_incarnation(const std::string& data_dir) {
 }
 
 status store_intent(const std::string& data_dir, const join_intent& intent) {
-  return storage::write_file_durably(
-      at(data_dir, "join"), intent.token + "\n" + intent.name + "\n" + intent.address + "\n");
+  std::string text = intent.token + "\n" + intent.name + "\n" + intent.address + "\n";
+  for (const auto& k : intent.config)
+    text += std::string(k.where == table::network ? "network" : "storage-pool") + "\t" + k.name +
+            "\t" + k.key + "\t" + k.value + "\n";
+  return storage::write_file_durably(at(data_dir, "join"), text);
 }
 
 std::optional<join_intent> load_intent(const std::string& data_dir) {
@@ -109,6 +112,17 @@ std::optional<join_intent> load_intent(const std::string& data_dir) {
   std::getline(lines, intent.token);
   std::getline(lines, intent.name);
   std::getline(lines, intent.address);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string entity;
+    member_key k;
+    std::getline(fields, entity, '\t');
+    std::getline(fields, k.name, '\t');
+    std::getline(fields, k.key, '\t');
+    std::getline(fields, k.value, '\t');
+    k.where = entity == "network" ? table::network : table::storage_pool;
+    intent.config.push_back(k);
+  }
   return intent;
 }
 

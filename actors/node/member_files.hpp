@@ -27,6 +27,7 @@ struct join_intent {
   std::string token;
   std::string name;
   std::string address;
+  std::vector<member_key> config{};
 };
 status store_intent(const std::string& data_dir, const join_intent& intent);
 std::optional<join_intent> load_intent(const std::string& data_dir);

@@ -2,7 +2,7 @@
 import os
 import unittest
 
-from loopback import Cluster, wait_for
+from loopback import Cluster, Member, wait_for
 
 
 def define(client, path, name, kind, members, config=None):
@@ -154,6 +154,49 @@ class OneMemberAway(unittest.TestCase):
         self.cluster.restart(away)
         wait_for(lambda: os.path.isdir(os.path.join(place, "new")) and not os.path.exists(os.path.join(place, "old")))
         wait_for(lambda: c.get(f"{pools}/new?target=n3").metadata["status"] == "Created" and self.owes(c) == [])
+
+
+class AJoiner(unittest.TestCase):
+    def setUp(self):
+        self.cluster = Cluster(1)
+        self.addCleanup(self.cluster.__exit__, None, None, None)
+
+    def join(self, m, **more):
+        token = self.cluster[0].muster("token", m.name).stdout.strip()
+        return m.unix(60).ask("PUT", "/1.0/cluster", {
+            "server_name": m.name, "enabled": True, "server_address": m.address, "cluster_token": token, **more})
+
+    def test_it_gives_its_own_keys_and_has_its_parts_when_the_join_ends(self):
+        c = self.cluster[0].unix(60)
+        for path, body in (("/1.0/storage-pools", {"name": "data", "driver": "dir", "config": {"user.a": "1"}}),
+                           ("/1.0/networks", {"name": "up", "type": "physical", "config": {"parent": "lo"}})):
+            self.assertEqual(c.ask("POST", path, body).status, 201)
+        asked = c.get("/1.0/cluster").metadata["member_config"]
+        self.assertEqual(asked, [
+            {"entity": "network", "name": "up", "key": "parent", "value": "",
+             "description": '"parent" property for network "up"'},
+            {"entity": "storage-pool", "name": "data", "key": "source", "value": "",
+             "description": '"source" property for storage pool "data"'}])
+        joiner = Member(self.cluster.folder, "n2").start().wait_ready()
+        self.cluster.members.append(joiner)
+        refused = self.join(joiner)
+        self.assertEqual(refused.status, 202, refused)
+        ended = joiner.unix(60).get(refused.json["operation"] + "/wait?timeout=30")
+        self.assertIn('Missing network "up"', ended.json["error"])
+        self.assertFalse(joiner.unix().get("/1.0/cluster").metadata["enabled"])
+        self.assertEqual(len(c.get("/1.0/cluster/members").metadata), 1)
+        own = os.path.join(self.cluster.folder, "own")
+        os.mkdir(own)
+        values = {"source": own, "parent": "lo"}
+        keys = [{**k, "value": values[k["key"]]} for k in asked]
+        started = self.join(joiner, member_config=keys)
+        wait_for(lambda: joiner.unix().get("/1.0/cluster").status == 200)
+        ended = joiner.unix(60).get(started.json["operation"] + "/wait?timeout=30").metadata
+        self.assertEqual((ended["status"], ended["metadata"]), ("Success", {}))
+        self.assertEqual(os.readlink(os.path.join(joiner.dir, "storage-pools/data")), own)
+        self.assertEqual(c.get("/1.0/storage-pools/data").metadata["locations"], ["n1", "n2"])
+        shown = joiner.unix().get("/1.0/storage-pools/data?target=n2").metadata
+        self.assertEqual((shown["status"], shown["config"]), ("Created", {"source": own, "user.a": "1"}))
 
 
 if __name__ == "__main__":

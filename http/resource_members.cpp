@@ -3,6 +3,7 @@
 #include "actors/state/commands/rules.hpp"
 #include "http/api.hpp"
 #include "http/members/member_edit.hpp"
+#include "http/server_keys.hpp"
 #include "schemas/limits.hpp"
 #include "storage/sha256.hpp"
 
@@ -142,28 +143,10 @@ response rename_member(api& a, const request& r) {
   return a.changing(r, how, false);
 }
 
-/// "3H": a number and a unit of S M H d w.
-std::uint64_t expiry_ms(const state_view& s) {
+std::uint64_t token_life_ms(const state_view& s) {
   const auto config = s.only<server_config>().value_or(server_config{}).config;
   const auto set = config.find("cluster.join_token_expiry");
-  if (set == config.end() || set->second.size() < 2) return default_expiry_ms;
-  std::uint64_t n = 0;
-  for (const char c : set->second)
-    if (c >= '0' && c <= '9') n = n * 10 + static_cast<std::uint64_t>(c - '0');
-  switch (set->second.back()) {
-    case 'S':
-      return n * 1000;
-    case 'M':
-      return n * 60'000;
-    case 'H':
-      return n * 3'600'000;
-    case 'd':
-      return n * 86'400'000;
-    case 'w':
-      return n * 604'800'000;
-    default:
-      return default_expiry_ms;
-  }
+  return (set == config.end() ? std::nullopt : expiry_ms(set->second)).value_or(default_expiry_ms);
 }
 
 response make_token(api& a, const request& r) {
@@ -195,7 +178,7 @@ response make_token(api& a, const request& r) {
   t.secret_hash = sha256_hex(secret);
   t.sealed_secret = node::seal(secret, shown.key);
   t.fingerprint = *tls::fingerprint_of(shown.certificate);
-  t.expires_ms = wall_ms() + expiry_ms(s);
+  t.expires_ms = wall_ms() + token_life_ms(s);
   t.location = n.name();
   for (const auto& m : s.all<member>())
     if (status_of(a, s, m).status == "Online") t.addresses.push_back(m.address);

@@ -1,5 +1,5 @@
 #include "http/api.hpp"
-#include "http/config_keys.hpp"
+#include "http/server_keys.hpp"
 
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -70,12 +70,14 @@ std::string os_field(const char* field) {
   return value;
 }
 
-string_map shown_config(const state_view& s, const std::string& address) {
+string_map shown_config(const state_view& s, const node::node& n) {
   auto config = s.only<server_config>().value_or(server_config{}).config;
+  if (const auto m = s.row<member>({}, {n.self().value}))
+    config.insert(m->own_config.begin(), m->own_config.end());
   const auto c = s.only<cluster>();
-  if (!address.empty()) {
-    config["core.https_address"] = address;
-    if (c && c->enabled) config["cluster.https_address"] = address;
+  if (!n.address().empty()) {
+    config["core.https_address"] = n.address();
+    if (c && c->enabled) config["cluster.https_address"] = n.address();
   }
   return config;
 }
@@ -119,7 +121,7 @@ response show_server(api& a, const request& r, const state_view& s) {
   const bool trusted = a.access_of(r) != access::none && !r.query.contains("public");
   json_writer w;
   w.begin_object();
-  const auto config = shown_config(s, n.address());
+  const auto config = shown_config(s, n);
   if (trusted)
     w.field("config", config);
   else
@@ -138,48 +140,61 @@ response show_server(api& a, const request& r, const state_view& s) {
   return answer;
 }
 
-/// What the sent keys come to; keys of this server alone are only compared.
-result<set_config> changes_of(const string_map& sent, const string_map& stored,
-                              const std::string& own_address) {
-  set_config change;
-  bool differs = false;
-  for (const auto& [key, value] : sent) {
-    if (is_local_key(key)) {
-      if (value.empty() || tls::canonical_address(value) == tls::canonical_address(own_address))
-        continue;
+/// Where this server listens is only compared.
+status check_addresses(const string_map& sent, const std::string& own) {
+  for (const auto& [key, value] : sent)
+    if (is_address_key(key) && !value.empty() &&
+        tls::canonical_address(value) != tls::canonical_address(own))
       return fail(errc::bad_request,
                   "Changing " + key + " is currently not supported: it is given by --address");
-    }
-    if (auto good = check_config(key, value); !good) return good.error();
-    const auto at = stored.find(key);
-    differs = differs || value != (at == stored.end() ? "" : at->second);
-    change.changes[key] = value;
-  }
-  if (!differs) change.changes.clear();
-  return change;
+  return ok();
 }
 
-/// PUT gives all keys but keeps user.* that it does not name, as Incus 6.0 does; PATCH gives some.
+/// What is there and not sent is unset, but for user.* keys, as Incus 6.0 does.
+void unset_others(string_map& changes, const string_map& stored, const string_map& sent) {
+  for (const auto& [key, value] : stored)
+    if (!key.starts_with("user.") && !sent.contains(key)) changes[key] = "";
+}
+
+void drop_unchanged(string_map& changes, const string_map& stored) {
+  std::erase_if(changes, [&](const auto& item) {
+    const auto at = stored.find(item.first);
+    return item.second == (at == stored.end() ? std::string{} : at->second);
+  });
+}
+
+/// PUT gives all keys, PATCH gives some. Keys of one member are those of the member that answers.
 response change_config(api& a, const request& r) {
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
   const auto sent = body->map("config").value_or(string_map{});
   if (auto good = body->good(); !good) return error(good.error());
-  return a.changing(r, [&a, sent](const request& q, const state_view& s) -> api::change {
-    const auto address = a.server().address();
-    if (auto match = check_etag(q, [&] { return writable(shown_config(s, address)); }); !match)
+  auto checked = checked_config(sent);
+  if (!checked) return error(checked.error());
+  const auto how = [&a, sent, checked = *checked](const request& q,
+                                                  const state_view& s) -> api::change {
+    auto& n = a.server();
+    if (auto match = check_etag(q, [&] { return writable(shown_config(s, n)); }); !match)
       return error(match.error());
+    if (auto good = check_addresses(sent, n.address()); !good) return error(good.error());
     const auto stored = s.only<server_config>().value_or(server_config{});
-    auto change = changes_of(sent, stored.config, address);
-    if (!change) return error(change.error());
+    const auto own = s.row<member>({}, {n.self().value}).value_or(member{}).own_config;
+    set_config change;
+    change.changes = checked.global;
+    change.own_of = n.self();
+    change.own_changes = checked.own;
     const bool is_put = q.method == "PUT";
-    if (is_put)
-      for (const auto& [key, value] : stored.config)
-        if (!key.starts_with("user.") && !sent.contains(key)) change->changes[key] = "";
-    if (change->changes.empty()) return empty_sync();
-    if (is_put || !q.header("if-match").empty()) change->expected = stored.head.modified;
-    return {*std::move(change), empty_sync()};
-  });
+    if (is_put) {
+      unset_others(change.changes, stored.config, sent);
+      unset_others(change.own_changes, own, sent);
+    }
+    drop_unchanged(change.changes, stored.config);
+    drop_unchanged(change.own_changes, own);
+    if (change.changes.empty() && change.own_changes.empty()) return empty_sync();
+    if (is_put || !q.header("if-match").empty()) change.expected = stored.head.modified;
+    return {std::move(change), empty_sync()};
+  };
+  return a.changing(r, how);
 }
 
 }  // namespace

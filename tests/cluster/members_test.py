@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 import unittest
 
-from loopback import ROOT, Cluster, Member, wait_for
+from loopback import ROOT, Cluster
 
 INCUS = os.environ.get("MUSTER_INCUS", os.path.join(ROOT, "build/incus-client/incus"))
 ONE = "/1.0/cluster/members/n2"
@@ -98,6 +98,36 @@ class OnThree(unittest.TestCase):
         self.ask("PUT", groups + "/gpu2", {"members": []})
         self.assertEqual(self.ask("DELETE", groups + "/gpu2").status, 200)
         self.refused(404, "Cluster group not found", "GET", groups + "/gpu2")
+
+    def config(self, target=None):
+        return self.ask("GET", "/1.0" + (f"?target={target}" if target else "")).metadata["config"]
+
+    def test_server_keys(self):
+        before = self.config()
+        self.ask("PATCH", "/1.0", {"config": {"user.k": "1", "cluster.max_standby": "2", "images.auto_update_cached": "no"}})
+        self.assertEqual(self.config("n3"), {**self.config("n3"), "user.k": "1", "images.auto_update_cached": "false"})
+        self.assertNotIn("cluster.max_standby", self.config())  # its default
+        self.refused(400, "cannot set 'bogus' to 'a': unknown key (and 1 more errors)", "PATCH", "/1.0",
+                     {"config": {"bogus": "a", "cluster.max_voters": "4", "user.l": "1"}})
+        self.assertNotIn("user.l", self.config())
+        self.assertEqual(self.ask("PATCH", "/1.0?target=n2", {"config": {"core.metrics_address": ":8444"}}).status, 200)
+        self.assertEqual(self.config("n2")["core.metrics_address"], ":8444")
+        self.assertNotIn("core.metrics_address", self.config())
+        self.assertEqual(self.ask("PUT", "/1.0", {"config": before}).status, 200)
+        self.assertEqual(self.config(), {**before, "user.k": "1"})
+        self.ask("PUT", "/1.0?target=n2", {"config": {}})
+        self.assertNotIn("core.metrics_address", self.config("n2"))
+        self.ask("PATCH", "/1.0", {"config": {"user.k": ""}})
+        self.assertEqual(self.config(), before)
+
+    def test_the_state_of_a_host(self):
+        for name in ("n1", "n2"):
+            seen = self.ask("GET", f"/1.0/cluster/members/{name}/state").metadata
+            self.assertGreater(seen["sysinfo"]["total_ram"], seen["sysinfo"]["free_ram"])
+            self.assertEqual(len(seen["sysinfo"]["load_averages"]), 3)
+            self.assertGreater(seen["storage_pools"]["default"]["space"]["total"], 0)
+        self.refused(404, "Cluster member not found", "GET", "/1.0/cluster/members/n9/state")
+        self.assertIn("total_ram", self.done("cluster", "info", "n2"))
 
     def test_the_stock_client(self):
         self.done("cluster", "group", "create", "fast")

@@ -54,6 +54,7 @@ constexpr auto snapshot_in_use_time = 30s;  ///< after a chunk, a snapshot makes
 constexpr auto snapshot_kept_time = 3min;   ///< after a chunk, for a receiver that was cut off
 constexpr auto offline_threshold = 20s;     ///< unless cluster.offline_threshold says otherwise
 constexpr auto hand_over_deadline = 10s;    ///< for others to take over the roles of one that stops
+constexpr std::int64_t clock_skew_max_ms = 5000;  ///< then members are warned of
 constexpr auto link_beat_period = 1s;
 constexpr auto link_silence_max = 3s;  ///< session is closed
 constexpr auto parts_deadline = 20s;   ///< for members to do their part of a pool or network

@@ -1,5 +1,6 @@
 #include "actors/health/health_actor.hpp"
 
+#include "actors/state/spreads/warnings.hpp"
 #include "schemas/limits.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -34,14 +35,18 @@ void watcher::look() {
     o.is_noted_offline = m->is_offline;
     o.is_up = p.is_up;
     o.silent_ms = ms(now - std::min(now, std::max(p.last_heard, watching_since_)));
+    o.skew_ms = p.skew_ms;
+    o.is_noted_skewed = m->is_clock_off;
     o.is_whole = m->is_offline && is_whole(p.id, p.is_up, board.raft);
     all.push_back(o);
   }
-  if (const auto* self = facts->find(with_.self); self && self->is_offline)
-    all.push_back({with_.self, true, true, 0, true});  // it leads, so it is back
+  if (const auto* self = facts->find(with_.self); self && (self->is_offline || self->is_clock_off))
+    all.push_back({with_.self, self->is_offline, true, 0, 0, self->is_clock_off,
+                   true});  // it leads, so it is back
   if (const auto found = judge(all, ms(facts->offline_threshold), ms(limits::link_beat_period));
       !found.empty())
     note(found, all);
+  note_clocks(judge_clocks(all, limits::clock_skew_max_ms));
 }
 
 /// Everything that was committed when its session came up has been applied there.
@@ -62,8 +67,24 @@ void watcher::note(const std::vector<verdict>& verdicts, const std::vector<obser
         std::find_if(all.begin(), all.end(), [&](const observed& o) { return o.id == v.id; });
     b.changes.push_back({v.id, v.is_offline, wall_ms - seen->silent_ms});
   }
-  *writing_ = true;
-  with_.write(std::move(b), [writing = writing_] { *writing = false; });
+  write(std::move(b));
+}
+
+void watcher::note_clocks(const std::vector<clock_verdict>& verdicts) {
+  for (const auto& v : verdicts)
+    if (v.is_off)
+      write(raise_warning{state::clock_off,
+                          v.id,
+                          {},
+                          std::to_string(v.skew_ms) + " ms against the leader",
+                          severity::low});
+    else
+      write(settle_warning{state::clock_off, v.id, {}});
+}
+
+void watcher::write(command_body body) {
+  ++*writing_;
+  with_.write(std::move(body), [writing = writing_] { --*writing; });
 }
 
 caf::behavior health_actor(caf::stateful_actor<health_state>* self, health_settings with) {

@@ -23,8 +23,7 @@ struct health_settings {
   /// Whether a member has done all that is wanted of it; only asked of one that is back.
   std::function<bool(member_id)> owes_nothing;
   /// Gives a command to the log; `ended` is called once, from any thread.
-  std::function<void(note_health, std::function<void()> ended)> write;
-  std::function<void(const std::string&)> log;
+  std::function<void(command_body, std::function<void()> ended)> write;
 };
 
 /// Watches the other members while this one leads, and has the log hold who is offline: only
@@ -36,13 +35,15 @@ public:
 
 private:
   [[nodiscard]] bool is_whole(member_id id, bool is_up, const raft::status_view& raft);
+  void note_clocks(const std::vector<clock_verdict>& verdicts);
+  void write(command_body body);
   void note(const std::vector<verdict>& verdicts, const std::vector<observed>& all);
 
   health_settings with_;
   clock::time_point last_look_;
   clock::time_point watching_since_;         ///< before it nothing could be heard
   std::map<member_id, log_index> whole_at_;  ///< what was committed when it came back
-  std::shared_ptr<std::atomic<bool>> writing_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<std::atomic<int>> writing_ = std::make_shared<std::atomic<int>>(0);
 };
 
 struct health_state {

@@ -13,4 +13,14 @@ std::vector<verdict> judge(const std::vector<observed>& all, std::uint64_t offli
   return found;
 }
 
+std::vector<clock_verdict> judge_clocks(const std::vector<observed>& all,
+                                        std::int64_t skew_max_ms) {
+  std::vector<clock_verdict> found;
+  for (const auto& m : all) {
+    const bool is_off = m.skew_ms > skew_max_ms || m.skew_ms < -skew_max_ms;
+    if (m.is_up && is_off != m.is_noted_skewed) found.push_back({m.id, is_off, m.skew_ms});
+  }
+  return found;
+}
+
 }  // namespace muster::health

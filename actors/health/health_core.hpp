@@ -12,7 +12,9 @@ struct observed {
   bool is_noted_offline = false;
   bool is_up = false;           ///< its session
   std::uint64_t silent_ms = 0;  ///< since it was heard last
-  bool is_whole = false;        ///< has all that was committed, and done what it owes
+  std::int64_t skew_ms = 0;     ///< its clock against the leader's
+  bool is_noted_skewed = false;
+  bool is_whole = false;  ///< has all that was committed, and done what it owes
 };
 
 struct verdict {
@@ -26,5 +28,14 @@ struct verdict {
 /// Online again: its session is up and nothing is missing there.
 std::vector<verdict> judge(const std::vector<observed>& all, std::uint64_t offline_threshold_ms,
                            std::uint64_t beat_period_ms);
+
+struct clock_verdict {
+  member_id id;
+  bool is_off = false;
+  std::int64_t skew_ms = 0;
+  bool operator==(const clock_verdict&) const = default;
+};
+/// Those whose clock has come to differ by more than `skew_max_ms`, or does no more.
+std::vector<clock_verdict> judge_clocks(const std::vector<observed>& all, std::int64_t skew_max_ms);
 
 }  // namespace muster::health

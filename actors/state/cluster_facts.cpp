@@ -1,5 +1,6 @@
 #include "actors/state/cluster_facts.hpp"
 
+#include "actors/state/spreads/warnings.hpp"
 #include "schemas/limits.hpp"
 
 #include <algorithm>
@@ -28,8 +29,11 @@ cluster_facts facts_of(const state_view& state) {
   cluster_facts f;
   for (const auto& m : state.all<member>()) {
     const auto s = state.row<member_standing>({}, m.head.id).value_or(member_standing{});
-    f.members.push_back({m.id(), m.name, m.failure_domain, s.role, s.is_offline});
+    f.members.push_back({m.id(), m.name, m.failure_domain, s.role, s.is_offline, false});
   }
+  for (const auto& w : state.all<warning>())
+    if (w.type == clock_off && w.status != warning_status::resolved)
+      for (auto& m : f.members) m.is_clock_off |= m.id == w.location;
   const auto config = state.only<server_config>().value_or(server_config{}).config;
   read_number(config, "cluster.max_voters", f.roles.voters_max);
   read_number(config, "cluster.max_standby", f.roles.standbys_max);
@@ -43,7 +47,8 @@ cluster_facts facts_of(const state_view& state) {
 }
 
 bool decides_facts(table where) {
-  return where == table::member || where == table::member_standing || where == table::server_config;
+  return where == table::member || where == table::member_standing ||
+         where == table::server_config || where == table::warning;
 }
 
 }  // namespace muster::state

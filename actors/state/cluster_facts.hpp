@@ -12,6 +12,7 @@ struct member_facts {
   std::string failure_domain;
   std::string role;  ///< as noted in member_standing
   bool is_offline = false;
+  bool is_clock_off = false;  ///< there is a warning that its clock differs from the leader's
   bool operator==(const member_facts&) const = default;
 };
 

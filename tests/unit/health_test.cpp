@@ -22,8 +22,21 @@ BOOST_AUTO_TEST_CASE(only_changes_are_told) {
       {true, true, 0, true, {{{7}, false}}},
   };
   for (const auto& t : table)
-    BOOST_CHECK(health::judge({{{7}, t.is_noted_offline, t.is_up, t.silent_ms, t.is_whole}}, 10'000,
-                              1'000) == t.told);
+    BOOST_CHECK(
+        health::judge({{{7}, t.is_noted_offline, t.is_up, t.silent_ms, 0, false, t.is_whole}},
+                      10'000, 1'000) == t.told);
+}
+
+BOOST_AUTO_TEST_CASE(clocks_that_differ_are_told_once) {
+  const auto judged = [](std::int64_t skew_ms, bool is_noted, bool is_up) {
+    return health::judge_clocks({{{7}, false, is_up, 0, skew_ms, is_noted, true}}, 5'000);
+  };
+  BOOST_CHECK(judged(5'000, false, true).empty());
+  BOOST_CHECK(
+      (judged(-5'001, false, true) == std::vector<health::clock_verdict>{{{7}, true, -5'001}}));
+  BOOST_CHECK(judged(60'000, true, true).empty());
+  BOOST_CHECK(judged(60'000, false, false).empty());
+  BOOST_CHECK((judged(10, true, true) == std::vector<health::clock_verdict>{{{7}, false, 10}}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,6 @@
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
+#include "actors/state/spreads/warnings.hpp"
 
 /// What the leader finds out of the members: who can be heard, who has which role.
 namespace muster::state {
@@ -24,6 +25,10 @@ outcome handle(transaction& tx, const requestor& who, const note_health& b) {
     s.silent_since_ms = c.is_offline ? c.silent_since_ms : 0;
     tx.put(s);
     emit_for(tx, who, *m, c.is_offline ? "offline" : "online");
+    if (c.is_offline)
+      raise(tx, {member_offline, m->id(), key_of(*m), "nothing is heard of it", severity::low});
+    else
+      settle(tx, member_offline, m->id(), key_of(*m));
   }
   return done();
 }

@@ -7,6 +7,9 @@ namespace muster::state {
 /// Type of the warning that a member has not got a change yet.
 constexpr const char* missing_change = "Cluster member misses a change";
 
+constexpr const char* member_offline = "Offline cluster member";
+constexpr const char* clock_off = "Time skew detected between leader and local";
+
 /// One row a type, member and object: it is seen once more, and new again if it was settled.
 void raise(transaction& tx, const raise_warning& what);
 void settle(transaction& tx, std::string_view type, member_id location, const row_key& about);

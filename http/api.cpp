@@ -115,7 +115,12 @@ response api::handle(request& r) {
   return dispatch(r);
 }
 
-bool api::is_quick(request& r) const { return !r.query.contains("target") && routes_.is_quick(r); }
+bool api::is_quick(request& r) const {
+  // Where this server listens is changed by a worker.
+  const bool may_listen =
+      r.segments.size() == 1 && r.method != "GET" && !with_.addresses.is_fixed();
+  return !may_listen && !r.query.contains("target") && routes_.is_quick(r);
+}
 
 namespace {
 

@@ -70,6 +70,8 @@ public:
   node::node& server() { return node_; }
   const images::images_handle& images() { return with_.images; }
   row_bell& rows() { return with_.rows; }
+  listeners& addresses() { return with_.addresses; }
+  void shut_down() { with_.shut_down(); }
   instances::lxc_driver& driver() { return *with_.driver; }
   exec_sessions& execs() { return *execs_; }
   /// Has this member's instances actor do something, and waits for it.

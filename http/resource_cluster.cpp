@@ -57,10 +57,11 @@ response join(api& a, const json_object& body) {
     return error(400, "No target cluster member certificate provided");
   if (n.is_clustered()) return error(400, "This server is already clustered");
   if (intent.address.empty()) return error(400, "No server address provided for this member");
-  if (n.address().empty())
-    return error(400,
-                 "This server listens on no address: start it with --address " + intent.address);
-  intent.address = n.address();
+  const auto before = a.addresses().now();
+  auto wanted =
+      a.addresses().is_fixed() ? result<addresses>(before) : for_join(before, intent.address);
+  if (!wanted) return error(wanted.error());
+  intent.address = dialled(*wanted);
   if (intent.token.empty()) {  // the client has presented the token before
     auto print = tls::fingerprint_of(certificate);
     if (!print) return error(print.error());
@@ -71,28 +72,39 @@ response join(api& a, const json_object& body) {
     t.secret = "claimed";
     intent.token = node::encode(t);
   }
-  return a.start_operation(a.new_operation("Joining cluster"),
-                           [&a, &n, intent](node::operations::handle& h) {
-                             auto joined = n.join(intent);
-                             if (joined) h.set_metadata(await_own_parts(a));
-                             return joined;
-                           });
+  return a.start_operation(
+      a.new_operation("Joining cluster"),
+      [&a, &n, intent, before, wanted = *wanted](node::operations::handle& h) -> status {
+        if (auto heard = a.addresses().set(wanted); !heard) return heard;
+        auto joined = n.join(intent);
+        if (joined) h.set_metadata(await_own_parts(a));
+        if (!joined && !n.is_clustered()) (void)a.addresses().set(before).ok();
+        return joined;
+      });
 }
 
 response enable(api& a, const request& r, const std::string& name) {
   auto& n = a.server();
   if (n.is_clustered()) return error(400, "This server is already clustered");
+  const auto before = a.addresses().now();
+  auto wanted = a.addresses().is_fixed() ? result<addresses>(before) : for_enable(before);
+  if (!wanted) return error(wanted.error());
   auto o = a.new_operation("Creating bootstrap node");
   o.resources["cluster"] = {};
-  return a.start_operation(std::move(o), [&n, name, who = api::requestor_of(r),
-                                          trace = r.trace](node::operations::handle& h) {
-    auto done = n.enable(name, who, trace);
-    if (!done) return done;
-    json_writer w;
-    w.begin_object().field("certificate", n.shown_pair().certificate);
-    h.set_metadata(w.end_object().take());
-    return done;
-  });
+  return a.start_operation(std::move(o),
+                           [&a, &n, name, before, wanted = *wanted, who = api::requestor_of(r),
+                            trace = r.trace](node::operations::handle& h) -> status {
+                             if (auto heard = a.addresses().set(wanted); !heard) return heard;
+                             auto done = n.enable(name, who, trace);
+                             if (!done) {
+                               (void)a.addresses().set(before).ok();
+                               return done;
+                             }
+                             json_writer w;
+                             w.begin_object().field("certificate", n.shown_pair().certificate);
+                             h.set_metadata(w.end_object().take());
+                             return done;
+                           });
 }
 
 response change_cluster(api& a, const request& r) {

@@ -137,6 +137,10 @@ void api::add_internal_routes() {
               [this](const request& r, const captures& c) {
                 return give_instance(*this, r, c.at("name"));
               });
+  routes_.add("PUT", "/internal/shutdown", [this](const request&, const captures&) {
+    shut_down();
+    return empty_sync();
+  });
   routes_.add("GET", "/internal/ready",
               [](const request&, const captures&) { return empty_sync(); });
   routes_.add("GET", "/internal/status",

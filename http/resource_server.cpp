@@ -49,6 +49,10 @@ const std::vector<std::string>& extensions() {
                                             "event_lifecycle_name_and_project",
                                             "event_project",
                                             "network_type",
+                                            "network_type_macvlan",
+                                            "network_type_physical",
+                                            "network_get_target",
+                                            "warnings",
                                             "operation_description",
                                             "operation_wait",
                                             "container_exec_recording",
@@ -70,15 +74,15 @@ std::string os_field(const char* field) {
   return value;
 }
 
-string_map shown_config(const state_view& s, const node::node& n) {
+string_map shown_config(const state_view& s, api& a, const addresses& where) {
+  const auto& n = a.server();
   auto config = s.only<server_config>().value_or(server_config{}).config;
   if (const auto m = s.row<member>({}, {n.self().value}))
     config.insert(m->own_config.begin(), m->own_config.end());
   const auto c = s.only<cluster>();
-  if (!n.address().empty()) {
-    config["core.https_address"] = n.address();
-    if (c && c->enabled) config["cluster.https_address"] = n.address();
-  }
+  if (!where.core.empty()) config["core.https_address"] = where.core;
+  if (!where.cluster.empty() && (!a.addresses().is_fixed() || (c && c->enabled)))
+    config["cluster.https_address"] = where.cluster;
   return config;
 }
 
@@ -121,7 +125,7 @@ response show_server(api& a, const request& r, const state_view& s) {
   const bool trusted = a.access_of(r) != access::none && !r.query.contains("public");
   json_writer w;
   w.begin_object();
-  const auto config = shown_config(s, n);
+  const auto config = shown_config(s, a, a.addresses().now());
   if (trusted)
     w.field("config", config);
   else
@@ -163,6 +167,19 @@ void drop_unchanged(string_map& changes, const string_map& stored) {
   });
 }
 
+/// Where this server listens changes at once; the answer still goes out by the old connection.
+status move_listeners(api& a, const request& r, const string_map& sent) {
+  const auto state = a.server().read(node::freshness::usual);
+  if (!state) return state.error();
+  if (auto match = check_etag(
+          r, [&] { return writable(shown_config(*state->state, a, a.addresses().now())); });
+      !match)
+    return match;
+  auto wanted =
+      after_config(a.addresses().now(), sent, r.method == "PUT", a.server().is_clustered());
+  return wanted ? a.addresses().set(*wanted) : status(wanted.error());
+}
+
 /// PUT gives all keys, PATCH gives some. Keys of one member are those of the member that answers.
 response change_config(api& a, const request& r) {
   auto body = json_object::parse(r.body);
@@ -171,12 +188,14 @@ response change_config(api& a, const request& r) {
   if (auto good = body->good(); !good) return error(good.error());
   auto checked = checked_config(sent);
   if (!checked) return error(checked.error());
-  const auto how = [&a, sent, checked = *checked](const request& q,
-                                                  const state_view& s) -> api::change {
+  const auto before = a.addresses().now();  // what If-Match speaks of
+  const auto how = [&a, before, sent, checked = *checked](const request& q,
+                                                          const state_view& s) -> api::change {
     auto& n = a.server();
-    if (auto match = check_etag(q, [&] { return writable(shown_config(s, n)); }); !match)
+    if (auto match = check_etag(q, [&] { return writable(shown_config(s, a, before)); }); !match)
       return error(match.error());
-    if (auto good = check_addresses(sent, n.address()); !good) return error(good.error());
+    if (a.addresses().is_fixed())
+      if (auto good = check_addresses(sent, n.address()); !good) return error(good.error());
     const auto stored = s.only<server_config>().value_or(server_config{});
     const auto own = s.row<member>({}, {n.self().value}).value_or(member{}).own_config;
     set_config change;
@@ -194,6 +213,8 @@ response change_config(api& a, const request& r) {
     if (is_put || !q.header("if-match").empty()) change.expected = stored.head.modified;
     return {std::move(change), empty_sync()};
   };
+  if (!a.addresses().is_fixed())
+    if (auto moved = move_listeners(a, r, sent); !moved) return error(moved.error());
   return a.changing(r, how);
 }
 

@@ -4,6 +4,7 @@
 #include "actors/link/probe.hpp"
 #include "actors/node/node.hpp"
 #include "http/event_streams.hpp"
+#include "http/listeners.hpp"
 #include "http/row_bell.hpp"
 
 namespace muster::http {
@@ -13,6 +14,9 @@ struct services {
   node::node& server;
   event_streams& events;
   row_bell& rows;  ///< rings when pools, networks or what is left of them change
+  listeners& addresses;
+  /// Ends the server; instances are stopped first.
+  std::function<void()> shut_down;
   link::probe_host& probe;
   instances::instances_handle instances;
   images::images_handle images;

@@ -5,9 +5,12 @@
 #include "tools/log.hpp"
 
 #include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <csignal>
+#include <grp.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -40,7 +43,7 @@ node::node_settings daemon::hooks() {
   node::node_settings n;
   n.data_dir = with_.data_dir;
   n.name = with_.name;
-  n.address = with_.address;
+  n.address = with_.address.empty() ? http::dialled(addresses_->stored()) : with_.address;
   n.env = env_from_environment();
   n.stop_member = stop_member;
   n.log = log_info;
@@ -135,15 +138,60 @@ void daemon::spawn_keepers() {
   instances_ = system_.spawn<caf::detached>(instances::instances_actor, std::move(k));
 }
 
+void daemon::make_listeners() {
+  http::listeners_settings l;
+  l.file = with_.data_dir + "/addresses";
+  l.open = [this](const std::string& address) -> status {
+    auto port = front_->listen_tls(address, node_->contexts());
+    return port ? ok() : status(port.error());
+  };
+  l.close = [this](const std::string& address) { front_->stop_listening(address); };
+  l.told = [this](const std::string& address) { node_->set_address(address); };
+  addresses_ = std::make_unique<http::listeners>(std::move(l));
+}
+
+status daemon::give_to_group(const std::string& path) const {
+  if (with_.group.empty()) return ok();
+  const auto* group = ::getgrnam(with_.group.c_str());
+  if (!group) return fail(errc::bad_request, "there is no group " + with_.group);
+  if (::chown(path.c_str(), static_cast<uid_t>(-1), group->gr_gid) != 0)
+    return fail(errc::refused, "cannot give " + path + " to the group: " + std::strerror(errno));
+  return ok();
+}
+
+/// As by SIGTERM, but that no instance is left running here.
+void daemon::shut_down() {
+  ends_instances_ = true;
+  ::kill(::getpid(), SIGTERM);
+}
+
+/// They stay wanted: the next start of this server starts them again.
+void daemon::end_instances() {
+  caf::scoped_actor waits{system_};
+  waits->wait_for(instances_);
+  const auto view = node_->local_view();
+  std::vector<std::thread> ending;
+  for (const auto& i : view->all<instance>()) {
+    if (i.owner != node_->self() || driver_->pid_of(i.head.id) == 0) continue;
+    ending.emplace_back([this, c = instances::container_of(*view, i, with_.data_dir)] {
+      constexpr int patience_s = 10;
+      if (!driver_->stop(c, false, patience_s)) (void)driver_->stop(c, true, 0).ok();
+    });
+  }
+  for (auto& t : ending) t.join();
+}
+
 status daemon::start() {
   if (::mkdir(with_.data_dir.c_str(), 0711) != 0 && errno != EEXIST)
     return fail(errc::bad_request, "cannot make " + with_.data_dir + ": " + std::strerror(errno));
+  make_listeners();
   node_ = std::make_unique<node::node>(system_, hooks());
   probe_ = std::make_unique<link::probe_host>([this] { return node_->report(); });
   spawn_keepers();
   spawn_keeper();
-  api_ = std::make_unique<http::api>(
-      http::services{*node_, events_, rows_, *probe_, instances_, images_, driver_});
+  api_ = std::make_unique<http::api>(http::services{*node_, events_, rows_, *addresses_,
+                                                    [this] { shut_down(); }, *probe_, instances_,
+                                                    images_, driver_});
   http::front_settings f;
   f.handle = [this](http::request& r) { return api_->handle(r); };
   f.on_upgrade = [this](const std::string& protocol, http::request& r) {
@@ -154,11 +202,10 @@ status daemon::start() {
   front_ = std::make_unique<http::front>(std::move(f));
 
   if (auto started = node_->start(with_.bootstrap); !started) return started;
-  if (!node_->address().empty())
-    if (auto port = front_->listen_tls(node_->address(), node_->contexts()); !port)
-      return port.error();
+  if (auto heard = addresses_->start(with_.address, node_->address()); !heard) return heard;
   if (auto listening = front_->listen_unix(with_.data_dir + "/unix.socket"); !listening)
     return listening;
+  if (auto given = give_to_group(with_.data_dir + "/unix.socket"); !given) return given;
   if (auto stored = storage::write_file_durably(with_.data_dir + "/incus.pid",
                                                 std::to_string(::getpid()) + "\n", 0644);
       !stored)
@@ -178,6 +225,7 @@ void daemon::stop() {
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(keeper_, caf::exit_reason::user_shutdown);
+  if (ends_instances_) end_instances();
   if (node_) node_->stop();
   ::unlink((with_.data_dir + "/incus.pid").c_str());
   ::unlink((with_.data_dir + "/unix.socket").c_str());

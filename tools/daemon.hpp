@@ -14,6 +14,7 @@ struct daemon_settings {
   std::string address;  ///< host:port; empty: unix socket only
   bool bootstrap = false;
   std::string join_token;
+  std::string group;  ///< of the unix socket; empty: as the system gives it
 };
 
 /// One server with everything wired together: the member, its API, its listeners, its probe.
@@ -22,6 +23,7 @@ public:
   explicit daemon(daemon_settings with);
   status start();
   void keep_house() { node_->keep_house(); }
+  void shut_down();
   void stop();
 
 private:
@@ -30,6 +32,9 @@ private:
   void show_events(const std::vector<event>& all);
   void show_changes(const row_changes& changes);
   void spawn_keepers();
+  void make_listeners();
+  status give_to_group(const std::string& path) const;
+  void end_instances();
   void spawn_keeper();
 
   daemon_settings with_;
@@ -37,6 +42,8 @@ private:
   caf::actor_system system_;
   http::event_streams events_;
   http::row_bell rows_;
+  std::unique_ptr<http::listeners> addresses_;
+  std::atomic<bool> ends_instances_{false};  ///< when it stops
   std::atomic<bool> is_in_place_{false};  ///< pools and networks, after the start
   std::unique_ptr<node::node> node_;
   std::shared_ptr<instances::lxc_driver> driver_;

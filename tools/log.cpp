@@ -2,6 +2,7 @@
 
 #include "http/front/json_writer.hpp"
 
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -20,10 +21,11 @@ std::string shape(const std::string& text) {
 
 }  // namespace
 
-void set_up_log(const std::string& format, const std::string& level) {
+void set_up_log(const std::string& format, const std::string& level, const std::string& file) {
   as_json = format == "json";
-  auto logger = std::make_shared<spdlog::logger>("musterd",
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  spdlog::sink_ptr sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  if (!file.empty()) sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
+  auto logger = std::make_shared<spdlog::logger>("musterd", std::move(sink));
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::info);
   logger->set_pattern(as_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":%v})"

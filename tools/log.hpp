@@ -3,8 +3,9 @@
 
 namespace muster::tools {
 
-/// @param format text or json. @param level of spdlog: debug, info, warn, error.
-void set_up_log(const std::string& format, const std::string& level);
+/// @param format text or json. @param level of spdlog: debug, info, warn, error. @param file empty:
+/// stderr.
+void set_up_log(const std::string& format, const std::string& level, const std::string& file = {});
 void log_info(const std::string& text);
 void log_error(const std::string& text);
 

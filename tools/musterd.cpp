@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <unistd.h>
 
@@ -67,10 +68,35 @@ int cluster_main(int argc, char** argv) {
   return 1;
 }
 
+/// Called as `incusd`: the options of Incus's daemon. A standalone server on the unix socket; what
+/// else it is becomes by its configuration.
+int incusd_main(int argc, char** argv) {
+  CLI::App app{"incusd: one server that runs containers, alone or in a cluster"};
+  muster::tools::daemon_settings with;
+  const char* dir = std::getenv("INCUS_DIR");
+  with.data_dir = dir && *dir ? dir : "/var/lib/incus";
+  with.name = host_name();
+  std::string log_file;
+  bool is_debug = false;
+  bool is_verbose = false;
+  app.add_option("--logfile", log_file, "where it writes its log");
+  app.add_option("--group", with.group, "that may use the unix socket");
+  app.add_flag("-d,--debug", is_debug, "write everything");
+  app.add_flag("-v,--verbose", is_verbose, "write what happens");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e);
+  }
+  muster::tools::set_up_log("text", is_debug ? "debug" : "info", log_file);
+  return run(std::move(with));
+}
+
 int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == muster::instances::helper_word)
     return muster::instances::helper_main(argc - 2, argv + 2);
   if (argc > 1 && std::string(argv[1]) == "cluster") return cluster_main(argc - 1, argv + 1);
+  if (std::filesystem::path(argv[0]).filename() == "incusd") return incusd_main(argc, argv);
   CLI::App app{"musterd: one server of a cluster that runs containers"};
   muster::tools::daemon_settings with;
   std::string log_format = "text";

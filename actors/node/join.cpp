@@ -71,12 +71,12 @@ result<codec::join_accepted> node::accept_join(const codec::join_request& asked,
 
 status node::enable(const std::string& name, const requestor& who, const std::string& trace) {
   if (is_clustered()) return fail(errc::bad_request, "This server is already clustered");
-  if (with_.address.empty())
+  if (address().empty())
     return fail(errc::refused, "No cluster.https_address config is set on this member");
   if (auto good = check_reachable(); !good) return good;
   auto pair = tls::load_or_make(with_.data_dir, "cluster", name);
   if (!pair) return pair.error();
-  auto done = write(enable_cluster{name, with_.address, pair->certificate}, who, trace,
+  auto done = write(enable_cluster{name, address(), pair->certificate}, who, trace,
                     clock::now() + limits::write_deadline);
   if (!done) return done.error();
   return load_certificates();

@@ -97,8 +97,9 @@ status node::start(bool bootstrap) {
 
 /// What others are told must be an address they can dial.
 status node::check_reachable() const {
-  const auto host = tls::split_address(with_.address).first;
-  if (with_.address.empty() || host.empty() || host == "0.0.0.0" || host == "::")
+  const auto own = address();
+  const auto host = tls::split_address(own).first;
+  if (own.empty() || host.empty() || host == "0.0.0.0" || host == "::")
     return fail(
         errc::bad_request,
         "a cluster needs an address that the other members can reach: give --address HOST:PORT");
@@ -152,9 +153,8 @@ status node::run_member() {
     const std::unique_lock guard(lock_);
     runtime_ = *std::move(started);
   }
-  if (with_.address.empty())
-    if (const auto m = local_view()->row<member>({}, {who->member.value}))
-      with_.address = m->address;
+  if (address().empty())
+    if (const auto m = local_view()->row<member>({}, {who->member.value})) set_address(m->address);
   refresh_trust();
   return ok();
 }
@@ -166,7 +166,7 @@ status node::ensure_bootstrapped(bool enabled) {
   b.uuid = (*now())->who().cluster_uuid;
   b.epoch_random = (*now())->who().epoch_random;
   b.first.name = with_.name;
-  b.first.address = with_.address;
+  b.first.address = address();
   b.first.certificate = own_.certificate;
   b.first.fingerprint = *tls::fingerprint_of(own_.certificate);
   b.first.architecture = machine();
@@ -264,6 +264,16 @@ status node::wait_readable() const {
 member_id node::self() const {
   auto r = now();
   return r ? (*r)->who().member : member_id{};
+}
+
+std::string node::address() const {
+  const std::shared_lock guard(lock_);
+  return with_.address;
+}
+
+void node::set_address(const std::string& address) {
+  const std::unique_lock guard(lock_);
+  with_.address = address;
 }
 
 std::string node::name() const {

@@ -80,7 +80,9 @@ public:
   [[nodiscard]] std::string name() const;
   [[nodiscard]] bool is_clustered() const;
   [[nodiscard]] const std::string& data_dir() const { return with_.data_dir; }
-  [[nodiscard]] std::string address() const { return with_.address; }
+  [[nodiscard]] std::string address() const;
+  /// Where it is found from now on.
+  void set_address(const std::string& address);
   [[nodiscard]] tls::pem_pair own_pair() const { return own_; }
   /// What clients are shown: cluster.crt, or server.crt of a standalone server.
   [[nodiscard]] tls::pem_pair shown_pair() const;

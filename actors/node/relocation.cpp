@@ -18,7 +18,7 @@ status node::relocate(member_id who, const std::string& address, const requestor
 
 bool node::is_known_here() const {
   const auto m = local_view()->row<member>({}, {self().value});
-  return !is_clustered() || !m || with_.address.empty() || m->address == with_.address;
+  return !is_clustered() || !m || address().empty() || m->address == address();
 }
 
 /// Any member that is reached will do: it knows this one by its certificate.
@@ -29,7 +29,7 @@ status node::announce_to(const member& other) const {
   tls::http_request ask;
   ask.method = "POST";
   ask.target = "/internal/cluster/address";
-  ask.body = with_.address;
+  ask.body = address();
   auto answer = tls::ask(**stream, ask, {deadline, 4096, {}});
   if (!answer) return answer.error();
   if (answer->status == 409) return fail(errc::conflict, answer->body);
@@ -40,15 +40,15 @@ status node::announce_to(const member& other) const {
 void node::announce_address() {
   if (is_known_here()) return;
   announcing_ = std::thread([this] {
-    const requestor by{name(), "cluster", with_.address};
-    if (local_view()->all<member>().size() == 1) (void)relocate(self(), with_.address, by).ok();
+    const requestor by{name(), "cluster", address()};
+    if (local_view()->all<member>().size() == 1) (void)relocate(self(), address(), by).ok();
     while (!stopping_ && !is_known_here()) {
       for (const auto& m : local_view()->all<member>()) {
         if (stopping_ || m.id() == self()) continue;
         auto told = announce_to(m);
         if (told) break;
         if (told.error().code != errc::conflict) continue;
-        with_.log("the address " + with_.address +
+        with_.log("the address " + address() +
                   " is that of another member: " + told.error().detail);
         return;
       }

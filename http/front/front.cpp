@@ -49,6 +49,7 @@ public:
 
   result<int> listen_tls(const std::string& host_port, std::shared_ptr<tls::server_contexts> shown);
   status listen_unix(const std::string& path);
+  void stop_listening(const std::string& host_port);
   void close_connections_of(const std::string& fingerprint);
   void stop();
 
@@ -62,6 +63,7 @@ private:
   struct listener {
     int fd = -1;
     std::shared_ptr<tls::server_contexts> shown;  ///< null: unix socket
+    std::string address;
   };
 
   void watch(int fd, std::uint32_t events, int operation) const {
@@ -134,15 +136,25 @@ result<int> front::impl::listen_tls(const std::string& host_port,
                                     std::shared_ptr<tls::server_contexts> shown) {
   auto opened = open_tcp(host_port);
   if (!opened) return opened.error();
-  add_listener({opened->fd, std::move(shown)});
+  add_listener({opened->fd, std::move(shown), host_port});
   return opened->port;
 }
 
 status front::impl::listen_unix(const std::string& path) {
   auto opened = open_unix(path);
   if (!opened) return opened.error();
-  add_listener({opened->fd, nullptr});
+  add_listener({opened->fd, nullptr, path});
   return ok();
+}
+
+void front::impl::stop_listening(const std::string& host_port) {
+  const std::lock_guard guard(lock_);
+  for (auto at = listeners_.begin(); at != listeners_.end(); ++at) {
+    if (at->second.address != host_port) continue;
+    ::close(at->first);
+    listeners_.erase(at);
+    return;
+  }
 }
 
 void front::impl::accept_all(const listener& l) {
@@ -541,6 +553,7 @@ result<int> front::listen_tls(const std::string& host_port,
   return impl_->listen_tls(host_port, std::move(shown));
 }
 status front::listen_unix(const std::string& path) { return impl_->listen_unix(path); }
+void front::stop_listening(const std::string& host_port) { impl_->stop_listening(host_port); }
 void front::close_connections_of(const std::string& fingerprint) {
   impl_->close_connections_of(fingerprint);
 }

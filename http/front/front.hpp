@@ -42,6 +42,8 @@ public:
   /// Host may be a wildcard; port 0 takes a free one. Gives the port.
   result<int> listen_tls(const std::string& host_port, std::shared_ptr<tls::server_contexts> shown);
   status listen_unix(const std::string& path);
+  /// Of the address it was opened with. Connections go on.
+  void stop_listening(const std::string& host_port);
   /// A certificate or member is gone: whoever showed it is cut off.
   void close_connections_of(const std::string& fingerprint);
   [[nodiscard]] std::size_t connections() const;

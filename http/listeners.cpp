@@ -1,0 +1,70 @@
+#include "http/listeners.hpp"
+
+#include "storage/identity.hpp"
+
+#include <sstream>
+
+namespace muster::http {
+
+addresses listeners::stored() const {
+  addresses a;
+  auto content = storage::read_file(with_.file);
+  if (!content) return a;
+  std::istringstream lines(*content);
+  std::getline(lines, a.core);
+  std::getline(lines, a.cluster);
+  return a;
+}
+
+status listeners::keep(const addresses& what) const {
+  return storage::write_file_durably(with_.file, what.core + "\n" + what.cluster + "\n");
+}
+
+status listeners::start(const std::string& given, const std::string& known) {
+  is_fixed_ = !given.empty();
+  auto wanted = is_fixed_ ? addresses{given, given} : stored();
+  if (listeners_of(wanted).empty() && !known.empty()) wanted = {known, known};
+  const std::lock_guard guard(lock_);
+  now_ = wanted;
+  for (const auto& address : listeners_of(wanted)) {
+    if (auto opened = with_.open(address); !opened) return opened;
+    open_.insert(address);
+  }
+  return ok();
+}
+
+addresses listeners::now() const {
+  const std::lock_guard guard(lock_);
+  return now_;
+}
+
+status listeners::set(const addresses& wanted) {
+  const std::lock_guard guard(lock_);
+  if (wanted == now_) return ok();
+  const auto list = listeners_of(wanted);
+  const std::set<std::string> next(list.begin(), list.end());
+  std::vector<std::string> opened;
+  // One that covers another cannot be opened beside it.
+  std::vector<std::string> closed;
+  status done = ok();
+  for (const auto& old : open_)
+    if (!next.contains(old)) closed.push_back(old);
+  for (const auto& address : closed) with_.close(address);
+  for (const auto& address : next) {
+    if (!done || open_.contains(address)) continue;
+    done = with_.open(address);
+    if (done) opened.push_back(address);
+  }
+  if (done) done = keep(wanted);
+  if (!done) {
+    for (const auto& address : opened) with_.close(address);
+    for (const auto& address : closed) (void)with_.open(address).ok();
+    return done;
+  }
+  open_ = next;
+  now_ = wanted;
+  with_.told(dialled(wanted));
+  return ok();
+}
+
+}  // namespace muster::http

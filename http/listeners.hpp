@@ -1,0 +1,43 @@
+#pragma once
+#include "http/addresses.hpp"
+
+#include <functional>
+#include <mutex>
+#include <set>
+
+namespace muster::http {
+
+struct listeners_settings {
+  std::string file;  ///< where the addresses are kept
+  std::function<status(const std::string& address)> open;
+  std::function<void(const std::string& address)> close;
+  /// What is told to others has changed.
+  std::function<void(const std::string& address)> told;
+};
+
+/// The addresses of this server. Given on the command line they are fixed; else they follow its
+/// configuration and lie in a file of its own. Thread-safe.
+class listeners {
+public:
+  explicit listeners(listeners_settings with) : with_(std::move(with)) {}
+  /// @param given on the command line; empty: as in the file, else `known` of the state.
+  status start(const std::string& given, const std::string& known);
+  /// What the file says before anything is opened.
+  [[nodiscard]] addresses stored() const;
+  [[nodiscard]] addresses now() const;
+  [[nodiscard]] bool is_fixed() const { return is_fixed_; }
+  /// Opens what is new, keeps it, closes what is old. Nothing changes if something cannot be
+  /// opened.
+  status set(const addresses& wanted);
+
+private:
+  status keep(const addresses& what) const;
+
+  const listeners_settings with_;
+  mutable std::mutex lock_;
+  addresses now_;
+  std::set<std::string> open_;
+  bool is_fixed_ = false;
+};
+
+}  // namespace muster::http

@@ -1,0 +1,95 @@
+#include "actors/keeper/keeper_core.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace muster;
+using namespace muster::keeper;
+
+namespace {
+
+object pool(std::uint64_t id, std::uint64_t version, std::uint64_t reported = 0,
+            part_state state = part_state::created) {
+  storage_pool p;
+  p.head.id = {id};
+  p.name = "p" + std::to_string(id);
+  p.across.version = version;
+  p.across.parts[{1}] = {{}, state, {}, reported};
+  return p;
+}
+
+situation of(std::vector<object> wanted) {
+  situation now;
+  now.self = {1};
+  now.wanted = std::move(wanted);
+  return now;
+}
+
+row_key key(std::uint64_t id) { return {table::storage_pool, {}, {id}}; }
+
+leftover left(std::uint64_t id, std::uint64_t of, std::uint64_t on) {
+  leftover l;
+  l.head.id = {id};
+  l.of = key(of);
+  l.on = {on};
+  return l;
+}
+
+using tasks = std::vector<task>;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(keeper_plans)
+
+BOOST_AUTO_TEST_CASE(what_is_wanted_and_not_here_is_made) {
+  BOOST_CHECK(plan(of({pool(5, 1)})) == (tasks{{step::make, key(5)}}));
+  auto pending = pool(5, 0);
+  spread_of(pending)->is_pending = true;
+  BOOST_CHECK(plan(of({pending, pool(6, 0)})).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_change_is_made_and_what_was_not_heard_is_said_again) {
+  auto now = of({pool(5, 2, 1)});
+  now.made[key(5)] = 1;
+  BOOST_CHECK(plan(now) == (tasks{{step::make, key(5)}}));
+  now.made[key(5)] = 2;
+  BOOST_CHECK(plan(now) == (tasks{{step::report, key(5)}}));
+  now.wanted = {pool(5, 2, 2)};
+  BOOST_CHECK(plan(now).empty());
+}
+
+BOOST_AUTO_TEST_CASE(after_a_start_everything_is_made_sure_of) {
+  auto now = of({pool(5, 1, 1)});
+  now.made[key(5)] = 1;
+  now.is_first = true;
+  BOOST_CHECK(plan(now) == (tasks{{step::make, key(5)}}));
+}
+
+BOOST_AUTO_TEST_CASE(what_failed_waits_for_another_try_or_a_change) {
+  auto now = of({pool(5, 1, 1, part_state::errored)});
+  now.failed[key(5)] = 1;
+  BOOST_CHECK(plan(now).empty());
+  now.wanted = {pool(5, 2, 1, part_state::errored)};
+  BOOST_CHECK(plan(now) == (tasks{{step::make, key(5)}}));
+  now.failed.clear();
+  now.wanted = {pool(5, 1, 1, part_state::errored)};
+  now.made[key(5)] = 1;
+  BOOST_CHECK(plan(now) == (tasks{{step::make, key(5)}}));
+}
+
+BOOST_AUTO_TEST_CASE(removals_come_first_and_leftovers_that_are_not_here_are_told) {
+  auto now = of({pool(6, 1)});
+  now.made[key(5)] = 1;
+  now.left = {left(9, 5, 1), left(10, 4, 1), left(11, 4, 2)};
+  BOOST_CHECK(plan(now) == (tasks{{step::remove, key(5)},
+                                  {step::report_gone, {table::leftover, {}, {10}}},
+                                  {step::make, key(6)}}));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_made_for_another_cluster_goes) {
+  auto now = of({pool(5, 1)});
+  now.made[key(5)] = 1;
+  now.strange = {key(5)};
+  BOOST_CHECK(plan(now) == (tasks{{step::remove, key(5)}, {step::make, key(5)}}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -21,6 +21,7 @@ const std::vector<std::string>& extensions() {
                                             "clustering_config",
                                             "clustering_architecture",
                                             "clustering_roles",
+                                            "clustering_update_cert",
                                             "cluster_member_state",
                                             "clustering_edit_roles",
                                             "clustering_groups",

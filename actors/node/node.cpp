@@ -54,7 +54,7 @@ status node::load_certificates() {
   auto own = tls::load_or_make(with_.data_dir, "server", with_.name);
   if (!own) return own.error();
   own_ = *std::move(own);
-  auto cluster = tls::load(with_.data_dir, "cluster");
+  auto cluster = load_shown();
   if (!cluster && cluster.error().code != errc::not_found) return cluster.error();
   {
     const std::unique_lock guard(lock_);
@@ -89,6 +89,7 @@ status node::start(bool bootstrap) {
   if (auto done = ensure_bootstrapped(bootstrap); !done) return done;
   finish_join_if_applied();
   look_for_own_removal();
+  follow_certificate();
   announce_address();
   if (auto intent = load_intent(with_.data_dir); intent && !load_accepted(with_.data_dir))
     resume_join(*intent);
@@ -134,7 +135,10 @@ status node::run_member() {
   r.show_events = with_.show_events;
   r.show_members = [this] { when_members_changed(); };
   r.show_changes = [this](const row_changes& changes) { when_changed(changes); };
-  r.show_replaced = [this] { when_members_changed(); };
+  r.show_replaced = [this] {
+    when_members_changed();
+    follow_certificate();
+  };
   r.note = [this](command_body body, const std::function<void()>& ended) {
     begin_write(std::move(body), system_requestor(), "cluster",
                 clock::now() + limits::write_deadline,
@@ -406,6 +410,7 @@ void node::when_changed(const row_changes& changes) {
     return at != changes.rows.end() && at->first.where == t;
   };
   if (touches(table::certificate)) refresh_trust();
+  if (touches(table::cluster)) follow_certificate();
   with_.show_changes(changes);
 }
 

@@ -9,6 +9,7 @@
 #include "actors/node/trust.hpp"
 
 #include <map>
+#include <set>
 #include <shared_mutex>
 
 namespace muster::node {
@@ -34,6 +35,9 @@ struct node_settings {
 /// How current a read must be: up to date, or else the local replica marked stale; up to date, or
 /// else refused; the local replica at once.
 enum class freshness : std::uint8_t { usual, strict, stale };
+
+/// Key and certificate as members send them. @errors errc::bad_request
+result<tls::pem_pair> unpack_pair(std::string_view bytes);
 
 /// This server: what it is called, whom it trusts, the member that runs in it at present. Its
 /// member changes once, when a standalone server joins a cluster. Thread-safe.
@@ -112,6 +116,16 @@ public:
   status relocate(member_id who, const std::string& address, const requestor& by);
   /// A stream of another member has come in by an upgrade. @errors errc::forbidden
   status accept_link(const std::string& fingerprint, std::shared_ptr<tls::stream> stream);
+  // --- what clients are shown ---
+  /// Replaces the cluster certificate on all members, or on none. Blocks.
+  /// @errors errc::unavailable with the member that is away or has refused.
+  status replace_certificate(const tls::pem_pair& next, const std::set<member_id>& online,
+                             const requestor& who, const std::string& trace);
+  /// A pair that will count once the log says so.
+  [[nodiscard]] status lay_ready(const tls::pem_pair& next) const;
+  void drop_ready() const;
+  [[nodiscard]] std::string packed_pair() const;
+
   // --- leaving it ---
   /// What the server of this certificate is told if it was taken out as member `id`: it may have
   /// joined again since.
@@ -151,6 +165,15 @@ private:
   void note_refusal(const link::peer& by);
   void ask_why_refused(const link::peer& by);
   void look_for_own_removal();
+  [[nodiscard]] result<tls::pem_pair> load_shown() const;
+  [[nodiscard]] result<std::string> ask_certificate(const member& of, const char* method,
+                                                    std::string body) const;
+  status lay_ready_everywhere(const tls::pem_pair& next, const std::vector<member>& others);
+  status commit_certificate(const tls::pem_pair& next, const requestor& who,
+                            const std::string& trace);
+  void follow_certificate();
+  void show_certificate(const tls::pem_pair& pair);
+  void fetch_certificate(const std::string& certificate);
   [[nodiscard]] bool is_known_here() const;
   [[nodiscard]] status announce_to(const member& other) const;
   void announce_address();
@@ -181,6 +204,7 @@ private:
   std::thread resetting_;
   std::set<member_id> other_epochs_;  ///< members that were told of
   std::thread announcing_;
+  std::atomic<bool> fetching_certificate_{false};
 };
 
 }  // namespace muster::node

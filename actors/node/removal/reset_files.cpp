@@ -28,8 +28,9 @@ bool contains(const std::vector<std::string>& all, const std::string& one) {
 
 bool goes(const std::string& name, aside what) {
   static const std::vector<std::string> membership{
-      "identity",    "identity.made", "raft", "raft.made",     "state",       "condemned",
-      "cluster.crt", "cluster.key",   "join", "join.accepted", "before-join", notice_file};
+      "identity",  "identity.made", "raft",        "raft.made",        "state",
+      "condemned", "cluster.crt",   "cluster.key", "cluster.next.crt", "cluster.next.key",
+      "join",      "join.accepted", "before-join", notice_file};
   static const std::vector<std::string> stays{"server.crt", "server.key",  making,     kept,
                                               mark_file,    "unix.socket", "incus.pid"};
   return what == aside::everything ? !contains(stays, name) : contains(membership, name);

@@ -19,6 +19,7 @@ api::api(services with)
   add_member_routes();
   add_group_routes();
   add_removal_routes();
+  add_sql_routes();
   add_cluster_certificate_routes();
   add_member_state_routes();
   add_certificate_routes();

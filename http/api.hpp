@@ -91,6 +91,7 @@ private:
   void add_member_routes();
   void add_group_routes();
   void add_removal_routes();
+  void add_sql_routes();
   void add_cluster_certificate_routes();
   void add_member_state_routes();
   void add_certificate_routes();

@@ -22,6 +22,8 @@ constexpr std::size_t member_value_bytes_max = 4096;  ///< of a key of one membe
 constexpr std::size_t member_keys_max = 256;          ///< of one join: errc::bad_request
 constexpr std::size_t reason_bytes_max = 1024;        ///< what is longer is cut
 constexpr std::size_t address_bytes_max = 300;        ///< errc::bad_request
+constexpr std::size_t sql_answer_bytes_max = 8u << 20;     ///< errc::too_large
+constexpr std::int64_t sql_memory_bytes_max = 256u << 20;  ///< errc::too_large
 constexpr std::size_t config_value_bytes_max = 64u << 10;  ///< errc::bad_request
 
 // Counts.
@@ -61,6 +63,7 @@ constexpr auto parts_deadline = 20s;   ///< for members to do their part of a po
 constexpr auto shutdown_deadline = 5s;
 constexpr auto order_time_max = 40min;       ///< work on one instance, an image transfer included
 constexpr auto removal_seen_out_time = 5s;   ///< then a removed server hears of it later
+constexpr auto sql_deadline = 5s;            ///< errc::timed_out
 constexpr auto exec_connect_deadline = 10s;  ///< for a client to open the WebSockets of its command
 
 }  // namespace muster::limits

@@ -79,6 +79,7 @@ response show_status(api& a) {
   w.field("role", raft::name_of(raft.now)).field("term", raft.term.value);
   w.field("leader", name(raft.leader)).field("commit", raft.commit.value);
   w.field("applied", board.applied.value).field("first", raft.first.value);
+  w.field("level", std::uint64_t{view->only<cluster>().value_or(cluster{}).level});
   w.field("last", raft.last.value).field("last_term", raft.last_term.value);
   w.field("quorum_silence_ms", static_cast<std::uint64_t>((*r)->quorum_silence().count()));
   w.field("tick_ms", static_cast<std::uint64_t>(board.tick_period.count()));

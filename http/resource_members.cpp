@@ -48,7 +48,12 @@ member_status status_of(api& a, const state_view& s, const member& m) {
       break;
   }
   const auto since = a.server().silent_since_ms(s, m);
-  if (!since) return {};
+  if (!since) {
+    const auto level = s.only<cluster>().value_or(cluster{}).level;
+    const auto noted = s.row<member_standing>({}, m.head.id).value_or(member_standing{}).level;
+    if (noted != 0 && noted < level) return {"Blocked", "Needs updating to newer version"};
+    return {};
+  }
   auto when = node::rfc3339(*since).substr(0, 19);
   when[10] = ' ';
   const auto silent_s = (std::max(wall_ms(), *since) - *since + 500) / 1000;

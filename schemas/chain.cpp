@@ -160,8 +160,8 @@ struct fields {
     add_all(head, number, action, source, name, project, context, who, by);
   }
   void add(const member_standing& r) {
-    const auto& [head, is_offline, silent_since, role, reason, since] = r;
-    add_all(head, is_offline, silent_since, role, reason, since);
+    const auto& [head, is_offline, silent_since, role, reason, since, level] = r;
+    add_all(head, is_offline, silent_since, role, reason, since, level);
   }
   void add(const warning& r) {
     const auto& [head, uuid, type, location, about, message, weight, status, count, seen] = r;

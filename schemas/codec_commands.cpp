@@ -112,6 +112,7 @@ void put_body(const note_health& b, builder to) {
     list[i].setAbout(b.changes[i].about.value);
     list[i].setIsOffline(b.changes[i].is_offline);
     list[i].setSilentSinceMs(b.changes[i].silent_since_ms);
+    list[i].setLevel(b.changes[i].level);
   }
 }
 void put_body(const note_roles& b, builder to) {
@@ -171,6 +172,7 @@ void put_body(const settle_warning& b, builder to) {
   put(b.about, in.initAbout());
 }
 
+void put_body(const raise_level& b, builder to) { to.setRaiseLevel(b.level); }
 void put_body(const recover_cluster& b, builder to) {
   auto in = to.initRecoverCluster();
   in.setEpochCounter(b.epoch_counter);
@@ -281,7 +283,7 @@ result<command_body> get_body(wire::SettleWarning::Reader in) {
 command_body get_health(capnp::List<wire::HealthChange>::Reader from) {
   note_health b;
   for (const auto c : from)
-    b.changes.push_back({{c.getAbout()}, c.getIsOffline(), c.getSilentSinceMs()});
+    b.changes.push_back({{c.getAbout()}, c.getIsOffline(), c.getSilentSinceMs(), c.getLevel()});
   return b;
 }
 command_body get_roles(capnp::List<wire::RoleChange>::Reader from) {
@@ -320,6 +322,8 @@ result<command_body> get_later(reader from) {
       return get_body(from.getReportPart());
     case wire::Command::RAISE_WARNING:
       return get_body(from.getRaiseWarning());
+    case wire::Command::RAISE_LEVEL:
+      return command_body{raise_level{from.getRaiseLevel()}};
     case wire::Command::RECOVER_CLUSTER:
       return get_body(from.getRecoverCluster());
     case wire::Command::SETTLE_WARNING:

@@ -359,6 +359,7 @@ void put_row(const member_standing& r, wire::Row::Builder row) {
   to.setRole(text(r.role));
   to.setRoleReason(text(r.role_reason));
   to.setRoleSinceMs(r.role_since_ms);
+  to.setLevel(r.level);
 }
 member_standing get_row(wire::MemberStanding::Reader from) {
   member_standing r;
@@ -367,6 +368,7 @@ member_standing get_row(wire::MemberStanding::Reader from) {
   r.role = text(from.getRole());
   r.role_reason = text(from.getRoleReason());
   r.role_since_ms = from.getRoleSinceMs();
+  r.level = from.getLevel();
   return r;
 }
 

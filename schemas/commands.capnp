@@ -8,7 +8,7 @@ using import "records.capnp".RowKey;
 using import "records.capnp".MemberKey;
 $Cxx.namespace("muster::wire");
 
-struct HealthChange { about @0 :UInt64; isOffline @1 :Bool; silentSinceMs @2 :UInt64; }
+struct HealthChange { about @0 :UInt64; isOffline @1 :Bool; silentSinceMs @2 :UInt64; level @3 :UInt32; }
 struct RoleChange { about @0 :UInt64; role @1 :Text; reason @2 :Text; }
 struct ReportPart {
   key @0 :RowKey;
@@ -84,5 +84,6 @@ struct Command {
     raiseWarning @61 :RaiseWarning;
     settleWarning @62 :SettleWarning;
     recoverCluster @64 :RecoverCluster;
+    raiseLevel @65 :UInt32;
   }
 }

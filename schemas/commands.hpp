@@ -122,6 +122,7 @@ struct note_health {
     member_id about;
     bool is_offline = false;
     std::uint64_t silent_since_ms = 0;  ///< as in member_standing
+    std::uint32_t level = 0;            ///< of its build; 0: not known
     bool operator==(const change&) const = default;
   };
   std::vector<change> changes;
@@ -196,6 +197,12 @@ struct settle_warning {
   bool operator==(const settle_warning&) const = default;
 };
 
+/// Leader: every member that counts has told a build of this level or more. A member of a lower one
+/// applies nothing behind this.
+struct raise_level {
+  std::uint32_t level = 1;
+  bool operator==(const raise_level&) const = default;
+};
 /// First command of a new epoch, made offline by `muster recover`: the log goes on with this member
 /// as its only voter.
 struct recover_cluster {
@@ -212,7 +219,7 @@ using command_body =
                  want_instance, report_instance, locate_image, expire_tokens, note_member,
                  note_health, note_roles, put_group, remove_member, relocate_member,
                  set_cluster_certificate, report_part, raise_warning, settle_warning,
-                 recover_cluster>;
+                 recover_cluster, raise_level>;
 
 struct command {
   request_id id;

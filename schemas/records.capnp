@@ -161,6 +161,7 @@ struct MemberStanding {
   role @2 :Text;
   roleReason @3 :Text;
   roleSinceMs @4 :UInt64;
+  level @5 :UInt32;
 }
 
 struct Row {

@@ -341,6 +341,7 @@ struct member_standing {
   std::string role;                   ///< leader, voter, stand-by or spare
   std::string role_reason;            ///< why it has this role
   std::uint64_t role_since_ms = 0;
+  std::uint32_t level = 0;  ///< of its build, as it has told; 0: it has not
   bool operator==(const member_standing&) const = default;
 };
 
@@ -398,10 +399,10 @@ struct leftover {
   bool operator==(const leftover&) const = default;
 };
 
-using object = std::variant<counters, cluster, server_config, member, certificate, token, project,
-                            profile, storage_pool, network, image, image_alias, instance, proposer,
-                            seen_request, event, member_standing, cluster_group, removed_member,
-                            warning, leftover>;
+using object =
+    std::variant<counters, cluster, server_config, member, certificate, token, project, profile,
+                 storage_pool, network, image, image_alias, instance, proposer, seen_request, event,
+                 member_standing, cluster_group, removed_member, warning, leftover>;
 /// A row that many share; null: there is none.
 using row_ptr = std::shared_ptr<const object>;
 

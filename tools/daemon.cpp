@@ -43,6 +43,7 @@ node::node_settings daemon::hooks() {
   node::node_settings n;
   n.data_dir = with_.data_dir;
   n.name = with_.name;
+  n.level = with_.level;
   n.address = with_.address.empty() ? http::dialled(addresses_->stored()) : with_.address;
   n.env = env_from_environment();
   n.stop_member = stop_member;

@@ -14,7 +14,8 @@ struct daemon_settings {
   std::string address;  ///< host:port; empty: unix socket only
   bool bootstrap = false;
   std::string join_token;
-  std::string group;  ///< of the unix socket; empty: as the system gives it
+  std::uint32_t level = 1;  ///< of this build
+  std::string group;        ///< of the unix socket; empty: as the system gives it
 };
 
 /// One server with everything wired together: the member, its API, its listeners, its probe.
@@ -44,7 +45,7 @@ private:
   http::row_bell rows_;
   std::unique_ptr<http::listeners> addresses_;
   std::atomic<bool> ends_instances_{false};  ///< when it stops
-  std::atomic<bool> is_in_place_{false};  ///< pools and networks, after the start
+  std::atomic<bool> is_in_place_{false};     ///< pools and networks, after the start
   std::unique_ptr<node::node> node_;
   std::shared_ptr<instances::lxc_driver> driver_;
   instances::instances_handle instances_;

@@ -144,6 +144,7 @@ class Member:
         self.log = os.path.join(folder, name + ".log")
         self.port = free_port()
         self.process = None
+        self.program = "musterd"
         self.prefix = []  # what starts musterd somewhere else
 
     @property
@@ -157,7 +158,7 @@ class Member:
     def start(self, *more, env=None):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, os.path.join(BIN, "musterd"), "--data-dir", self.dir, "--name", self.name,
+                [*self.prefix, os.path.join(BIN, self.program), "--data-dir", self.dir, "--name", self.name,
                  "--address", self.address, *more],
                 stdout=log, stderr=log, env={**os.environ, **(env or {})})
         return self

@@ -10,6 +10,10 @@
 #include <iostream>
 #include <unistd.h>
 
+#ifndef MUSTER_LEVEL
+#define MUSTER_LEVEL 1
+#endif
+
 namespace {
 
 std::string host_name() {
@@ -20,6 +24,7 @@ std::string host_name() {
 
 /// Runs until SIGTERM or SIGINT; the signals are blocked in every thread and taken here.
 int run(muster::tools::daemon_settings with) {
+  with.level = MUSTER_LEVEL;
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t ends;
   sigemptyset(&ends);

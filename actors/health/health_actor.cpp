@@ -36,17 +36,20 @@ void watcher::look() {
     o.is_up = p.is_up;
     o.silent_ms = ms(now - std::min(now, std::max(p.last_heard, watching_since_)));
     o.skew_ms = p.skew_ms;
+    o.level = p.level;
+    o.noted_level = m->level;
     o.is_noted_skewed = m->is_clock_off;
     o.is_whole = m->is_offline && is_whole(p.id, p.is_up, board.raft);
     all.push_back(o);
   }
-  if (const auto* self = facts->find(with_.self); self && (self->is_offline || self->is_clock_off))
-    all.push_back({with_.self, self->is_offline, true, 0, 0, self->is_clock_off,
-                   true});  // it leads, so it is back
+  if (const auto* self = facts->find(with_.self))
+    all.push_back({with_.self, self->is_offline, true, 0, 0, self->is_clock_off, with_.level,
+                   self->level, true});  // it leads, so it is there
   if (const auto found = judge(all, ms(facts->offline_threshold), ms(limits::link_beat_period));
       !found.empty())
     note(found, all);
   note_clocks(judge_clocks(all, limits::clock_skew_max_ms));
+  raise_common_level(*facts);
 }
 
 /// Everything that was committed when its session came up has been applied there.
@@ -65,7 +68,7 @@ void watcher::note(const std::vector<verdict>& verdicts, const std::vector<obser
     if (!v.is_offline) whole_at_.erase(v.id);
     const auto seen =
         std::find_if(all.begin(), all.end(), [&](const observed& o) { return o.id == v.id; });
-    b.changes.push_back({v.id, v.is_offline, wall_ms - seen->silent_ms});
+    b.changes.push_back({v.id, v.is_offline, wall_ms - seen->silent_ms, v.level});
   }
   write(std::move(b));
 }
@@ -80,6 +83,14 @@ void watcher::note_clocks(const std::vector<clock_verdict>& verdicts) {
                           severity::low});
     else
       write(settle_warning{state::clock_off, v.id, {}});
+}
+
+/// From what is noted of all, so that every leader comes to the same.
+void watcher::raise_common_level(const state::cluster_facts& facts) {
+  std::vector<build> all;
+  for (const auto& m : facts.members)
+    all.push_back({!m.is_offline || (!m.role.empty() && m.role != "spare"), m.level});
+  if (const auto level = common_level(all); level > facts.level) write(raise_level{level});
 }
 
 void watcher::write(command_body body) {

@@ -17,6 +17,7 @@ using clock = std::chrono::steady_clock;
 
 struct health_settings {
   member_id self;
+  std::uint32_t level = 1;  ///< of this build
   std::function<raft::board_view()> board;
   std::function<std::shared_ptr<const state::cluster_facts>()> facts;
   std::function<std::vector<link::peer_health>()> peers;
@@ -36,6 +37,7 @@ public:
 private:
   [[nodiscard]] bool is_whole(member_id id, bool is_up, const raft::status_view& raft);
   void note_clocks(const std::vector<clock_verdict>& verdicts);
+  void raise_common_level(const state::cluster_facts& facts);
   void write(command_body body);
   void note(const std::vector<verdict>& verdicts, const std::vector<observed>& all);
 

@@ -1,5 +1,7 @@
 #include "actors/health/health_core.hpp"
 
+#include <algorithm>
+
 namespace muster::health {
 
 std::vector<verdict> judge(const std::vector<observed>& all, std::uint64_t offline_threshold_ms,
@@ -7,10 +9,22 @@ std::vector<verdict> judge(const std::vector<observed>& all, std::uint64_t offli
   std::vector<verdict> found;
   for (const auto& m : all) {
     const bool is_lost = !m.is_up && m.silent_ms >= offline_threshold_ms + beat_period_ms;
-    if (!m.is_noted_offline && is_lost) found.push_back({m.id, true});
-    if (m.is_noted_offline && m.is_up && m.is_whole) found.push_back({m.id, false});
+    const bool is_offline = m.is_noted_offline ? !(m.is_up && m.is_whole) : is_lost;
+    const bool is_other_build = m.level != 0 && m.level != m.noted_level;
+    if (is_offline != m.is_noted_offline || is_other_build)
+      found.push_back({m.id, is_offline, m.level});
   }
   return found;
+}
+
+std::uint32_t common_level(const std::vector<build>& all) {
+  std::uint32_t lowest = 0;
+  for (const auto& b : all) {
+    if (!b.counts) continue;
+    if (b.level == 0) return 0;
+    lowest = lowest == 0 ? b.level : std::min(lowest, b.level);
+  }
+  return lowest;
 }
 
 std::vector<clock_verdict> judge_clocks(const std::vector<observed>& all,

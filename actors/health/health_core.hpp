@@ -14,12 +14,15 @@ struct observed {
   std::uint64_t silent_ms = 0;  ///< since it was heard last
   std::int64_t skew_ms = 0;     ///< its clock against the leader's
   bool is_noted_skewed = false;
-  bool is_whole = false;  ///< has all that was committed, and done what it owes
+  std::uint32_t level = 0;        ///< of its build, as its hello says; 0: not known
+  std::uint32_t noted_level = 0;  ///< as noted before
+  bool is_whole = false;          ///< has all that was committed, and done what it owes
 };
 
 struct verdict {
   member_id id;
   bool is_offline = false;
+  std::uint32_t level = 0;  ///< 0: not known
   bool operator==(const verdict&) const = default;
 };
 
@@ -28,6 +31,13 @@ struct verdict {
 /// Online again: its session is up and nothing is missing there.
 std::vector<verdict> judge(const std::vector<observed>& all, std::uint64_t offline_threshold_ms,
                            std::uint64_t beat_period_ms);
+
+struct build {
+  bool counts = false;      ///< it votes, stands by, or is not offline
+  std::uint32_t level = 0;  ///< as noted; 0: not told yet
+};
+/// The level at which the cluster may act: the lowest of those that count. 0: not known yet.
+std::uint32_t common_level(const std::vector<build>& all);
 
 struct clock_verdict {
   member_id id;

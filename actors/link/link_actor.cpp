@@ -148,6 +148,7 @@ void link_driver::open_session(const caf::actor& remote, std::uint64_t session,
                                const codec::hello& theirs) {
   close_session("replaced");
   seen_ = theirs.started;
+  with_.board->level = theirs.level;
   remote_ = remote;
   self_->monitor(remote_);
   session_ = std::make_unique<session_window>(session);

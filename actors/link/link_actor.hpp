@@ -15,6 +15,7 @@ struct link_board {
   std::atomic<bool> is_up{false};
   std::atomic<std::chrono::steady_clock::rep> last_heard{0};
   std::atomic<std::int64_t> skew_ms{0};
+  std::atomic<std::uint32_t> level{0};
 };
 
 struct link_settings {

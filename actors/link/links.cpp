@@ -105,7 +105,7 @@ std::vector<peer_health> links::health() const {
     all.push_back({id, one.board->is_up.load(),
                    std::chrono::steady_clock::time_point{
                        std::chrono::steady_clock::duration{one.board->last_heard.load()}},
-                   one.board->skew_ms.load()});
+                   one.board->level.load(), one.board->skew_ms.load()});
   return all;
 }
 

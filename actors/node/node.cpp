@@ -19,6 +19,12 @@ std::string machine() {
   return u.machine;
 }
 
+failure blocked_failure() {
+  return fail(errc::unavailable,
+              "The cluster acts at a level that this build does not know: this member needs "
+              "updating to a newer version. Nothing was changed; ask another member");
+}
+
 requestor system_requestor() { return {"", "", ""}; }
 
 std::uint64_t wall_ms() {
@@ -151,6 +157,7 @@ status node::run_member() {
   r.show_standing = [this](bool is_condemned) { show_standing(is_condemned); };
   r.note_standing = [this](member_id id, bool is_condemned) { note_standing(id, is_condemned); };
   r.version = muster_version;
+  r.level = with_.level;
   auto started = runtime::start(system_, std::move(r));
   if (!started) return started.error();
   {
@@ -223,6 +230,7 @@ void node::begin_write(command_body body, const requestor& who, const std::strin
                        clock::time_point deadline, raft::write_answer answer) const {
   auto r = now();
   if (!r) return answer(r.error());
+  if ((*r)->is_blocked()) return answer(blocked_failure());
   (*r)->begin_write(std::move(body), who, trace, deadline, std::move(answer));
 }
 
@@ -245,6 +253,9 @@ void node::begin_read(freshness wanted, std::function<void(result<staleness>)> r
         std::max(std::chrono::duration_cast<std::chrono::seconds>(silence), least).count()));
   };
   if (wanted == freshness::stale) return answer_stale(std::chrono::seconds(0));
+  if ((*r)->is_blocked())
+    return wanted == freshness::strict ? ready(blocked_failure())
+                                       : answer_stale(std::chrono::seconds(1));
   (*r)->begin_read(clock::now() + limits::read_deadline, [=, this](const status& readable) {
     if (readable) return ready(staleness());
     if (wanted == freshness::strict || readable.error().code == errc::busy || barred())

@@ -19,8 +19,9 @@ inline constexpr const char* muster_version = "0.1.0";
 
 struct node_settings {
   std::string data_dir;
-  std::string name;     ///< for a new member; else what the state says
-  std::string address;  ///< host:port of HTTPS; empty: unix socket only
+  std::string name;         ///< for a new member; else what the state says
+  std::string address;      ///< host:port of HTTPS; empty: unix socket only
+  std::uint32_t level = 1;  ///< of this build; see raise_level
   rocksdb::Env* env = nullptr;
   raft::stop_member stop_member;
   std::function<void(const std::string&)> log;

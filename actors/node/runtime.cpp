@@ -69,11 +69,13 @@ codec::hello runtime::make_hello() const {
   h.started = with_.who.started;
   h.term = board_->get().raft.term;
   h.version = with_.version;
+  h.level = with_.level;
   return h;
 }
 
 void runtime::spawn_actors(caf::actor_system& system) {
   refresh_facts();
+  is_blocked_ = facts()->level > with_.level;
   waiters_ = std::make_shared<raft::write_waiters>(limits::commits_waiting_max);
   board_ = std::make_shared<raft::raft_board>();
 
@@ -109,6 +111,7 @@ void runtime::spawn_actors(caf::actor_system& system) {
   drive.snapshot_in_use = [this] { return outgoing_.oldest_in_use(clock::now()); };
   drive.facts = [this] { return facts(); };
   drive.note_roles = [this](note_roles b) { with_.note(std::move(b), [] {}); };
+  drive.is_blocked = [this] { return is_blocked(); };
   drive.show_standing = with_.show_standing;
   drive.note_standing = with_.note_standing;
   drive.name_of = [this](member_id id) {
@@ -141,6 +144,9 @@ void runtime::spawn_applier(caf::actor_system& system) {
   apply.look_at_incoming = [this] {
     return storage::state_store::look_at(storage::incoming_directory(with_.data_dir), with_.env);
   };
+  apply.level = with_.level;
+  apply.is_blocked = is_blocked_;
+  apply.show_blocked = [this] { is_blocked_ = true; };
   apply.is_condemned = start_.condemned;
   apply.stop = with_.stop_member;
   applier_ = system.spawn<caf::detached>(state::applier, std::move(apply));
@@ -156,6 +162,7 @@ void runtime::follow(const row_changes& changes) {
 void runtime::spawn_health(caf::actor_system& system) {
   health::health_settings h;
   h.self = with_.who.member;
+  h.level = with_.level;
   h.board = [this] { return board_->get(); };
   h.facts = [this] { return facts(); };
   h.peers = [this] { return links_->health(); };

@@ -48,6 +48,7 @@ struct runtime_settings {
   /// Gives a command of the cluster itself to the log; `ended` is called once.
   std::function<void(command_body, std::function<void()> ended)> note;
   std::string version;
+  std::uint32_t level = 1;  ///< of this build
 };
 
 /// One member from the start of its actors to their end: stores, log writer, applier, raft, links.
@@ -76,6 +77,8 @@ public:
     const std::lock_guard guard(facts_lock_);
     return facts_;
   }
+  /// The cluster acts at a level that this build does not know: nothing more is applied here.
+  [[nodiscard]] bool is_blocked() const { return is_blocked_; }
   /// Hands leadership and role over to others; waits, at most limits::hand_over_deadline.
   void hand_over();
   [[nodiscard]] link::links& peers() { return *links_; }
@@ -131,6 +134,7 @@ private:
   std::shared_ptr<const state::cluster_facts> facts_;
   raft::start_state start_;
   bool began_new_ = false;
+  std::atomic<bool> is_blocked_{false};
   raft::log_writer_handle writer_;
   raft::applier_handle applier_;
   caf::actor health_;

@@ -62,6 +62,7 @@ void driver::tick_core() {
     refusals_ = roles_wait_ ? refusals_ + 1 : 0;
   }
   if (ticks_ % 16 == 0) tick_period_ = with_.facts()->election_timeout / with_.core.election_ticks;
+  if (with_.is_blocked()) core_.forbid_leading();
   if (left_ && ticks_ % 4 == 0) go_on_leaving();
   show_board();
 }

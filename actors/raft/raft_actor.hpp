@@ -41,6 +41,8 @@ struct driver_settings {
   std::function<void(bool is_condemned)> show_standing;
   /// Leader: so has the state of another member.
   std::function<void(member_id, bool is_condemned)> note_standing;
+  /// The cluster acts at a level that this build does not know.
+  std::function<bool()> is_blocked;
   /// For sentences: the name of a member.
   std::function<std::string(member_id)> name_of;
 };

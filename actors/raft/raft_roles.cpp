@@ -36,6 +36,7 @@ std::vector<roles::candidate> driver::candidates(std::uint64_t lag_max) const {
     for (const auto& p : now.progress)
       if (p.peer == m.id)
         c.is_caught_up = p.match && p.match.value + lag_max >= now.commit.value && !p.condemned;
+    if (m.level != 0 && m.level < with_.facts()->level) c.is_caught_up = false;  // never again
     keeper_.remember(c, steady_ms());
     all.push_back(std::move(c));
   }

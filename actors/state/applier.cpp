@@ -22,6 +22,7 @@ struct group {
   std::vector<std::uint64_t> digests;
   raft::snapshot_meta at;
   bool members_changed = false;
+  bool is_blocked = false;  ///< what comes next is for newer builds
 };
 
 bool touches_members(const row_changes& changes) {
@@ -29,12 +30,15 @@ bool touches_members(const row_changes& changes) {
   return first != changes.rows.end() && first->first.where == table::member;
 }
 
-void apply_command(transaction& tx, const applier_settings& with, const entry& e, group& g) {
+/// False: it is of a kind that this build does not know, and nothing was done.
+bool apply_command(transaction& tx, const applier_settings& with, const entry& e, group& g) {
   const auto c = codec::decode_command(e.payload);
-  MUSTER_ENSURE(c.ok(), "a committed command cannot be read: it is from a newer version");
+  if (!c) return false;
   auto result = apply(tx, *c);
   if (c->id.member == with.self && c->id.started == with.started)
     g.own.push_back({c->id.sequence, std::move(result)});
+  if (const auto* to = std::get_if<raise_level>(&c->body)) g.is_blocked = to->level > with.level;
+  return true;
 }
 
 group apply_entries(transaction& tx, const applier_settings& with, raft::snapshot_meta at,
@@ -43,26 +47,35 @@ group apply_entries(transaction& tx, const applier_settings& with, raft::snapsho
   for (const auto& e : entries) {
     if (e.index <= at.index) continue;  // committed before the snapshot that is here came
     MUSTER_ENSURE(e.index == at.index + 1, "committed entries come in order");
+    tx.begin(e.index, e.stamp_ms);
+    if (e.kind == entry_kind::command && !apply_command(tx, with, e, g)) {
+      g.is_blocked = true;
+      break;
+    }
     at.index = e.index;
     at.term = e.term;
     at.stamp_ms = e.stamp_ms;
-    tx.begin(e.index, e.stamp_ms);
     if (e.kind == entry_kind::configuration) {
       at.members = *e.members;
       g.members_changed = true;
     }
-    if (e.kind == entry_kind::command) apply_command(tx, with, e, g);
     g.digests.push_back(tx.digest());
+    if (g.is_blocked) break;
   }
-  at.digest = tx.digest();
+  if (!g.digests.empty()) at.digest = g.digests.back();
   g.at = std::move(at);
   g.members_changed = g.members_changed || touches_members(tx.changes());
   return g;
 }
 
+void block(applier_settings& with) {
+  with.is_blocked = true;
+  with.show_blocked();
+}
+
 void apply_group(applier_state& state, const std::vector<entry>& entries,
                  raft::applied_report& report) {
-  const auto& with = state.with;
+  auto& with = state.with;
   const auto store = with.holder->get();
   const auto base = store->view();
   transaction tx(*base, store->meta().index, store->meta().digest);
@@ -80,6 +93,7 @@ void apply_group(applier_state& state, const std::vector<entry>& entries,
   if (!tx.events().empty()) with.show_events(tx.events());
   if (!tx.changes().rows.empty()) with.show_changes(tx.changes());
   if (g.members_changed) with.show_members();
+  if (g.is_blocked) block(with);
 }
 
 /// A state that is known to be wrong gives way to one that is not older: the log may not reach
@@ -111,6 +125,7 @@ std::optional<raft::snapshot_meta> install(applier_state& state, log_index offer
   MUSTER_ENSURE(store->meta().index >= offered, "a snapshot is as new as its offer");
   with.holder->replace(store);
   with.show_replaced();
+  if (const auto row = store->view()->only<cluster>(); row && row->level > with.level) block(with);
   return store->meta();
 }
 
@@ -125,7 +140,7 @@ raft::applier_handle::behavior_type applier(
   };
   return {
       [=](const raft::commit_batch& batch) {
-        if (self->state.with.is_condemned) return;
+        if (self->state.with.is_condemned || self->state.with.is_blocked) return;
         raft::applied_report report;
         apply_group(self->state, batch.entries, report);
         self->send(raft_actor(), std::move(report));

@@ -25,6 +25,10 @@ struct applier_settings {
   std::function<std::shared_ptr<storage::state_store>()> reopen;
   /// Where the downloaded snapshot stands.
   std::function<result<raft::snapshot_meta>()> look_at_incoming;
+  std::uint32_t level =
+      1;  ///< of this build: nothing is applied behind an entry that raises the cluster's above
+  bool is_blocked = false;  ///< it was raised above
+  std::function<void()> show_blocked;
   bool is_condemned = false;  ///< the state is known to be wrong
   raft::stop_member stop;
 };

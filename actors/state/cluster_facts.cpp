@@ -29,11 +29,12 @@ cluster_facts facts_of(const state_view& state) {
   cluster_facts f;
   for (const auto& m : state.all<member>()) {
     const auto s = state.row<member_standing>({}, m.head.id).value_or(member_standing{});
-    f.members.push_back({m.id(), m.name, m.failure_domain, s.role, s.is_offline, false});
+    f.members.push_back({m.id(), m.name, m.failure_domain, s.role, s.is_offline, false, s.level});
   }
   for (const auto& w : state.all<warning>())
     if (w.type == clock_off && w.status != warning_status::resolved)
       for (auto& m : f.members) m.is_clock_off |= m.id == w.location;
+  f.level = state.only<cluster>().value_or(cluster{}).level;
   const auto config = state.only<server_config>().value_or(server_config{}).config;
   read_number(config, "cluster.max_voters", f.roles.voters_max);
   read_number(config, "cluster.max_standby", f.roles.standbys_max);
@@ -48,7 +49,7 @@ cluster_facts facts_of(const state_view& state) {
 
 bool decides_facts(table where) {
   return where == table::member || where == table::member_standing ||
-         where == table::server_config || where == table::warning;
+         where == table::server_config || where == table::warning || where == table::cluster;
 }
 
 }  // namespace muster::state

@@ -13,6 +13,7 @@ struct member_facts {
   std::string role;  ///< as noted in member_standing
   bool is_offline = false;
   bool is_clock_off = false;  ///< there is a warning that its clock differs from the leader's
+  std::uint32_t level = 0;    ///< of its build, as it has told; 0: it has not
   bool operator==(const member_facts&) const = default;
 };
 
@@ -20,6 +21,7 @@ struct member_facts {
 /// comes from changes, so that nobody reads the store for it.
 struct cluster_facts {
   std::vector<member_facts> members;  ///< by id
+  std::uint32_t level = 1;            ///< that the cluster acts at
   roles::targets roles;
   std::chrono::milliseconds election_timeout{};
   std::chrono::milliseconds offline_threshold{};

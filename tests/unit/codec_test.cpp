@@ -69,7 +69,7 @@ std::vector<object> samples() {
                          {{"k", "v"}},
                          {"root", "unix", "@"},
                          {2}});
-  all.emplace_back(member_standing{head, true, 7, "voter", "a place is free", 8});
+  all.emplace_back(member_standing{head, true, 7, "voter", "a place is free", 8, 0});
   all.emplace_back(cluster_group{head, "g", "d", {{"user.a", "b"}}});
   all.emplace_back(removed_member{head, "ab", "n9", "10.0.0.9:8443", true, "root"});
   all.emplace_back(warning{head,
@@ -202,7 +202,8 @@ BOOST_AUTO_TEST_CASE(commands_come_back) {
       {{{1}, {2}, 3}, {}, {}, set_config{{{"a", "b"}}, {4}}},
       {{{1}, {2}, 3}, {}, {}, expire_tokens{}},
       {{{1}, {2}, 3}, {}, {}, note_member{{4}, false}},
-      {{{1}, {2}, 3}, {}, {}, note_health{{{{4}, true, 5}, {{6}, false, 0}}}},
+      {{{1}, {2}, 3}, {}, {}, note_health{{{{4}, true, 5, 2}, {{6}, false, 0, 0}}}},
+      {{{1}, {2}, 3}, {}, {}, raise_level{2}},
       {{{1}, {2}, 3}, {}, {}, recover_cluster{2, 3, {4}, {{5}, {6}}}},
       {{{1}, {2}, 3}, {}, {}, note_roles{{{{4}, "voter", "why"}}}},
       {{{1}, {2}, 3}, {}, {}, set_config{{}, {4}, {2}, {{"a", "b"}}}},

@@ -71,6 +71,7 @@ void core::campaign(bool is_pre, bool disruptive, output& out) {
 /// its longer log. It waits for long, so that it does not come before voters; so does one whose
 /// state is wrong: if its log is the only complete one, it leads until another has it.
 bool core::may_campaign() const {
+  if (!may_lead_) return false;
   const bool waited_long = ticks_silent_ >= 10 * with_.election_ticks;
   if (condemned_ && !waited_long) return false;
   if (is_voter(members_, with_.self)) return true;

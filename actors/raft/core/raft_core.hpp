@@ -28,6 +28,9 @@ public:
   /// From now on so many appends are on their way to a follower at most.
   void allow_appends(std::size_t inflight_max) { with_.inflight_appends_max = inflight_max; }
 
+  /// This member cannot apply what others can: it votes and keeps the log, but never leads.
+  void forbid_leading() { may_lead_ = false; }
+
   [[nodiscard]] status_view status() const;
   [[nodiscard]] role role_now() const { return role_; }
   [[nodiscard]] member_id leader() const { return leader_; }
@@ -155,6 +158,7 @@ private:
   std::uint32_t timeout_ = 0;
   std::uint32_t ticks_silent_ = 0;  ///< since quorum contact
   bool lost_leader_link_ = false;
+  bool may_lead_ = true;
   std::map<member_id, bool> votes_;
 
   std::map<member_id, progress> progress_;  ///< leader: everybody else

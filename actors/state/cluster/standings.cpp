@@ -20,7 +20,12 @@ outcome handle(transaction& tx, const requestor& who, const note_health& b) {
     const auto m = tx.row<member>({}, {c.about.value});
     if (!m) continue;  // removed meanwhile
     auto s = standing_of(tx, *m);
-    if (s.is_offline == c.is_offline) continue;
+    const bool is_told = c.level != 0 && s.level != c.level;
+    if (is_told) s.level = c.level;
+    if (s.is_offline == c.is_offline) {
+      if (is_told) tx.put(s);
+      continue;
+    }
     s.is_offline = c.is_offline;
     s.silent_since_ms = c.is_offline ? c.silent_since_ms : 0;
     tx.put(s);
@@ -30,6 +35,21 @@ outcome handle(transaction& tx, const requestor& who, const note_health& b) {
     else
       settle(tx, member_offline, m->id(), key_of(*m));
   }
+  return done();
+}
+
+/// Never falls: what was applied at a level stays.
+outcome handle(transaction& tx, const requestor& who, const raise_level& b) {
+  auto row = tx.only<cluster>();
+  if (!row || b.level <= row->level) return done();
+  row->level = b.level;
+  tx.put(*row);
+  event e;
+  e.action = "cluster-level-raised";
+  e.source = "/1.0/cluster";
+  e.context = {{"level", std::to_string(b.level)}};
+  e.who = who;
+  tx.emit(std::move(e));
   return done();
 }
 

@@ -24,6 +24,7 @@ outcome handle(transaction& tx, const requestor& who, const note_member& b);
 outcome handle(transaction& tx, const requestor& who, const note_health& b);
 outcome handle(transaction& tx, const requestor& who, const note_roles& b);
 outcome handle(transaction& tx, const requestor& who, const recover_cluster& b);
+outcome handle(transaction& tx, const requestor& who, const raise_level& b);
 outcome handle(transaction& tx, const requestor& who, const put_group& b);
 outcome handle(transaction& tx, const requestor& who, const remove_member& b);
 outcome handle(transaction& tx, const requestor& who, const relocate_member& b);

@@ -1,10 +1,13 @@
 """A member leaves: gracefully, by force, cut short anywhere; a removed server is told and can come back."""
 import os
 import signal
+import subprocess
 import unittest
 import uuid
 
-from loopback import Cluster, Member, wait_for
+from loopback import ROOT, Cluster, Member, wait_for
+
+INCUS = os.environ.get("MUSTER_INCUS", os.path.join(ROOT, "build/incus-client/incus"))
 
 
 def names(member):
@@ -87,6 +90,23 @@ class Removal(unittest.TestCase):
             self.settled(c, c[1])
             self.assertEqual(c[0].unix(60).ask("PUT", "/1.0/cluster", {"enabled": False}).status, 200)
             wait_for(lambda: stands_alone(c[0]), 20)
+
+    def test_the_stock_client(self):
+        with Cluster(3) as c:
+            c.wait_voters(3)
+            env = {**os.environ, "INCUS_CONF": os.path.join(c.folder, "conf"), "INCUS_DIR": c[0].dir}
+
+            def incus(*arguments):
+                return subprocess.run([INCUS, "cluster", *arguments], env=env, capture_output=True, text=True, timeout=60)
+            self.assertIn("not found", incus("remove", "n9").stderr)
+            removed = incus("remove", "n3")
+            self.assertEqual(removed.returncode, 0, removed)
+            self.settled(c, c[2])
+            wait_for(lambda: stands_alone(c[2]), 20)
+            c[1].kill()
+            forced = incus("remove", "n2", "--force", "--yes")
+            self.assertEqual(forced.returncode, 0, forced)
+            self.assertEqual(names(c[0]), ["n1"])
 
     def test_what_cannot_be_removed(self):
         with Cluster(1) as c:

@@ -59,7 +59,7 @@ node::~node() { stop(); }
 status node::load_certificates() {
   auto own = tls::load_or_make(with_.data_dir, "server", with_.name);
   if (!own) return own.error();
-  own_ = *std::move(own);
+  if (own_.certificate.empty()) own_ = *std::move(own);  // it never changes; links read it
   auto cluster = load_shown();
   if (!cluster && cluster.error().code != errc::not_found) return cluster.error();
   {

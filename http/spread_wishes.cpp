@@ -178,9 +178,17 @@ result<command_body> create_on_all(const state_view& s, const spread_wish& w,
 
 namespace {
 
+/// A part that could not be made may be put elsewhere.
+bool has_failed(const object& row, std::optional<member_id> of) {
+  const auto& parts = spread_of(row)->parts;
+  const auto at = of ? parts.find(*of) : parts.end();
+  return at != parts.end() && at->second.state == part_state::errored;
+}
+
 /// Keys that differ and may not.
-status check_changes(const spread_wish& w, const object& row, const string_map& before,
+status check_changes(const spread_wish& w, const object& row, std::optional<member_id> of,
                      bool clustered) {
+  const auto before = shown_config(row, of);
   for (const auto& [key, value] : w.config) {
     const auto at = before.find(key);
     if ((at == before.end() ? std::string{} : at->second) == value) continue;
@@ -190,7 +198,8 @@ status check_changes(const spread_wish& w, const object& row, const string_map& 
                   "Config key " + quoted(key) + " may not be used as member-specific key");
     if (w.target.empty() && clustered && is_own)
       return fail(errc::bad_request, "Config key " + quoted(key) + " is cluster member specific");
-    if (key == "source" && at != before.end() && !spread_of(row)->is_pending)
+    if (key == "source" && at != before.end() && !spread_of(row)->is_pending &&
+        !has_failed(row, of))
       return fail(errc::bad_request, "The \"source\" of a storage pool cannot be changed");
   }
   if (spread_of(row)->is_pending && w.target.empty())
@@ -220,8 +229,7 @@ result<command_body> change_spread(const state_view& s, object row, spread_wish 
     if (!target) return fail(errc::not_found, "Cluster member not found");
     of = target->id();
   }
-  if (auto good = check_changes(w, row, shown_config(row, of), clustered); !good)
-    return good.error();
+  if (auto good = check_changes(w, row, of, clustered); !good) return good.error();
   if (const auto at = w.config.find("ipv4.address"); at != w.config.end() && at->second == "auto")
     fill_defaults(s, std::string(kind_of(row)), w.config, chance);
   if (w.target.empty()) drop_left_out(config_of(row), w);

@@ -30,6 +30,7 @@ constexpr std::size_t config_value_bytes_max = 64u << 10;  ///< errc::bad_reques
 constexpr std::uint64_t log_kept_entries_max = 20'000;  ///< log is compacted
 constexpr std::uint64_t seen_requests_kept = 4096;      ///< per member; below: refused
 constexpr std::uint64_t events_kept = 1024;
+constexpr std::size_t leftovers_max = 256;  ///< of parts a member has not reported
 constexpr std::size_t members_max = 256;
 constexpr std::size_t removed_kept = 256;                 ///< removed members that are remembered
 constexpr std::size_t groups_max = 256;                   ///< errc::too_large

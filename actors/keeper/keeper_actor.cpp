@@ -1,6 +1,7 @@
 #include "actors/keeper/keeper_actor.hpp"
 
 #include "actors/keeper/maker.hpp"
+#include "schemas/fault_point.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
@@ -81,7 +82,7 @@ private:
   wish wish_of(const object& row) const {
     wish w{with_.data_dir, std::string(name_of(row)), config_on(row, self_), std::nullopt};
     const auto before = state_.made->all().find(key_of(row));
-    if (before != state_.made->all().end()) {
+    if (before != state_.made->all().end() && spread_of(before->second.row)->version != 0) {
       const auto& parts = spread_of(before->second.row)->parts;
       w.before = config_on(before->second.row, parts.empty() ? self_ : parts.begin()->first);
       for (const auto& [key, value] : *w.before)  // chosen here, and perhaps not reported yet
@@ -90,19 +91,33 @@ private:
     return w;
   }
 
+  /// What is made is known before: whatever happens then, it can be removed.
+  result<string_map> begin(const object& row) {
+    if (state_.made->all().contains(key_of(row))) return string_map{};
+    auto kept = keep(row, 0, {});
+    return kept ? result<string_map>(string_map{}) : kept.error();
+  }
+
+  /// @param version 0: not made yet.
+  status keep(const object& row, std::uint64_t version, const string_map& chosen) {
+    made m{cluster_, row};
+    auto& across = *spread_of(m.row);
+    auto own = across.parts[self_].config;
+    for (const auto& [k, v] : chosen) own[k] = v;
+    across.version = version;
+    across.parts = {{self_, {own, part_state::created, {}, version}}};
+    return state_.made->keep(m);
+  }
+
   void make(const object& row) {
     const auto key = key_of(row);
     const auto version = spread_of(row)->version;
     const auto how = makers_of(row);
-    auto chosen = how ? how->make(wish_of(row)) : result<string_map>(how.error());
-    if (chosen) {
-      made m{cluster_, row};
-      auto& parts = spread_of(m.row)->parts;
-      auto own = parts[self_].config;
-      for (const auto& [k, v] : *chosen) own[k] = v;
-      parts = {{self_, {own, part_state::created, {}, version}}};
-      if (auto kept = state_.made->keep(m); !kept) chosen = kept.error();
-    }
+    auto chosen = how ? begin(row) : result<string_map>(how.error());
+    if (chosen) chosen = how->make(wish_of(row));
+    fault_point("keeper.after_make");
+    if (chosen)
+      if (auto kept = keep(row, version, *chosen); !kept) chosen = kept.error();
     const auto& parts = spread_of(row)->parts;
     const auto part = parts.find(self_);
     if (chosen) {

@@ -1,5 +1,6 @@
 """Real pools and networks of a server, and containers on them. Needs root, btrfs, bridges, nft and dnsmasq:
 where one is missing the test fails and says so."""
+import http.client
 import os
 import secrets
 import signal
@@ -155,6 +156,29 @@ class Devices(unittest.TestCase):
         self.assertEqual(output("ip", "link", "show", "dev", name), "")
         self.assertNotIn("muster_" + name, output("nft", "list", "tables"))
         self.assertFalse(is_running(dnsmasq))
+
+    def test_what_was_being_made_when_the_server_died_is_known(self):
+        """Killed after the bridge and the file system were made and before it was noted: one is wanted when it is
+        back, the other is not."""
+        name = "mt" + secrets.token_hex(4)
+        self.addCleanup(subprocess.run, ["ip", "link", "del", name], capture_output=True)
+        for path, body in (("/1.0/networks", {"name": name, "type": "bridge"}),
+                           ("/1.0/storage-pools", {"name": "cut", "driver": "btrfs", "config": {"size": "200MiB"}})):
+            self.member.kill()
+            self.member.start(env={"MUSTER_TEST_FAULT": "keeper.after_make"}).wait_ready()
+            with self.assertRaises((OSError, http.client.HTTPException)):
+                self.client().ask("POST", path, body)
+            self.member.process.wait(20)
+            self.cluster.restart(self.member)
+            wait_for(lambda: self.client().get(f"{path}/{body['name']}").metadata["status"] == "Created")
+        self.assertNotEqual(output("ip", "link", "show", "dev", name), "")
+        place = os.path.join(self.member.dir, "storage-pools/cut")
+        self.assertTrue(is_mounted(place))
+        self.client().done("DELETE", f"/1.0/networks/{name}")
+        self.client().done("DELETE", "/1.0/storage-pools/cut")
+        self.assertEqual(output("ip", "link", "show", "dev", name), "")
+        self.assertFalse(is_mounted(place) or os.path.exists(os.path.join(self.member.dir, "disks/cut.img")))
+        self.assertEqual(os.listdir(os.path.join(self.member.dir, "made")), [])
 
     def test_macvlan_and_physical_go_out_by_their_parent(self):
         a, b = "mu" + secrets.token_hex(4), "mu" + secrets.token_hex(4)

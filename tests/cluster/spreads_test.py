@@ -155,6 +155,30 @@ class OneMemberAway(unittest.TestCase):
         wait_for(lambda: os.path.isdir(os.path.join(place, "new")) and not os.path.exists(os.path.join(place, "old")))
         wait_for(lambda: c.get(f"{pools}/new?target=n3").metadata["status"] == "Created" and self.owes(c) == [])
 
+    def test_it_has_everything_before_it_counts_as_online(self):
+        """Pools, networks, images and configuration, changed while n3 is offline."""
+        c = self.cluster[0].unix(40)
+        away = self.cluster[2]
+        c.done("PATCH", "/1.0", {"config": {"cluster.offline_threshold": "10"}})
+
+        def status():
+            return c.get("/1.0/cluster/members/n3").metadata["status"]
+        away.kill()
+        wait_for(lambda: status() == "Offline", 30)
+        define(c, "/1.0/storage-pools", "new", "dir", self.cluster.members)
+        self.assertEqual(c.ask("POST", "/1.0/storage-pools", {"name": "new", "driver": "dir"}).status, 201)
+        define(c, "/1.0/networks", "up", "physical", self.cluster.members, {f"n{i}": {"parent": "lo"} for i in (1, 2, 3)})
+        self.assertEqual(c.ask("POST", "/1.0/networks", {"name": "up", "type": "physical"}).status, 201)
+        c.done("PATCH", "/1.0", {"config": {"user.while": "away"}})
+        away.start()
+        wait_for(lambda: status() == "Online", 30, every_s=0.005)
+        shown = c.get("/1.0/storage-pools/new?target=n3&consistency=stale").metadata
+        self.assertEqual(shown["status"], "Created")
+        self.assertTrue(os.path.isdir(os.path.join(away.dir, "storage-pools/new")))
+        self.assertEqual(c.get("/1.0/networks/up?target=n3&consistency=stale").metadata["status"], "Created")
+        there = away.unix().get("/1.0?consistency=stale").metadata["config"]
+        self.assertEqual(there["user.while"], "away")
+
 
 class AJoiner(unittest.TestCase):
     def setUp(self):

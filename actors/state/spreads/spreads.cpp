@@ -57,8 +57,11 @@ void leave_over(transaction& tx, const object& row) {
   const auto* s = spread_of(row);
   if (!s) return;
   forget_warnings(tx, std::nullopt, key_of(row));
+  std::map<member_id, std::size_t> owed;
+  for (const auto& l : tx.all<leftover>()) ++owed[l.on];
   for (const auto& [id, p] : s->parts) {
-    if (p.version == 0) continue;
+    if (s->version == 0) continue;
+    if (p.version == 0 && owed[id] >= limits::leftovers_max) continue;
     leftover l;
     l.head.id = tx.next_object();
     l.of = key_of(row);

@@ -8,7 +8,8 @@ namespace muster::state {
 /// A row that was made or replaced. `old` null: it is new. What members have reported stays; every
 /// member gets a part and, unless the row is pending, has something to do.
 void settle_spread(const state_view& state, const object* old, object& next);
-/// A row goes: members that have made their part owe its removal.
+/// A row goes: members owe the removal of their part. Who has not reported yet may have it too, but
+/// is not asked about more than `limits::leftovers_max`.
 void leave_over(transaction& tx, const object& row);
 /// A member is new: it owes its parts. `config` gives the keys that mean it alone.
 /// @errors errc::refused with what is missing or fits nothing.

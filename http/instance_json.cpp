@@ -1,6 +1,10 @@
 #include "http/instance_json.hpp"
 
+#include "http/net_addresses.hpp"
+
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <unistd.h>
 
 namespace muster::http::instance_json {
@@ -26,7 +30,12 @@ std::uint64_t memory_total_bytes() {
 
 /// Interfaces as /proc/PID/net/dev counts them.
 void write_network(json_writer& w, pid_t pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/net/dev");
+  const auto shown = [&](const char* file) {
+    std::ifstream text("/proc/" + std::to_string(pid) + "/net/" + file);
+    return std::string(std::istreambuf_iterator<char>(text), {});
+  };
+  const auto addresses = net_addresses(shown("fib_trie"), shown("route"), shown("if_inet6"));
+  std::istringstream in(shown("dev"));
   std::string line;
   w.key("network").begin_object();
   while (std::getline(in, line)) {
@@ -38,7 +47,13 @@ void write_network(json_writer& w, pid_t pid) {
     std::sscanf(line.c_str() + colon + 1,
                 "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", &n[0], &n[1], &n[2],
                 &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10], &n[11]);
-    w.key(name).begin_object().key("addresses").begin_array().end_array();
+    w.key(name).begin_object().key("addresses").begin_array();
+    if (const auto at = addresses.find(name); at != addresses.end())
+      for (const auto& a : at->second) {
+        w.begin_object().field("family", a.family).field("address", a.address);
+        w.field("netmask", a.netmask).field("scope", a.scope).end_object();
+      }
+    w.end_array();
     w.key("counters").begin_object();
     const auto count = [&](const char* key, int i) {
       w.field(key, static_cast<std::uint64_t>(n[i]));

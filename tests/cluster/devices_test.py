@@ -145,6 +145,8 @@ class Devices(unittest.TestCase):
         own = ".".join(gateway.split(".")[:3]) + ".99/24"
         self.assertIn(" 0% packet loss", self.run_in(
             "e1", "sh", "-c", f"ip addr add {own} dev eth0; ping -c 1 -W 5 {gateway}"))
+        seen = self.client().get("/1.0/instances/e1/state").metadata["network"]["eth0"]["addresses"]
+        self.assertIn({"family": "inet", "address": own.split("/")[0], "netmask": "24", "scope": "global"}, seen)
         address = self.run_in("e1", "cat", "/sys/class/net/eth0/address")
         self.client().done("PUT", "/1.0/instances/e1/state", {"action": "restart", "force": True})
         self.assertEqual(self.run_in("e1", "cat", "/sys/class/net/eth0/address"), address)

@@ -47,8 +47,8 @@ def remove_folder(folder):
     for point in reversed(points):
         subprocess.run(["umount", "-l", point], check=False)
     for at, names, _ in os.walk("/sys/fs/cgroup", topdown=False):
-        if "/muster/" in at + "/":
-            for name in names:  # only empty ones can be removed
+        for name in names:  # only empty ones can be removed; those of others may be empty for a moment
+            if "/muster/" + folder.replace("/", "-") in os.path.join(at, name):
                 with contextlib.suppress(OSError):
                     os.rmdir(os.path.join(at, name))
     subprocess.run(["chmod", "-R", "u+rwx", folder], check=False, stderr=subprocess.DEVNULL)

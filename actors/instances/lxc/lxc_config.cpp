@@ -2,6 +2,7 @@
 
 #include "actors/instances/lxc/mounts.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <fstream>
@@ -38,10 +39,15 @@ private:
   std::string refused_;
 };
 
-/// Several members can run on one host: each has a tree of its own.
+/// Several members can run on one host: each has a tree of its own, named after its directory.
 std::string cgroup_tree(const container& c) {
-  return "muster/" + std::to_string(std::hash<std::string>{}(c.data_dir) % 1'000'000'007) + "/" +
-         container_name(c.id);
+  constexpr std::size_t name_bytes_max = 200;
+  std::string name = c.data_dir;
+  std::replace(name.begin(), name.end(), '/', '-');
+  if (name.size() > name_bytes_max)
+    name = name.substr(name.size() - name_bytes_max) +
+           std::to_string(std::hash<std::string>{}(c.data_dir));
+  return "muster/" + name + "/" + container_name(c.id);
 }
 
 /// "512MiB", "1GB", "1024" in bytes; 0 if it is none.

@@ -5,6 +5,7 @@
 #include "http/members/member_edit.hpp"
 #include "http/server_keys.hpp"
 #include "schemas/limits.hpp"
+#include "schemas/wall_clock.hpp"
 #include "storage/sha256.hpp"
 
 #include <algorithm>
@@ -14,12 +15,6 @@ namespace muster::http {
 namespace {
 
 constexpr std::uint64_t default_expiry_ms = 3ULL * 3600 * 1000;
-
-std::uint64_t wall_ms() {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-}
 
 /// As Go writes a duration: 1h2m3s.
 std::string duration_text(std::uint64_t seconds) {

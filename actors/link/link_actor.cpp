@@ -3,6 +3,7 @@
 #include "actors/link/basp/basp_inject.hpp"
 #include "actors/link/tls/tls_stream.hpp"
 #include "schemas/metrics.hpp"
+#include "schemas/wall_clock.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
@@ -25,12 +26,6 @@ constexpr auto clock_period = 5000ms;  // a beat that tells the time, whatever e
 std::uint64_t random_number() {
   static thread_local std::mt19937_64 engine{std::random_device{}()};
   return engine() | 1;
-}
-
-std::uint64_t wall_ms() {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 
 }  // namespace

@@ -4,18 +4,11 @@
 #include "schemas/limits.hpp"
 #include "storage/sha256.hpp"
 
-#include <sys/utsname.h>
 #include <thread>
 
 namespace muster::node {
 
 namespace {
-
-std::string machine() {
-  utsname u{};
-  ::uname(&u);
-  return u.machine;
-}
 
 constexpr auto join_time_max = std::chrono::seconds(30);
 
@@ -141,7 +134,8 @@ status node::ask_to_join(const join_intent& intent, const join_token& token) {
     if (answer->status == 504)
       return fail(errc::unknown_outcome, "the cluster does not know yet whether the join happened");
     if (answer->status == 503) {
-      last = fail(errc::unavailable, "the cluster cannot take a member now: " + error_text(answer->body));
+      last = fail(errc::unavailable,
+                  "the cluster cannot take a member now: " + error_text(answer->body));
       continue;
     }
     if (answer->status != 200)

@@ -4,6 +4,7 @@
 #include "actors/snapshots/https_source.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
+#include "schemas/wall_clock.hpp"
 #include "storage/map_view.hpp"
 
 #include <future>
@@ -13,12 +14,6 @@ namespace muster::node {
 
 namespace {
 
-std::string machine() {
-  utsname u{};
-  ::uname(&u);
-  return u.machine;
-}
-
 failure blocked_failure() {
   return fail(errc::unavailable,
               "The cluster acts at a level that this build does not know: this member needs "
@@ -26,12 +21,6 @@ failure blocked_failure() {
 }
 
 requestor system_requestor() { return {"", "", ""}; }
-
-std::uint64_t wall_ms() {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-}
 
 /// Waits for an answer that is called back. What is asked answers at the deadline; the second
 /// after it is for a member that is stopped meanwhile.
@@ -47,6 +36,12 @@ result<T> wait_for(clock::time_point deadline,
 }
 
 }  // namespace
+
+std::string machine() {
+  utsname u{};
+  ::uname(&u);
+  return u.machine;
+}
 
 node::node(caf::actor_system& system, node_settings with)
     : system_(system),

@@ -17,6 +17,9 @@ namespace muster::node {
 inline constexpr const char* version = "6.0.4";  ///< of the API that is spoken
 inline constexpr const char* muster_version = "0.1.0";
 
+/// As uname -m says.
+std::string machine();
+
 struct node_settings {
   std::string data_dir;
   std::string name;         ///< for a new member; else what the state says

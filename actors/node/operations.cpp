@@ -1,6 +1,7 @@
 #include "actors/node/operations.hpp"
 
 #include "schemas/limits.hpp"
+#include "schemas/wall_clock.hpp"
 
 #include <thread>
 
@@ -11,12 +12,6 @@ namespace {
 constexpr std::chrono::minutes kept_after_end{5};  // for whoever asks by id
 constexpr std::chrono::seconds listed_after_end{5};
 constexpr std::size_t kept_max = 2000;
-
-std::uint64_t wall_ms() {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-}
 
 }  // namespace
 

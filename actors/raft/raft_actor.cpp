@@ -2,6 +2,7 @@
 
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
+#include "schemas/wall_clock.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -11,12 +12,6 @@
 namespace muster::raft {
 
 namespace {
-
-std::uint64_t wall_ms() {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-}
 
 bool has_majority(const std::vector<member_id>& voters, const std::set<member_id>& reachable) {
   const auto count = std::count_if(voters.begin(), voters.end(),

@@ -25,8 +25,9 @@ void driver::remember_session(member_id peer, bool is_up) {
 
 std::vector<roles::candidate> driver::candidates(std::uint64_t lag_max) const {
   const auto now = core_.status();
+  const auto facts = with_.facts();
   std::vector<roles::candidate> all;
-  for (const auto& m : with_.facts()->members) {
+  for (const auto& m : facts->members) {
     roles::candidate c;
     c.id = m.id;
     c.name = m.name;
@@ -36,7 +37,7 @@ std::vector<roles::candidate> driver::candidates(std::uint64_t lag_max) const {
     for (const auto& p : now.progress)
       if (p.peer == m.id)
         c.is_caught_up = p.match && p.match.value + lag_max >= now.commit.value && !p.condemned;
-    if (m.level != 0 && m.level < with_.facts()->level) c.is_caught_up = false;  // never again
+    if (m.level != 0 && m.level < facts->level) c.is_caught_up = false;  // never again
     keeper_.remember(c, steady_ms());
     all.push_back(std::move(c));
   }
@@ -69,8 +70,9 @@ void driver::tell_leaving() {
 /// Again now and then: the note may not have come through.
 void driver::note_roles_now() {
   if (ticks_ < next_note_tick_) return;
+  const auto facts = with_.facts();
   std::vector<roles::role_keeper::standing> noted;
-  for (const auto& m : with_.facts()->members) noted.push_back({m.id, m.role});
+  for (const auto& m : facts->members) noted.push_back({m.id, m.role});
   note_roles b;
   for (auto& n : keeper_.unnoted(noted, core_.members(), with_.core.self, core_.hard().term.value))
     b.changes.push_back({n.id, std::move(n.role), std::move(n.reason)});

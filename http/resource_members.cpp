@@ -42,11 +42,12 @@ member_status status_of(api& a, const state_view& s, const member& m) {
     case member_state::created:
       break;
   }
-  const auto since = a.server().silent_since_ms(s, m);
+  const auto noted = s.row<member_standing>({}, m.head.id).value_or(member_standing{});
+  const auto since = a.server().silent_since_ms(m.id(), noted);
   if (!since) {
-    const auto level = s.only<cluster>().value_or(cluster{}).level;
-    const auto noted = s.row<member_standing>({}, m.head.id).value_or(member_standing{}).level;
-    if (noted != 0 && noted < level) return {"Blocked", "Needs updating to newer version"};
+    const auto r = a.server().now();
+    if (noted.level != 0 && r && noted.level < (*r)->facts()->level)
+      return {"Blocked", "Needs updating to newer version"};
     return {};
   }
   auto when = node::rfc3339(*since).substr(0, 19);

@@ -131,7 +131,7 @@ void link_driver::on_hello(const flat& message, const caf::actor& remote) {
   if (dials() && m->session != offered_session_) return;
   const auto own = with_.with->hello();
   if (is_other_epoch(own, theirs) && with_.with->on_other_epoch) {
-    with_.with->on_other_epoch(with_.remote, theirs);
+    with_.with->on_other_epoch(with_.remote, own, theirs);
     if (!dials()) return say_hello(remote, m->session);  // the dialler is to hear why, and ends it
   }
   if (auto good = check_hello(own, theirs, with_.remote.id, seen_); !good) return close_stream();

@@ -44,7 +44,8 @@ struct links_settings {
   /// Asks a member to dial this one: for members with a higher id than ours. Blocks as `dial`.
   std::function<void(const peer&)> knock;
   /// A member of the same cluster and of another epoch has said hello; must not block.
-  std::function<void(const peer&, const codec::hello&)> on_other_epoch;
+  std::function<void(const peer&, const codec::hello& own, const codec::hello& theirs)>
+      on_other_epoch;
   void* test_port = nullptr;
 };
 

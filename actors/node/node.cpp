@@ -76,6 +76,7 @@ status node::start(bool bootstrap) {
       if (auto done = put_aside(with_.data_dir, aside::membership); !done) return done;
     if (notice->forced) {
       removed_ = notice;
+      is_removed_ = true;
       with_.log(*why_removed());
     }
   }
@@ -300,15 +301,15 @@ bool node::is_clustered() const {
   return c && c->enabled;
 }
 
-std::optional<std::uint64_t> node::silent_since_ms(const state_view& s, const member& m) const {
+std::optional<std::uint64_t> node::silent_since_ms(member_id id,
+                                                   const member_standing& noted) const {
   auto r = now();
-  if (!r || m.id() == (*r)->who().member) return std::nullopt;
-  const auto noted = s.row<member_standing>({}, m.head.id);
-  if (noted && noted->is_offline) return noted->silent_since_ms;
+  if (!r || id == (*r)->who().member) return std::nullopt;
+  if (noted.is_offline) return noted.silent_since_ms;
   if ((*r)->quorum_silence() < limits::quorum_silence_max) return std::nullopt;
   for (const auto& h : (*r)->peers().health()) {
     const auto silent = clock::now() - h.last_heard;
-    if (h.id == m.id() && !h.is_up && silent >= (*r)->facts()->offline_threshold)
+    if (h.id == id && !h.is_up && silent >= (*r)->facts()->offline_threshold)
       return wall_ms() - static_cast<std::uint64_t>(
                              std::chrono::duration_cast<std::chrono::milliseconds>(silent).count());
   }
@@ -370,7 +371,8 @@ void node::show_standing(bool is_condemned) {
 }
 
 std::optional<failure> node::barred() const {
-  if (const auto why = why_removed()) return fail(errc::unavailable, *why);
+  if (is_removed_)
+    if (const auto why = why_removed()) return fail(errc::unavailable, *why);
   if (is_condemned_) return raft::condemned_failure();
   if (is_superseded_)
     return fail(errc::unavailable,
@@ -443,31 +445,25 @@ link::links_settings node::link_settings() {
     tls::http_request ask;
     ask.target = "/internal/link";
     if (auto up = tls::upgrade(**stream, ask, "muster-link", deadline); !up) {
-      if (up.error().code == errc::forbidden) note_refusal(to);
+      if (up.error().code == errc::forbidden) {
+        knock(to);  // says why, if it was taken out
+        note_refusal(to);
+      }
       return up.error();
     }
     return stream;
   };
-  links.on_other_epoch = [this](const link::peer& of, const codec::hello& theirs) {
-    note_epoch(of, theirs);
-  };
+  links.on_other_epoch = [this](const link::peer& of, const codec::hello& own,
+                                const codec::hello& theirs) { note_epoch(of, own, theirs); };
   links.knock = [this](const link::peer& to) {
-    const auto deadline = clock::now() + limits::dial_deadline;
-    auto stream = dial_member(to.address, to.fingerprint, deadline);
-    if (!stream) return;
-    tls::http_request ask;
-    ask.method = "POST";
-    ask.target = "/internal/knock";
-    const auto answer = tls::ask(**stream, ask, {deadline, 4096, {}});
-    if (answer && (answer->status == 403 || answer->status == 410)) note_refusal(to);
+    if (knock(to) == 403) note_refusal(to);
   };
   return links;
 }
 
 /// A member of another epoch: the cluster was recovered, without it or without this one. Said once
 /// of each.
-void node::note_epoch(const link::peer& of, const codec::hello& theirs) {
-  const auto own = (*now())->who();
+void node::note_epoch(const link::peer& of, const codec::hello& own, const codec::hello& theirs) {
   {
     const std::lock_guard guard(refused_lock_);
     if (!other_epochs_.insert(of.id).second) return;
@@ -487,9 +483,7 @@ void node::note_epoch(const link::peer& of, const codec::hello& theirs) {
 
 /// Said once of each. The first refusals are usual: who has just joined is not known everywhere.
 void node::note_refusal(const link::peer& by) {
-  if (why_removed()) return;
-  ask_why_refused(by);
-  if (why_removed()) return;
+  if (is_removed_) return;
   {
     const std::lock_guard guard(refused_lock_);
     if (++refused_by_[by.id] != limits::refusals_unsaid) return;

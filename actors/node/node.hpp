@@ -100,8 +100,8 @@ public:
   }
   operations& ops() { return operations_; }
   /// Since when a member is offline, ms since the epoch; none: it is online.
-  [[nodiscard]] std::optional<std::uint64_t> silent_since_ms(const state_view& s,
-                                                             const member& m) const;
+  [[nodiscard]] std::optional<std::uint64_t> silent_since_ms(member_id id,
+                                                             const member_standing& noted) const;
   void tell_others(const std::string& operation_json);
   [[nodiscard]] codec::probe_report report() const;
   /// What is due each minute: old snapshots go, the leader drops tokens whose time has passed.
@@ -167,7 +167,7 @@ private:
   status take_over(const codec::join_accepted& accepted);
   [[nodiscard]] link::links_settings link_settings();
   void note_refusal(const link::peer& by);
-  void ask_why_refused(const link::peer& by);
+  int knock(const link::peer& at);
   void look_for_own_removal();
   [[nodiscard]] result<tls::pem_pair> load_shown() const;
   [[nodiscard]] result<std::string> ask_certificate(const member& of, const char* method,
@@ -183,7 +183,7 @@ private:
   void announce_address();
   void when_members_changed();
   void end_runtime();
-  void note_epoch(const link::peer& of, const codec::hello& theirs);
+  void note_epoch(const link::peer& of, const codec::hello& own, const codec::hello& theirs);
   status fetch_snapshot(const link::peer& leader, log_index offered,
                         const std::stop_token& stop) const;
 
@@ -205,6 +205,7 @@ private:
   std::map<member_id, int> refused_by_;  ///< how often
   mutable std::mutex removed_lock_;
   std::optional<removal_notice> removed_;
+  std::atomic<bool> is_removed_{false};  ///< `removed_` is set: requests look at no lock
   std::thread resetting_;
   std::set<member_id> other_epochs_;  ///< members that were told of
   std::thread announcing_;

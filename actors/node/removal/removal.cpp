@@ -64,6 +64,7 @@ void node::learn_removal(const removal_notice& notice) {
     const std::lock_guard guard(removed_lock_);
     if (removed_) return;
     removed_ = notice;
+    is_removed_ = true;
   }
   (void)store_removed(with_.data_dir, notice).ok();
   with_.log(*why_removed());
@@ -81,18 +82,21 @@ void node::look_for_own_removal() {
     learn_removal(*notice);
 }
 
-/// A member that does not let this one in says why.
-void node::ask_why_refused(const link::peer& by) {
+/// Asks a member to dial this one. One that does not let it in may say that it was taken out. Gives
+/// the HTTP status; 0: no answer.
+int node::knock(const link::peer& at) {
   const auto deadline = clock::now() + limits::dial_deadline;
-  auto stream = dial_member(by.address, by.fingerprint, deadline);
-  if (!stream) return;
+  auto stream = dial_member(at.address, at.fingerprint, deadline);
+  if (!stream) return 0;
   tls::http_request ask;
   ask.method = "POST";
   ask.target = "/internal/knock";
   ask.headers["X-Muster-Member"] = std::to_string(self().value);
   auto answer = tls::ask(**stream, ask, {deadline, 4096, {}});
-  if (answer && answer->status == 410)
+  if (!answer) return 0;
+  if (answer->status == 410)
     learn_removal({answer->body, answer->headers[forced_header] != "empty"});
+  return answer->status;
 }
 
 void node::reset() {
@@ -109,6 +113,7 @@ void node::reset() {
   {
     const std::lock_guard guard(removed_lock_);
     removed_.reset();
+    is_removed_ = false;
   }
   with_.log("this server is empty and stands alone now; its old state is kept in " +
             with_.data_dir + "/before-reset");

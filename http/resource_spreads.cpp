@@ -1,5 +1,6 @@
 #include "actors/keeper/pools/pool_places.hpp"
 #include "actors/node/secrets.hpp"
+#include "actors/state/spreads/warnings.hpp"
 #include "http/api.hpp"
 #include "http/spread_json.hpp"
 #include "http/spread_wishes.hpp"
@@ -54,7 +55,7 @@ void warn(api& a, const request& r, const row_key& about, const std::string& nam
           const std::vector<member>& absent) {
   for (const auto& m : absent)
     (void)a
-        .submit(r, raise_warning{"Cluster member misses a change", m.id(), about,
+        .submit(r, raise_warning{state::missing_change, m.id(), about,
                                  "The member has not got a change of \"" + name +
                                      "\" yet: it gets it when it is back",
                                  severity::low})

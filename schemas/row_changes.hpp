@@ -20,4 +20,9 @@ struct row_changes {
   std::map<name_key, std::optional<object_id>> names;
 };
 
+inline bool touches(const row_changes& changes, table where) {
+  const auto first = changes.rows.lower_bound({where, {}, {}});
+  return first != changes.rows.end() && first->first.where == where;
+}
+
 }  // namespace muster

@@ -80,12 +80,8 @@ void daemon::show_changes(const row_changes& changes) {
   for (auto at = first; at != changes.names.end() && at->first.where == table::image; ++at)
     if (!at->second) drop.fingerprints.push_back(at->first.name);
   if (!drop.fingerprints.empty() && images_) caf::anon_send(images_, std::move(drop));
-  const auto touches = [&](table t) {
-    const auto at = changes.rows.lower_bound({t, {}, {}});
-    return at != changes.rows.end() && at->first.where == t;
-  };
-  if (!touches(table::storage_pool) && !touches(table::network) && !touches(table::leftover) &&
-      !touches(table::member))
+  if (!touches(changes, table::storage_pool) && !touches(changes, table::network) &&
+      !touches(changes, table::leftover) && !touches(changes, table::member))
     return;
   rows_.ring();
   if (keeper_) caf::anon_send(keeper_, keeper::look_now{});

@@ -39,7 +39,7 @@ void watcher::look() {
     o.level = p.level;
     o.noted_level = m->level;
     o.is_noted_skewed = m->is_clock_off;
-    o.is_whole = m->is_offline && is_whole(p.id, p.is_up, board.raft);
+    o.is_whole = m->is_offline && is_whole(*m, p.is_up, board.raft);
     all.push_back(o);
   }
   if (const auto* self = facts->find(with_.self))
@@ -53,11 +53,14 @@ void watcher::look() {
 }
 
 /// Everything that was committed when its session came up has been applied there.
-bool watcher::is_whole(member_id id, bool is_up, const raft::status_view& raft) {
-  if (!is_up) return whole_at_.erase(id), false;
-  const auto wanted = whole_at_.try_emplace(id, raft.commit).first->second;
+bool watcher::is_whole(const state::member_facts& m, bool is_up, const raft::status_view& raft) {
+  if (!is_up) {
+    whole_at_.erase(m.id);
+    return false;
+  }
+  const auto wanted = whole_at_.try_emplace(m.id, raft.commit).first->second;
   for (const auto& p : raft.progress)
-    if (p.peer == id) return p.applied >= wanted && !p.condemned && with_.owes_nothing(id);
+    if (p.peer == m.id) return p.applied >= wanted && !p.condemned && !m.owes;
   return false;
 }
 

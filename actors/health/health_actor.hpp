@@ -21,8 +21,6 @@ struct health_settings {
   std::function<raft::board_view()> board;
   std::function<std::shared_ptr<const state::cluster_facts>()> facts;
   std::function<std::vector<link::peer_health>()> peers;
-  /// Whether a member has done all that is wanted of it; only asked of one that is back.
-  std::function<bool(member_id)> owes_nothing;
   /// Gives a command to the log; `ended` is called once, from any thread.
   std::function<void(command_body, std::function<void()> ended)> write;
 };
@@ -35,7 +33,8 @@ public:
   void look();
 
 private:
-  [[nodiscard]] bool is_whole(member_id id, bool is_up, const raft::status_view& raft);
+  [[nodiscard]] bool is_whole(const state::member_facts& m, bool is_up,
+                              const raft::status_view& raft);
   void note_clocks(const std::vector<clock_verdict>& verdicts);
   void raise_common_level(const state::cluster_facts& facts);
   void write(command_body body);

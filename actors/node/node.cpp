@@ -413,12 +413,8 @@ void node::when_members_changed() {
 }
 
 void node::when_changed(const row_changes& changes) {
-  const auto touches = [&](table t) {
-    const auto at = changes.rows.lower_bound({t, {}, {}});
-    return at != changes.rows.end() && at->first.where == t;
-  };
-  if (touches(table::certificate)) refresh_trust();
-  if (touches(table::cluster)) follow_certificate();
+  if (touches(changes, table::certificate)) refresh_trust();
+  if (touches(changes, table::cluster)) follow_certificate();
   with_.show_changes(changes);
 }
 

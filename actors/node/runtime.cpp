@@ -6,7 +6,6 @@
 #include "actors/raft/log_writer.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
-#include "schemas/spread.hpp"
 #include "storage/condemned.hpp"
 #include "storage/raft_store.hpp"
 #include "storage/snapshot_files.hpp"
@@ -153,9 +152,7 @@ void runtime::spawn_applier(caf::actor_system& system) {
 }
 
 void runtime::follow(const row_changes& changes) {
-  if (std::any_of(changes.rows.begin(), changes.rows.end(),
-                  [](const auto& row) { return state::decides_facts(row.first.where); }))
-    refresh_facts();
+  if (state::decides_facts(changes)) refresh_facts();
   with_.show_changes(changes);
 }
 
@@ -166,7 +163,6 @@ void runtime::spawn_health(caf::actor_system& system) {
   h.board = [this] { return board_->get(); };
   h.facts = [this] { return facts(); };
   h.peers = [this] { return links_->health(); };
-  h.owes_nothing = [this](member_id id) { return !owes(*view(), id); };
   h.write = with_.note;
   health_ = system.spawn(health::health_actor, std::move(h));
 }
@@ -195,10 +191,8 @@ std::optional<link::peer> runtime::find_peer(member_id id) const {
 
 bool runtime::is_in_configuration(member_id id) const {
   const std::lock_guard guard(members_lock_);
-  for (const auto* set :
-       {&members_.voters, &members_.outgoing, &members_.standbys, &members_.spares})
-    if (std::find(set->begin(), set->end(), id) != set->end()) return true;
-  return false;
+  const auto all = raft::all_of(members_);
+  return std::binary_search(all.begin(), all.end(), id);
 }
 
 std::vector<link::peer> runtime::leaving() const {

@@ -62,6 +62,7 @@ void driver::check_roles() {
 
 /// Not before everybody who might take over has been heard in this term.
 void driver::tell_leaving() {
+  if (keeper_.leaving().empty()) return;
   for (const auto& p : core_.status().progress)
     if (!p.match && sessions_.contains(p.peer)) return;
   for (const auto id : keeper_.leaving()) with_.send(id, codec::link_body{codec::hand_over{true}});
@@ -73,12 +74,11 @@ void driver::note_roles_now() {
   const auto facts = with_.facts();
   std::vector<roles::role_keeper::standing> noted;
   for (const auto& m : facts->members) noted.push_back({m.id, m.role});
-  note_roles b;
-  for (auto& n : keeper_.unnoted(noted, core_.members(), with_.core.self, core_.hard().term.value))
-    b.changes.push_back({n.id, std::move(n.role), std::move(n.reason)});
+  const note_roles b{
+      keeper_.unnoted(noted, core_.members(), with_.core.self, core_.hard().term.value)};
   if (b.changes.empty()) return;
   next_note_tick_ = ticks_ + ticks_between_notes;
-  with_.note_roles(std::move(b));
+  with_.note_roles(b);
 }
 
 // --- handing over
@@ -104,8 +104,9 @@ void driver::on_leave(std::function<void()> done) {
 void driver::go_on_leaving() {
   if (core_.role_now() == role::leader) return transfer_leadership();
   const auto& now = core_.members();
-  const auto role = std::string_view(roles::role_name(now, with_.core.self));
-  if (!now.is_joint() && role != "voter" && role != "stand-by")
+  const auto& standbys = now.standbys;
+  if (!is_voter(now, with_.core.self) &&
+      !std::binary_search(standbys.begin(), standbys.end(), with_.core.self))
     return std::exchange(left_, nullptr)();
   if (core_.leader()) with_.send(core_.leader(), codec::link_body{codec::hand_over{false}});
 }
@@ -116,8 +117,8 @@ void driver::transfer_leadership() {
   member_id best;
   log_index longest;
   for (const auto& p : now.progress) {
-    const bool votes = std::string_view(roles::role_name(now.members, p.peer)) == "voter";
-    if (!votes || !sessions_.contains(p.peer) || p.condemned || (best && p.match <= longest))
+    if (!is_voter(now.members, p.peer) || !sessions_.contains(p.peer) || p.condemned ||
+        (best && p.match <= longest))
       continue;
     best = p.peer;
     longest = p.match;

@@ -31,10 +31,10 @@ void role_keeper::remember(candidate& c, std::uint64_t now_ms) const {
                       [&](std::uint64_t when) { return now_ms - when < steady_after_ms; }));
 }
 
-std::vector<role_keeper::note> role_keeper::unnoted(const std::vector<standing>& noted,
-                                                    const raft::configuration& now,
-                                                    member_id leader, std::uint64_t term) const {
-  std::vector<note> all;
+std::vector<note_roles::change> role_keeper::unnoted(const std::vector<standing>& noted,
+                                                     const raft::configuration& now,
+                                                     member_id leader, std::uint64_t term) const {
+  std::vector<note_roles::change> all;
   for (const auto& m : noted) {
     const std::string role = m.id == leader ? "leader" : role_name(now, m.id);
     if (!role.empty() && role != m.role) all.push_back({m.id, role, reason_of(m, role, term)});

@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/roles/roles_core.hpp"
+#include "schemas/commands.hpp"
 
 #include <deque>
 #include <set>
@@ -22,16 +23,10 @@ public:
     member_id id;
     std::string role;  ///< as noted before
   };
-  struct note {
-    member_id id;
-    std::string role;  ///< leader, voter, stand-by, spare
-    std::string reason;
-    bool operator==(const note&) const = default;
-  };
   /// Members whose role is another than the one noted.
-  [[nodiscard]] std::vector<note> unnoted(const std::vector<standing>& noted,
-                                          const raft::configuration& now, member_id leader,
-                                          std::uint64_t term) const;
+  [[nodiscard]] std::vector<note_roles::change> unnoted(const std::vector<standing>& noted,
+                                                        const raft::configuration& now,
+                                                        member_id leader, std::uint64_t term) const;
 
 private:
   [[nodiscard]] std::string reason_of(const standing& m, const std::string& role,

@@ -25,11 +25,6 @@ struct group {
   bool is_blocked = false;  ///< what comes next is for newer builds
 };
 
-bool touches_members(const row_changes& changes) {
-  const auto first = changes.rows.lower_bound({table::member, {}, {}});
-  return first != changes.rows.end() && first->first.where == table::member;
-}
-
 /// False: it is of a kind that this build does not know, and nothing was done.
 bool apply_command(transaction& tx, const applier_settings& with, const entry& e, group& g) {
   const auto c = codec::decode_command(e.payload);
@@ -64,7 +59,7 @@ group apply_entries(transaction& tx, const applier_settings& with, raft::snapsho
   }
   if (!g.digests.empty()) at.digest = g.digests.back();
   g.at = std::move(at);
-  g.members_changed = g.members_changed || touches_members(tx.changes());
+  g.members_changed = g.members_changed || touches(tx.changes(), table::member);
   return g;
 }
 

@@ -2,8 +2,10 @@
 
 #include "actors/state/spreads/warnings.hpp"
 #include "schemas/limits.hpp"
+#include "schemas/spread.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace muster::state {
@@ -29,7 +31,8 @@ cluster_facts facts_of(const state_view& state) {
   cluster_facts f;
   for (const auto& m : state.all<member>()) {
     const auto s = state.row<member_standing>({}, m.head.id).value_or(member_standing{});
-    f.members.push_back({m.id(), m.name, m.failure_domain, s.role, s.is_offline, false, s.level});
+    f.members.push_back({m.id(), m.name, m.failure_domain, s.role, s.is_offline, false, s.level,
+                         owes(state, m.id())});
   }
   for (const auto& w : state.all<warning>())
     if (w.type == clock_off && w.status != warning_status::resolved)
@@ -47,9 +50,12 @@ cluster_facts facts_of(const state_view& state) {
   return f;
 }
 
-bool decides_facts(table where) {
-  return where == table::member || where == table::member_standing ||
-         where == table::server_config || where == table::warning || where == table::cluster;
+bool decides_facts(const row_changes& changes) {
+  constexpr std::array tables{table::cluster,      table::server_config, table::member,
+                              table::storage_pool, table::network,       table::member_standing,
+                              table::warning,      table::leftover};
+  return std::any_of(tables.begin(), tables.end(),
+                     [&](table where) { return touches(changes, where); });
 }
 
 }  // namespace muster::state

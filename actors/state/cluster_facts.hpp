@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/roles/roles_core.hpp"
+#include "schemas/row_changes.hpp"
 #include "schemas/state_view.hpp"
 
 #include <chrono>
@@ -14,6 +15,7 @@ struct member_facts {
   bool is_offline = false;
   bool is_clock_off = false;  ///< there is a warning that its clock differs from the leader's
   std::uint32_t level = 0;    ///< of its build, as it has told; 0: it has not
+  bool owes = false;          ///< not all that pools and networks want of it is done
   bool operator==(const member_facts&) const = default;
 };
 
@@ -30,7 +32,7 @@ struct cluster_facts {
 };
 
 cluster_facts facts_of(const state_view& state);
-/// Whether rows of this table are among what `facts_of` reads.
-bool decides_facts(table where);
+/// Whether rows that `facts_of` reads are among them.
+bool decides_facts(const row_changes& changes);
 
 }  // namespace muster::state

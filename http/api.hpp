@@ -127,6 +127,8 @@ std::string operation(const node::operation& o);
 std::string token_operation(const token& t, const std::string& secret);
 std::string event(const muster::event& e, const std::string& location);
 std::string operation_event(const node::operation& o, const std::string& location);
+/// `{space, inodes}` of this server's part of a storage pool.
+void pool_space(json_writer& w, const std::string& data_dir, const object& pool);
 std::string time(std::uint64_t ms);
 /// Zero time for 0.
 std::string time_or_zero(std::uint64_t ms);

@@ -1,12 +1,9 @@
-#include "actors/keeper/pools/pool_places.hpp"
 #include "actors/node/secrets.hpp"
 #include "actors/state/spreads/warnings.hpp"
 #include "http/api.hpp"
 #include "http/spread_json.hpp"
 #include "http/spread_wishes.hpp"
 #include "schemas/limits.hpp"
-
-#include <sys/statvfs.h>
 
 /// Storage pools and networks.
 namespace muster::http {
@@ -214,19 +211,9 @@ response show_space(api& a, const request& r, const state_view& s) {
     if (!m) return error(404, "Cluster member not found");
     if (m->id() != a.server().self()) return a.forward(r, *m);
   }
-  struct statvfs space {};
-  const auto place = keeper::pool_place(a.server().data_dir(), r.found.at("name"));
-  if (::statvfs(place.c_str(), &space) != 0 &&
-      ::statvfs(a.server().data_dir().c_str(), &space) != 0)
-    return error(500, "the space of the storage pool cannot be read");
-  const auto block = static_cast<std::uint64_t>(space.f_frsize);
   json_writer w;
-  w.begin_object().key("space").begin_object();
-  w.field("used", (space.f_blocks - space.f_bfree) * block).field("total", space.f_blocks * block);
-  w.end_object().key("inodes").begin_object();
-  w.field("used", static_cast<std::uint64_t>(space.f_files - space.f_ffree));
-  w.field("total", static_cast<std::uint64_t>(space.f_files));
-  return sync(w.end_object().end_object().take());
+  render::pool_space(w, a.server().data_dir(), *row);
+  return sync(w.take());
 }
 
 void add_kind(router& routes, api& a, const spread_noun& n) {

@@ -2,10 +2,10 @@
 #include "actors/link/tls/https_client.hpp"
 #include "actors/link/tls/tls_identity.hpp"
 #include "actors/node/join_token.hpp"
+#include "actors/node/member_files.hpp"
 #include "actors/node/removal/reset_files.hpp"
 #include "http/front/json_reader.hpp"
 #include "http/front/json_writer.hpp"
-#include "storage/descriptor.hpp"
 #include "storage/identity.hpp"
 #include "tools/offline/offline.hpp"
 
@@ -73,18 +73,10 @@ status token(const options& with) {
   return ok();
 }
 
-/// RocksDB holds a lock on its log while a server runs.
-bool is_running(const std::string& data_dir) {
-  const storage::descriptor file(::open((data_dir + "/raft/LOCK").c_str(), O_RDWR | O_CLOEXEC));
-  struct flock held {};
-  held.l_type = F_WRLCK;
-  return file.fd >= 0 && ::fcntl(file.fd, F_GETLK, &held) == 0 && held.l_type != F_UNLCK;
-}
-
 status reset(const options& with) {
   if (::access(with.data_dir.c_str(), W_OK) != 0)
     return fail(errc::not_found, with.data_dir + " is not there or cannot be written");
-  if (is_running(with.data_dir))
+  if (node::is_running(with.data_dir))
     return fail(errc::refused, "a server runs in " + with.data_dir + ": stop it first");
   if (!with.yes)
     return fail(errc::bad_request,

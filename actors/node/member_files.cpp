@@ -1,6 +1,7 @@
 #include "actors/node/member_files.hpp"
 
 #include "actors/link/tls/tls_identity.hpp"
+#include "storage/descriptor.hpp"
 #include "storage/raft_store.hpp"
 #include "storage/snapshot_files.hpp"
 
@@ -49,6 +50,13 @@ status write_first_entry(const std::string& path, member_id voter) {
 }
 
 }  // namespace
+
+bool is_running(const std::string& data_dir) {
+  const storage::descriptor file(::open((data_dir + "/raft/LOCK").c_str(), O_RDWR | O_CLOEXEC));
+  struct flock held {};
+  held.l_type = F_WRLCK;
+  return file.fd >= 0 && ::fcntl(file.fd, F_GETLK, &held) == 0 && held.l_type != F_UNLCK;
+}
 
 result<std::optional<storage::identity>> find_identity(const std::string& data_dir) {
   const auto raft = at(data_dir, "raft");

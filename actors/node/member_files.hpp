@@ -11,6 +11,9 @@
 /// step can be repeated after a crash.
 namespace muster::node {
 
+/// Whether a server runs in it: RocksDB holds a lock on its log meanwhile.
+bool is_running(const std::string& data_dir);
+
 /// Whether the directory holds a member; finishes a creation that a crash has cut short.
 /// @errors errc::corrupt if identity and raft store are not both there.
 result<std::optional<storage::identity>> find_identity(const std::string& data_dir);

@@ -1,3 +1,4 @@
+#include "actors/keeper/pools/pool_places.hpp"
 #include "http/api.hpp"
 
 #include <cstdio>
@@ -30,22 +31,21 @@ void write_pair(json_writer& w, const char* name, std::uint64_t total, std::uint
   w.key(name).begin_object().field("used", total - free).field("total", total).end_object();
 }
 
-void write_pool(json_writer& w, const std::string& path) {
+}  // namespace
+
+/// Of a pool that is not made here: the server's own.
+void render::pool_space(json_writer& w, const std::string& data_dir, const object& pool) {
   struct statvfs disk {};
+  const auto place = keeper::pool_place(data_dir, std::string(name_of(pool)));
   w.begin_object();
-  if (::statvfs(path.c_str(), &disk) == 0) {
+  if (::statvfs(place.c_str(), &disk) == 0 || ::statvfs(data_dir.c_str(), &disk) == 0) {
     write_pair(w, "space", disk.f_blocks * disk.f_frsize, disk.f_bfree * disk.f_frsize);
     write_pair(w, "inodes", disk.f_files, disk.f_ffree);
   }
   w.end_object();
 }
 
-/// Where the pool lies on this server.
-std::string path_of(const storage_pool& pool, const std::string& data_dir) {
-  const auto source = pool.config.find("source");
-  const bool is_path = source != pool.config.end() && source->second.starts_with("/");
-  return is_path ? source->second : data_dir;
-}
+namespace {
 
 response show_host(api& a, const request& r, const std::string& name) {
   auto read = a.server().read(node::freshness::usual);
@@ -57,7 +57,7 @@ response show_host(api& a, const request& r, const std::string& name) {
   write_sysinfo(w.begin_object());
   w.key("storage_pools").begin_object();
   for (const auto& pool : read->state->all<storage_pool>())
-    write_pool(w.key(pool.name), path_of(pool, a.server().data_dir()));
+    render::pool_space(w.key(pool.name), a.server().data_dir(), pool);
   return sync(w.end_object().end_object().take());
 }
 

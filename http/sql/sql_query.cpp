@@ -4,6 +4,7 @@
 #include "http/sql/sql_tables.hpp"
 #include "schemas/limits.hpp"
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <sqlite3.h>
@@ -84,12 +85,33 @@ status write_result(json_writer& w, sqlite3* db, sqlite3_stmt* s) {
   return ok();
 }
 
+/// One query at a time: the bound of memory is that of the process.
+class turns {
+public:
+  static std::unique_ptr<turns> wait(clock::time_point deadline) {
+    std::unique_lock guard(lock_);
+    if (!ended_.wait_until(guard, deadline, [] { return !is_taken_; })) return nullptr;
+    is_taken_ = true;
+    return std::make_unique<turns>();
+  }
+  ~turns() {
+    const std::lock_guard guard(lock_);
+    is_taken_ = false;
+    ended_.notify_one();
+  }
+
+private:
+  static inline std::mutex lock_;
+  static inline std::condition_variable ended_;
+  static inline bool is_taken_ = false;
+};
+
 }  // namespace
 
 result<std::string> run_sql(const sql_source& from, sql_database which, const std::string& query,
                             clock::time_point deadline) {
-  static std::mutex one_at_a_time;  // the bound of memory is that of the process
-  const std::lock_guard guard(one_at_a_time);
+  const auto turn = turns::wait(deadline);
+  if (!turn) return fail(errc::busy, "another query is running; try again");
   sqlite3* opened = nullptr;
   sqlite3_hard_heap_limit64(limits::sql_memory_bytes_max);
   const int made = sqlite3_open(":memory:", &opened);

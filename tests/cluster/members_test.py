@@ -5,21 +5,17 @@ import tempfile
 import unittest
 
 from loopback import ROOT, Cluster
+from on_three import OnThree
 
 INCUS = os.environ.get("MUSTER_INCUS", os.path.join(ROOT, "build/incus-client/incus"))
 ONE = "/1.0/cluster/members/n2"
 
 
-class OnThree(unittest.TestCase):
+class Asked(OnThree):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.wait_voters(3)
+        super().setUpClass()
         cls.client = cls.cluster[0].unix()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.__exit__(None, None, None)
 
     def ask(self, method, path, body=None, **more):
         return self.client.ask(method, path, body, **more)

@@ -3,6 +3,7 @@ import os
 import unittest
 
 from loopback import Cluster, Member, wait_for
+from on_three import OnThree
 
 
 def define(client, path, name, kind, members, config=None):
@@ -13,16 +14,7 @@ def define(client, path, name, kind, members, config=None):
         assert answer.status == 201, answer
 
 
-class TwoPhases(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.wait_voters(3)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.__exit__(None, None, None)
-
+class TwoPhases(OnThree):
     def test_a_pool_is_defined_on_each_member_then_created_on_all(self):
         c = self.cluster[1].unix()
         pools = "/1.0/storage-pools"

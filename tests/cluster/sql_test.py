@@ -3,21 +3,13 @@ import os
 import subprocess
 import unittest
 
-from loopback import ROOT, Cluster
+from loopback import ROOT
+from on_three import OnThree
 
 INCUS = os.environ.get("MUSTER_INCUS", os.path.join(ROOT, "build/incus-client/incus"))
 
 
-class Sql(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(3)
-        cls.cluster.wait_voters(3)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.__exit__(None, None, None)
-
+class Sql(OnThree):
     def ask(self, query, database="global"):
         return self.cluster[1].unix().ask("POST", "/internal/sql", {"database": database, "query": query})
 

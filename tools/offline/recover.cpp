@@ -6,7 +6,9 @@
 #include "tools/offline/offline.hpp"
 
 #include <cstdio>
+#include <future>
 #include <iostream>
+#include <map>
 
 namespace muster::tools {
 
@@ -37,30 +39,30 @@ std::optional<reached_member> ask(const node::offline_member& m, const tls::pem_
   return reached_member{m.name, body->text("role"), {number("last_term")}, {number("last")}};
 }
 
-/// Prints what each member has; gives those that could be asked.
+/// Prints what each member has; gives those that could be asked. All are asked at once.
 std::vector<reached_member> show_members(const std::string& data_dir, const offline_view& here) {
+  const auto own = tls::load(data_dir, "server");
+  std::map<member_id, std::future<std::optional<reached_member>>> asked;
+  for (const auto& m : here.all)
+    if (m.id != here.who.member && own)
+      asked[m.id] = std::async(std::launch::async, [&own, &m] { return ask(m, *own); });
   std::vector<reached_member> reached;
-  auto own = tls::load(data_dir, "server");
-  std::printf("cluster %s, epoch %llu\n", here.who.cluster_uuid.c_str(),
-              static_cast<unsigned long long>(here.who.epoch_counter));
+  std::cout << "cluster " << here.who.cluster_uuid << ", epoch " << here.who.epoch_counter << "\n";
   for (const auto& m : here.all) {
     std::printf("  %-20s %-24s %-9s ", m.name.c_str(), m.address.c_str(), m.role.c_str());
+    std::fflush(stdout);
     if (m.id == here.who.member) {
-      std::printf("here: term %llu, index %llu, applied %llu\n",
-                  static_cast<unsigned long long>(here.last_term.value),
-                  static_cast<unsigned long long>(here.last.value),
-                  static_cast<unsigned long long>(here.applied.value));
+      std::cout << "here: term " << here.last_term.value << ", index " << here.last.value
+                << ", applied " << here.applied.value << std::endl;
       continue;
     }
-    std::fflush(stdout);
-    if (const auto said = own ? ask(m, *own) : std::nullopt) {
-      reached.push_back(*said);
-      std::printf("%s: term %llu, index %llu\n", said->role.c_str(),
-                  static_cast<unsigned long long>(said->last_term.value),
-                  static_cast<unsigned long long>(said->last.value));
-    } else {
-      std::printf("not reachable\n");
-    }
+    const auto said = own ? asked[m.id].get() : std::nullopt;
+    if (said) reached.push_back(*said);
+    if (said)
+      std::cout << said->role << ": term " << said->last_term.value << ", index "
+                << said->last.value << std::endl;
+    else
+      std::cout << "not reachable" << std::endl;
   }
   return reached;
 }

@@ -122,6 +122,7 @@ std::uint64_t last_stamp_of(const raft::start_state& start) {
 }  // namespace
 
 result<offline_view> look_offline(const std::string& data_dir) {
+  if (is_running(data_dir)) return fail(errc::busy, "The daemon is running, please stop it first.");
   auto who = find_identity(data_dir);
   if (!who) return who.error();
   if (!*who) return fail(errc::not_found, data_dir + " holds no member");

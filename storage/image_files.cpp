@@ -39,6 +39,17 @@ void remove_image(const std::string& data_dir, const std::string& fingerprint) {
   ::unlink(image_path(data_dir, fingerprint).c_str());
 }
 
+std::vector<std::string> images_older_than(const std::string& data_dir, std::chrono::minutes age) {
+  std::vector<std::string> all;
+  std::error_code failed;
+  const auto since = std::filesystem::file_time_type::clock::now() - age;
+  for (const auto& file : std::filesystem::directory_iterator(images_directory(data_dir), failed))
+    if (const auto name = file.path().filename().string();
+        !name.starts_with(".") && file.last_write_time(failed) < since && !failed)
+      all.push_back(name);
+  return all;
+}
+
 void remove_unfinished_images(const std::string& data_dir) {
   std::error_code ignored;
   for (const auto& file : std::filesystem::directory_iterator(images_directory(data_dir), ignored))

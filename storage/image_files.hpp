@@ -1,12 +1,14 @@
 #pragma once
 #include "schemas/result.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// Image files of one member: DIR/images/<fingerprint>. A file under its fingerprint is whole and
 /// was checked; everything else starts with a dot and may be removed at any start.
@@ -15,6 +17,8 @@ namespace muster::storage {
 std::string image_path(const std::string& data_dir, const std::string& fingerprint);
 bool has_image(const std::string& data_dir, const std::string& fingerprint);
 void remove_image(const std::string& data_dir, const std::string& fingerprint);
+/// Fingerprints of the files here that were written at least `age` ago.
+std::vector<std::string> images_older_than(const std::string& data_dir, std::chrono::minutes age);
 /// What a crash has left half received.
 void remove_unfinished_images(const std::string& data_dir);
 

@@ -44,7 +44,7 @@ node::node_settings daemon::hooks() {
   n.data_dir = with_.data_dir;
   n.name = with_.name;
   n.level = with_.level;
-  n.address = with_.address.empty() ? http::dialled(addresses_->stored()) : with_.address;
+  n.address = with_.address.empty() ? http::dialled(http::load_addresses(with_.data_dir + "/addresses")) : with_.address;
   n.env = env_from_environment();
   n.stop_member = stop_member;
   n.log = log_info;
@@ -211,9 +211,15 @@ status daemon::start() {
     if (auto joined = node_->join({with_.join_token, with_.name, with_.address}); !joined)
       return joined;
   }
+  caf::anon_send(images_, images::sweep_files{});
   log_info("member " + node_->name() + " serves " +
            (node_->address().empty() ? with_.data_dir + "/unix.socket" : node_->address()));
   return ok();
+}
+
+void daemon::keep_house() {
+  node_->keep_house();
+  caf::anon_send(images_, images::sweep_files{});
 }
 
 void daemon::stop() {

@@ -23,7 +23,8 @@ class daemon {
 public:
   explicit daemon(daemon_settings with);
   status start();
-  void keep_house() { node_->keep_house(); }
+  /// What is due each minute.
+  void keep_house();
   void shut_down();
   void stop();
 

@@ -28,15 +28,8 @@ def show(cluster, through):
 
 
 def launch(cluster, folder):
-    image = os.path.join(folder, "tiny.tar.gz")
-    subprocess.run([os.path.join(loopback.ROOT, "tools/make-image"), image], check=True)
     through = cluster[1].unix(60)
-    with open(image, "rb") as f:
-        o = through.ask("POST", "/1.0/images", f.read(), {"Content-Type": "application/octet-stream",
-                                                          "X-Incus-filename": "tiny.tar.gz"})
-    o = through.get(o.json["operation"] + "/wait?timeout=60").metadata
-    fingerprint = o["metadata"]["fingerprint"]
-    through.done("POST", "/1.0/images/aliases", {"name": "tiny", "target": fingerprint})
+    loopback.upload_image(through, folder)
     for name in ("hello", "world"):
         began = time.monotonic()
         through.done("POST", "/1.0/instances", {"name": name, "start": True,

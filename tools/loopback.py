@@ -128,6 +128,19 @@ class Client:
             self.connection = None
 
 
+def upload_image(client, folder, alias="tiny", release="1"):
+    """A small image that runs; gives its fingerprint."""
+    path = os.path.join(folder, f"{alias}.tar.gz")
+    subprocess.run([os.path.join(ROOT, "tools/make-image"), path, release], check=True)
+    with open(path, "rb") as f:
+        started = client.ask("POST", "/1.0/images", f.read(), {"Content-Type": "application/octet-stream",
+                                                               "X-Incus-filename": os.path.basename(path)})
+    ended = client.get(started.json["operation"] + "/wait?timeout=60").metadata
+    fingerprint = ended["metadata"]["fingerprint"]
+    client.done("POST", "/1.0/images/aliases", {"name": alias, "target": fingerprint})
+    return fingerprint
+
+
 def tls_context(certificate=None, key=None):
     context = ssl.create_default_context()
     context.check_hostname = False

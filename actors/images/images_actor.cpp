@@ -12,6 +12,8 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 constexpr auto transfer_time_max = std::chrono::minutes(30);
+/// A file is there before its record.
+constexpr auto record_comes_within = std::chrono::minutes(10);
 
 status download(const images_settings& with, const member& from, const image& what) {
   auto stream = with.server->dial_member(from.address, from.fingerprint,
@@ -64,6 +66,23 @@ bool is_wanted(const state_view& view, const std::string& fingerprint) {
   return found;
 }
 
+void drop(const images_settings& with, const state_view& view, const std::string& fingerprint) {
+  if (is_wanted(view, fingerprint)) return;
+  storage::remove_image(with.data_dir, fingerprint);
+  bool is_used = false;
+  view.each(table::instance, std::nullopt, [&](const object& o) {
+    return !(is_used = std::get<instance>(o).image_fingerprint == fingerprint);
+  });
+  if (!is_used) with.remove_unpacked(fingerprint);
+}
+
+void sweep(const images_settings& with) {
+  const auto old = storage::images_older_than(with.data_dir, record_comes_within);
+  if (old.empty() || !with.server->wait_readable()) return;
+  const auto view = with.server->local_view();
+  for (const auto& fingerprint : old) drop(with, *view, fingerprint);
+}
+
 }  // namespace
 
 images_handle::behavior_type images_actor(images_handle::stateful_pointer<images_state> self,
@@ -74,16 +93,9 @@ images_handle::behavior_type images_actor(images_handle::stateful_pointer<images
       [=](const begin_fetch& m) { m.what->answer.set_value(get(self->state.with, *m.what)); },
       [=](const drop_files& m) {
         const auto view = self->state.with.server->local_view();
-        for (const auto& fingerprint : m.fingerprints) {
-          if (is_wanted(*view, fingerprint)) continue;
-          storage::remove_image(self->state.with.data_dir, fingerprint);
-          bool is_used = false;
-          view->each(table::instance, std::nullopt, [&](const object& o) {
-            return !(is_used = std::get<instance>(o).image_fingerprint == fingerprint);
-          });
-          if (!is_used) self->state.with.remove_unpacked(fingerprint);
-        }
+        for (const auto& fingerprint : m.fingerprints) drop(self->state.with, *view, fingerprint);
       },
+      [=](sweep_files) { sweep(self->state.with); },
   };
 }
 

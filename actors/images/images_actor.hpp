@@ -24,9 +24,12 @@ struct drop_files {
   std::vector<std::string> fingerprints;
 };
 
+/// Files that no record wants go: the record went while this member was off, or never came.
+struct sweep_files {};
+
 using images_handle =
     caf::typed_actor<caf::reacts_to<begin_fetch>,  // get it from a member that has it
-                     caf::reacts_to<drop_files>>;
+                     caf::reacts_to<drop_files>, caf::reacts_to<sweep_files>>;
 
 struct images_settings {
   node::node* server = nullptr;
@@ -50,3 +53,4 @@ status fetch_image(const images_handle& images, project_id project, const std::s
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::images::begin_fetch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::images::drop_files)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::images::sweep_files)

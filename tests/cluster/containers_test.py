@@ -1,11 +1,10 @@
 """Real containers: placement, exec, re-adoption after kill -9, never two at once."""
 import json
 import os
-import subprocess
 import tempfile
 import unittest
 
-from loopback import ROOT, Cluster, WebSocket, wait_for
+from loopback import Cluster, WebSocket, upload_image, wait_for
 
 
 def state(client, name):
@@ -21,15 +20,7 @@ class Containers(unittest.TestCase):
     def setUpClass(cls):
         cls.cluster = Cluster(3)
         cls.cluster.wait_voters(3)
-        cls.image = os.path.join(cls.cluster.folder, "tiny.tar.gz")
-        subprocess.run([os.path.join(ROOT, "tools/make-image"), cls.image], check=True)
-        with open(cls.image, "rb") as f:
-            client = cls.cluster[0].unix(60)
-            started = client.ask("POST", "/1.0/images", f.read(),
-                                 {"Content-Type": "application/octet-stream"})
-        ended = client.get(started.json["operation"] + "/wait?timeout=60").metadata
-        client.done("POST", "/1.0/images/aliases",
-                    {"name": "tiny", "target": ended["metadata"]["fingerprint"]})
+        upload_image(cls.cluster[0].unix(60), cls.cluster.folder)
 
     @classmethod
     def tearDownClass(cls):

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from loopback import ROOT, Cluster, Member, wait_for
+from loopback import Cluster, Member, upload_image, wait_for
 
 
 def output(*command):
@@ -34,12 +34,7 @@ class Devices(unittest.TestCase):
         assert os.geteuid() == 0, "pools on loop files and bridges are made by root only"
         cls.cluster = Cluster(1)
         cls.member = cls.cluster[0]
-        image = os.path.join(cls.cluster.folder, "tiny.tar.gz")
-        subprocess.run([os.path.join(ROOT, "tools/make-image"), image], check=True)
-        with open(image, "rb") as f:
-            started = cls.client().ask("POST", "/1.0/images", f.read(), {"Content-Type": "application/octet-stream"})
-        ended = cls.client().get(started.json["operation"] + "/wait?timeout=60").metadata
-        cls.client().done("POST", "/1.0/images/aliases", {"name": "tiny", "target": ended["metadata"]["fingerprint"]})
+        upload_image(cls.client(), cls.cluster.folder)
 
     @classmethod
     def tearDownClass(cls):

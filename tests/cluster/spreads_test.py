@@ -1,8 +1,9 @@
 """Storage pools and networks on the members of a real cluster."""
 import os
+import time
 import unittest
 
-from loopback import Cluster, Member, wait_for
+from loopback import Cluster, Member, upload_image, wait_for
 from on_three import OnThree
 
 
@@ -152,6 +153,8 @@ class OneMemberAway(unittest.TestCase):
         c = self.cluster[0].unix(40)
         away = self.cluster[2]
         c.done("PATCH", "/1.0", {"config": {"cluster.offline_threshold": "10"}})
+        old = upload_image(away.unix(60), self.cluster.folder, "old")
+        self.assertTrue(os.path.exists(os.path.join(away.dir, "images", old)))
 
         def status():
             return c.get("/1.0/cluster/members/n3").metadata["status"]
@@ -162,6 +165,9 @@ class OneMemberAway(unittest.TestCase):
         define(c, "/1.0/networks", "up", "physical", self.cluster.members, {f"n{i}": {"parent": "lo"} for i in (1, 2, 3)})
         self.assertEqual(c.ask("POST", "/1.0/networks", {"name": "up", "type": "physical"}).status, 201)
         c.done("PATCH", "/1.0", {"config": {"user.while": "away"}})
+        c.done("DELETE", f"/1.0/images/{old}")
+        new = upload_image(c, self.cluster.folder, "new", release="2")
+        c.done("PATCH", f"/1.0/images/{new}", {"properties": {"while": "away"}})
         away.start()
         wait_for(lambda: status() == "Online", 30, every_s=0.005)
         shown = c.get("/1.0/storage-pools/new?target=n3&consistency=stale").metadata
@@ -170,6 +176,26 @@ class OneMemberAway(unittest.TestCase):
         self.assertEqual(c.get("/1.0/networks/up?target=n3&consistency=stale").metadata["status"], "Created")
         there = away.unix().get("/1.0?consistency=stale").metadata["config"]
         self.assertEqual(there["user.while"], "away")
+        shown = away.unix().get("/1.0/images?recursion=1&consistency=stale").metadata
+        self.assertEqual([(i["fingerprint"], i["properties"]["while"], i["aliases"][0]["name"]) for i in shown],
+                         [(new, "away", "new")])
+        self.assertEqual(os.listdir(os.path.join(away.dir, "images")), [])
+        self.assertEqual(away.unix(60).get(f"/1.0/images/{new}/export").status, 200)  # fetched from n1
+
+    def test_image_files_that_no_record_wants_go(self):
+        c, away = self.cluster[0].unix(60), self.cluster[2]
+        kept = upload_image(away.unix(60), self.cluster.folder)
+        away.kill()
+        images = os.path.join(away.dir, "images")
+        for name, age_s in (("a" * 64, 1200), ("b" * 64, 0)):
+            path = os.path.join(images, name)
+            with open(path, "w"):
+                pass
+            os.utime(path, (time.time() - age_s,) * 2)
+        os.utime(os.path.join(images, kept), (0, 0))
+        self.cluster.restart(away)
+        wait_for(lambda: sorted(os.listdir(images)) == sorted([kept, "b" * 64]))
+        self.assertEqual(c.get(f"/1.0/images/{kept}").status, 200)
 
 
 class AJoiner(unittest.TestCase):

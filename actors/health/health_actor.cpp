@@ -49,7 +49,22 @@ void watcher::look() {
       !found.empty())
     note(found, all);
   note_clocks(judge_clocks(all, limits::clock_skew_max_ms));
+  settle_certificates(*facts, board.raft);
   raise_common_level(*facts);
+}
+
+/// Who has applied the warning has applied the certificate before it, and shows it.
+void watcher::settle_certificates(const state::cluster_facts& facts,
+                                  const raft::status_view& raft) {
+  const auto has_applied = [&](const state::member_facts& m) {
+    return m.id == with_.self ||  // the facts are what is applied here
+           std::any_of(raft.progress.begin(), raft.progress.end(), [&](const auto& p) {
+             return p.peer == m.id && p.applied >= m.certificate_missed;
+           });
+  };
+  for (const auto& m : facts.members)
+    if (m.certificate_missed && has_applied(m))
+      write(settle_warning{state::certificate_missed, m.id, {}});
 }
 
 /// Everything that was committed when its session came up has been applied there.

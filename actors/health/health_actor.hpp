@@ -35,6 +35,7 @@ public:
 private:
   [[nodiscard]] bool is_whole(const state::member_facts& m, bool is_up,
                               const raft::status_view& raft);
+  void settle_certificates(const state::cluster_facts& facts, const raft::status_view& raft);
   void note_clocks(const std::vector<clock_verdict>& verdicts);
   void raise_common_level(const state::cluster_facts& facts);
   void write(command_body body);

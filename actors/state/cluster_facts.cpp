@@ -32,11 +32,15 @@ cluster_facts facts_of(const state_view& state) {
   for (const auto& m : state.all<member>()) {
     const auto s = state.row<member_standing>({}, m.head.id).value_or(member_standing{});
     f.members.push_back({m.id(), m.name, m.failure_domain, s.role, s.is_offline, false, s.level,
-                         owes(state, m.id())});
+                         {}, owes(state, m.id())});
   }
-  for (const auto& w : state.all<warning>())
-    if (w.type == clock_off && w.status != warning_status::resolved)
-      for (auto& m : f.members) m.is_clock_off |= m.id == w.location;
+  for (const auto& w : state.all<warning>()) {
+    const auto of = std::find_if(f.members.begin(), f.members.end(),
+                                 [&](const member_facts& m) { return m.id == w.location; });
+    if (w.status == warning_status::resolved || of == f.members.end()) continue;
+    if (w.type == clock_off) of->is_clock_off = true;
+    if (w.type == certificate_missed) of->certificate_missed = w.head.modified;
+  }
   f.level = state.only<cluster>().value_or(cluster{}).level;
   const auto config = state.only<server_config>().value_or(server_config{}).config;
   read_number(config, "cluster.max_voters", f.roles.voters_max);

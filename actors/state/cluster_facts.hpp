@@ -15,6 +15,7 @@ struct member_facts {
   bool is_offline = false;
   bool is_clock_off = false;  ///< there is a warning that its clock differs from the leader's
   std::uint32_t level = 0;    ///< of its build, as it has told; 0: it has not
+  log_index certificate_missed;  ///< when it was warned that it has not got it; 0: it has
   bool owes = false;          ///< not all that pools and networks want of it is done
   bool operator==(const member_facts&) const = default;
 };

@@ -92,10 +92,17 @@ class Certificate(unittest.TestCase):
             self.assertEqual(replace(c[0], first).status, 200)
             self.all_show(c, first)
             c[2].kill()
+            wait_for(lambda: not all(m["reachable"] for m in c[0].status()["members"]))
             second = make_pair(c.folder, "second", key=first[1])
             self.assertEqual(replace(c[0], second).status, 200)
+
+            def warned():
+                return [(w["location"], w["status"]) for w in c[1].unix().get("/1.0/warnings?recursion=1").metadata
+                        if w["type"] == "Unable to update cluster certificate"]
+            wait_for(lambda: warned() == [("n3", "new")])
             c.restart(c[2])
             self.all_show(c, second)
+            wait_for(lambda: warned() == [("n3", "resolved")])
 
     def test_whoever_replaces_is_killed(self):
         for point in ("certificate.after_prepare", "certificate.before_write", "certificate.after_write",

@@ -1,5 +1,6 @@
 #include "actors/node/node.hpp"
 #include "actors/node/secrets.hpp"
+#include "actors/state/spreads/warnings.hpp"
 #include "schemas/fault_point.hpp"
 #include "schemas/limits.hpp"
 
@@ -114,6 +115,7 @@ status node::replace_certificate(const tls::pem_pair& next, const std::set<membe
   if (next.certificate == now_shown.certificate) return ok();
   const bool is_new_key = !tls::is_pair({next.certificate, now_shown.key});
   std::vector<member> others;
+  std::vector<member_id> absent;
   for (auto& m : local_view()->all<member>()) {
     if (m.id() == self()) continue;
     if (online.contains(m.id())) {
@@ -122,6 +124,8 @@ status node::replace_certificate(const tls::pem_pair& next, const std::set<membe
       return fail(errc::unavailable,
                   "Cannot update cluster certificate with a new private key while member \"" +
                       m.name + "\" is offline");
+    } else {
+      absent.push_back(m.id());
     }
   }
   if (auto laid = lay_ready_everywhere(next, others); !laid) return laid;
@@ -132,6 +136,9 @@ status node::replace_certificate(const tls::pem_pair& next, const std::set<membe
     drop_ready();
   }
   fault_point("certificate.after_write");
+  for (const auto id : absent)
+    begin_write(raise_warning{state::certificate_missed, id, {}, "it is offline", severity::low},
+                who, trace, clock::now() + limits::write_deadline, [](const result<outcome>&) {});
   return done;
 }
 

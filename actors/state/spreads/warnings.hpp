@@ -8,6 +8,8 @@ namespace muster::state {
 constexpr const char* missing_change = "Cluster member misses a change";
 
 constexpr const char* member_offline = "Offline cluster member";
+/// It shows clients the one before.
+constexpr const char* certificate_missed = "Unable to update cluster certificate";
 constexpr const char* clock_off = "Time skew detected between leader and local";
 
 /// One row a type, member and object: it is seen once more, and new again if it was settled.

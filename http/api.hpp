@@ -93,6 +93,7 @@ private:
   void add_removal_routes();
   void add_sql_routes();
   void add_cluster_certificate_routes();
+  void add_raft_node_routes();
   void add_member_state_routes();
   void add_certificate_routes();
   void add_operation_routes();

@@ -6,9 +6,9 @@
 
 namespace muster::http {
 
-addresses listeners::stored() const {
+addresses load_addresses(const std::string& file) {
   addresses a;
-  auto content = storage::read_file(with_.file);
+  auto content = storage::read_file(file);
   if (!content) return a;
   std::istringstream lines(*content);
   std::getline(lines, a.core);
@@ -16,13 +16,13 @@ addresses listeners::stored() const {
   return a;
 }
 
-status listeners::keep(const addresses& what) const {
-  return storage::write_file_durably(with_.file, what.core + "\n" + what.cluster + "\n");
+status store_addresses(const std::string& file, const addresses& what) {
+  return storage::write_file_durably(file, what.core + "\n" + what.cluster + "\n");
 }
 
 status listeners::start(const std::string& given, const std::string& known) {
   is_fixed_ = !given.empty();
-  auto wanted = is_fixed_ ? addresses{given, given} : stored();
+  auto wanted = is_fixed_ ? addresses{given, given} : load_addresses(with_.file);
   if (listeners_of(wanted).empty() && !known.empty()) wanted = {known, known};
   const std::lock_guard guard(lock_);
   now_ = wanted;
@@ -55,7 +55,7 @@ status listeners::set(const addresses& wanted) {
     done = with_.open(address);
     if (done) opened.push_back(address);
   }
-  if (done) done = keep(wanted);
+  if (done) done = store_addresses(with_.file, wanted);
   if (!done) {
     for (const auto& address : opened) with_.close(address);
     for (const auto& address : closed) (void)with_.open(address).ok();

@@ -7,6 +7,10 @@
 
 namespace muster::http {
 
+/// What is kept in `file`; nothing there: both empty.
+addresses load_addresses(const std::string& file);
+status store_addresses(const std::string& file, const addresses& what);
+
 struct listeners_settings {
   std::string file;  ///< where the addresses are kept
   std::function<status(const std::string& address)> open;
@@ -22,8 +26,6 @@ public:
   explicit listeners(listeners_settings with) : with_(std::move(with)) {}
   /// @param given on the command line; empty: as in the file, else `known` of the state.
   status start(const std::string& given, const std::string& known);
-  /// What the file says before anything is opened.
-  [[nodiscard]] addresses stored() const;
   [[nodiscard]] addresses now() const;
   [[nodiscard]] bool is_fixed() const { return is_fixed_; }
   /// Opens what is new, keeps it, closes what is old. Nothing changes if something cannot be
@@ -31,8 +33,6 @@ public:
   status set(const addresses& wanted);
 
 private:
-  status keep(const addresses& what) const;
-
   const listeners_settings with_;
   mutable std::mutex lock_;
   addresses now_;

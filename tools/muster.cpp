@@ -8,6 +8,7 @@
 #include "http/front/json_writer.hpp"
 #include "storage/identity.hpp"
 #include "tools/offline/offline.hpp"
+#include "tools/own_member.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -23,8 +24,6 @@ namespace {
 
 using clock = tls::clock;
 
-constexpr auto answer_within = std::chrono::seconds(15);
-
 struct options {
   std::string data_dir;
   std::string name;
@@ -35,31 +34,12 @@ struct options {
   std::string key;
 };
 
-result<std::string> ask_member(const options& with, const std::string& method,
-                               const std::string& target, const std::string& body) {
-  const auto deadline = clock::now() + answer_within;
-  auto stream = tls::dial_unix(with.data_dir + "/unix.socket", deadline);
-  if (!stream) return fail(errc::unavailable, "no member serves " + with.data_dir + "/unix.socket");
-  tls::http_request ask;
-  ask.method = method;
-  ask.target = target;
-  ask.body = body;
-  if (!body.empty()) ask.headers["Content-Type"] = "application/json";
-  auto answer = tls::ask(**stream, ask, {deadline, 16u << 20, {}});
-  if (!answer) return answer.error();
-  if (answer->status >= 400)
-    return fail(
-        errc::refused,
-        http::json_at(answer->body, "error").value_or("error " + std::to_string(answer->status)));
-  return http::json_at(answer->body, "metadata").value_or("");
-}
-
 status token(const options& with) {
   http::json_writer w;
   w.begin_object().field("server_name", with.name).field("cluster_token", "");
   if (with.replace) w.field("replace", true);
   w.end_object();
-  auto operation = ask_member(with, "POST", "/1.0/cluster/members", w.take());
+  auto operation = ask_member(with.data_dir, "POST", "/1.0/cluster/members", w.take());
   if (!operation) return operation.error();
   auto made = http::json_object::parse(http::json_at(*operation, "metadata").value_or("{}"));
   if (!made) return made.error();
@@ -108,7 +88,7 @@ const char* standing_of(const http::json_object& m) {
 }
 
 status show_status(const options& with) {
-  auto json = ask_member(with, "GET", "/internal/status", "");
+  auto json = ask_member(with.data_dir, "GET", "/internal/status", "");
   if (!json) return json.error();
   auto s = http::json_object::parse(*json);
   if (!s) return s.error();

@@ -47,7 +47,7 @@ int run(muster::tools::daemon_settings with) {
 
 /// `musterd cluster …`: what `incus admin cluster` asks of the daemon's binary.
 int cluster_main(int argc, char** argv) {
-  CLI::App app{"what can be done to a member that does not run"};
+  CLI::App app{"the cluster as this server's disk has it"};
   app.require_subcommand(1);
   muster::tools::recover_options with;
   std::string format = "table";
@@ -58,16 +58,25 @@ int cluster_main(int argc, char** argv) {
   list->add_option("-f,--format", format)
       ->check(CLI::IsMember({"table", "csv", "json", "yaml", "compact"}));
   auto* show = app.add_subcommand("show", "the configuration as YAML");
-  app.add_subcommand("recover-from-quorum-loss", "go on from this member alone")
-      ->add_flag("-q,--quiet", with.is_sure, "do not ask");
+  auto* edit = app.add_subcommand("edit", "addresses of members that have moved");
+  auto* remove = app.add_subcommand("remove-raft-node", "take its role from a member");
+  std::string address;
+  remove->add_option("ADDRESS", address, "HOST:PORT of the member")->required();
+  auto* recover =
+      app.add_subcommand("recover-from-quorum-loss", "go on from this member alone");
+  for (auto* word : {remove, recover})
+    word->add_flag("-q,--quiet", with.is_sure, "do not ask");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e);
   }
-  const auto done = *list   ? muster::tools::list_database(with.data_dir, format)
-                    : *show ? muster::tools::show_cluster(with.data_dir)
-                            : muster::tools::recover(with);
+  namespace tools = muster::tools;
+  const auto done = *list     ? tools::list_database(with.data_dir, format)
+                    : *show   ? tools::show_cluster(with.data_dir)
+                    : *edit   ? tools::edit_cluster(with.data_dir)
+                    : *remove ? tools::remove_raft_node(with.data_dir, address, with.is_sure)
+                              : tools::recover(with);
   if (done) return 0;
   std::cerr << "Error: " << done.error().detail << "\n";
   return 1;

@@ -185,4 +185,27 @@ std::vector<link::peer> load_peers(const std::string& data_dir) {
   return peers;
 }
 
+status store_edited(const std::string& data_dir, const std::vector<edited_address>& all) {
+  std::string text;
+  for (const auto& e : all)
+    text += std::to_string(e.id.value) + " " + e.from + " " + e.to + "\n";
+  return storage::write_file_durably(at(data_dir, "edited-addresses"), text);
+}
+
+std::vector<edited_address> load_edited(const std::string& data_dir) {
+  std::vector<edited_address> all;
+  auto content = storage::read_file(at(data_dir, "edited-addresses"));
+  if (!content) return all;
+  std::istringstream lines(*content);
+  edited_address e;
+  while (lines >> e.id.value >> e.from >> e.to) all.push_back(e);
+  return all;
+}
+
+const std::string& address_of(const member& m, const std::vector<edited_address>& edited) {
+  for (const auto& e : edited)
+    if (e.id == m.id() && e.from == m.address) return e.to;
+  return m.address;
+}
+
 }  // namespace muster::node

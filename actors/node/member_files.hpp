@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/link/links.hpp"
 #include "schemas/codec.hpp"
+#include "schemas/records.hpp"
 #include "storage/identity.hpp"
 
 #include <optional>
@@ -44,5 +45,16 @@ void forget_join(const std::string& data_dir);
 void forget_intent(const std::string& data_dir);
 
 std::vector<link::peer> load_peers(const std::string& data_dir);
+
+/// What `cluster edit` has said of a member that has moved; counts while its record says `from`.
+struct edited_address {
+  member_id id;
+  std::string from;
+  std::string to;
+};
+status store_edited(const std::string& data_dir, const std::vector<edited_address>& all);
+std::vector<edited_address> load_edited(const std::string& data_dir);
+/// Where to dial it.
+const std::string& address_of(const member& m, const std::vector<edited_address>& edited);
 
 }  // namespace muster::node

@@ -130,6 +130,7 @@ status node::run_member() {
   r.who = *who;
   r.env = with_.env;
   r.first_peers = load_peers(with_.data_dir);
+  r.edited = load_edited(with_.data_dir);
   r.links = link_settings();
   r.fetch_snapshot = [this](const auto& leader, log_index offered, const std::stop_token& stop) {
     return fetch_snapshot(leader, offered, stop);

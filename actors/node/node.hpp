@@ -180,6 +180,7 @@ private:
   void fetch_certificate(const std::string& certificate);
   [[nodiscard]] bool is_known_here() const;
   [[nodiscard]] status announce_to(const member& other) const;
+  [[nodiscard]] status announce_to_any();
   void announce_address();
   void when_members_changed();
   void end_runtime();

@@ -21,10 +21,10 @@ bool node::is_known_here() const {
   return !is_clustered() || !m || address().empty() || m->address == address();
 }
 
-/// Any member that is reached will do: it knows this one by its certificate.
 status node::announce_to(const member& other) const {
   const auto deadline = clock::now() + limits::dial_deadline + limits::write_deadline;
-  auto stream = dial_member(other.address, other.fingerprint, clock::now() + limits::dial_deadline);
+  auto stream = dial_member(address_of(other, load_edited(with_.data_dir)), other.fingerprint,
+                            clock::now() + limits::dial_deadline);
   if (!stream) return stream.error();
   tls::http_request ask;
   ask.method = "POST";
@@ -37,21 +37,29 @@ status node::announce_to(const member& other) const {
   return ok();
 }
 
+/// Through the log if a leader can be heard. Else any member that is reached passes it on: it knows
+/// this one by its certificate.
+status node::announce_to_any() {
+  if (const auto r = now(); r && (*r)->board().raft.leader)
+    return relocate(self(), address(), {name(), "cluster", address()});
+  status told = fail(errc::unavailable, "no member is reached");
+  for (const auto& m : local_view()->all<member>()) {
+    if (stopping_ || m.id() == self()) continue;
+    told = announce_to(m);
+    if (told || told.error().code == errc::conflict) break;
+  }
+  return told;
+}
+
 void node::announce_address() {
   if (is_known_here()) return;
   announcing_ = std::thread([this] {
-    const requestor by{name(), "cluster", address()};
-    if (local_view()->all<member>().size() == 1) (void)relocate(self(), address(), by).ok();
+    bool is_said = false;
     while (!stopping_ && !is_known_here()) {
-      for (const auto& m : local_view()->all<member>()) {
-        if (stopping_ || m.id() == self()) continue;
-        auto told = announce_to(m);
-        if (told) break;
-        if (told.error().code != errc::conflict) continue;
+      const auto told = announce_to_any();
+      if (!told && told.error().code == errc::conflict && !std::exchange(is_said, true))
         with_.log("the address " + address() +
-                  " is that of another member: " + told.error().detail);
-        return;
-      }
+                  " is still that of another member: " + told.error().detail);
       for (int i = 0; i < 10 && !stopping_ && !is_known_here(); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }

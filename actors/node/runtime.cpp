@@ -183,7 +183,7 @@ void runtime::hand_over() {
 
 std::optional<link::peer> runtime::find_peer(member_id id) const {
   if (const auto m = view()->row<member>({}, {id.value}))
-    return link::peer{m->id(), m->name, m->address, m->fingerprint};
+    return link::peer{m->id(), m->name, address_of(*m, with_.edited), m->fingerprint};
   for (const auto& p : with_.first_peers)
     if (p.id == id) return p;
   return std::nullopt;
@@ -216,7 +216,7 @@ void runtime::refresh_peers() {
   const auto members = view()->all<member>();
   for (const auto& m : members)
     if (m.id() != with_.who.member && !m.address.empty())
-      peers.push_back({m.id(), m.name, m.address, m.fingerprint});
+      peers.push_back({m.id(), m.name, address_of(m, with_.edited), m.fingerprint});
   const bool knows_self = std::any_of(members.begin(), members.end(),
                                       [&](const member& m) { return m.id() == with_.who.member; });
   if (!knows_self) {  // a joiner that has not applied its own membership yet

@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/link/links.hpp"
+#include "actors/node/member_files.hpp"
 #include "actors/raft/raft_actor.hpp"
 #include "actors/state/applier.hpp"
 #include "actors/state/cluster_facts.hpp"
@@ -30,6 +31,7 @@ struct runtime_settings {
   rocksdb::Env* env = nullptr;  ///< null: the real disk
   /// Members to reach before the state names any.
   std::vector<link::peer> first_peers;
+  std::vector<edited_address> edited;
   link::links_settings links;  ///< hello, on_message and on_session are filled in by the runtime
   /// Brings the leader's snapshot, at least as new as offered, into the incoming directory; blocks.
   std::function<status(const link::peer& leader, log_index offered, const std::stop_token&)>

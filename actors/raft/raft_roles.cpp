@@ -62,10 +62,11 @@ void driver::check_roles() {
 
 /// Not before everybody who might take over has been heard in this term.
 void driver::tell_leaving() {
-  if (keeper_.leaving().empty()) return;
+  const auto leaving = keeper_.leaving(steady_ms());
+  if (leaving.empty()) return;
   for (const auto& p : core_.status().progress)
     if (!p.match && sessions_.contains(p.peer)) return;
-  for (const auto id : keeper_.leaving()) with_.send(id, codec::link_body{codec::hand_over{true}});
+  for (const auto id : leaving) with_.send(id, codec::link_body{codec::hand_over{true}});
 }
 
 /// Again now and then: the note may not have come through.
@@ -91,7 +92,7 @@ void driver::on_hand_over(member_id peer, bool is_done) {
     return;
   }
   if (core_.role_now() != role::leader) return;
-  keeper_.leaves(peer);
+  keeper_.leaves(peer, steady_ms());
   check_roles();
 }
 

@@ -19,12 +19,20 @@ void role_keeper::session_changed(member_id id, bool is_up, std::uint64_t now_ms
   if (when.size() > losses_kept) when.pop_front();
 }
 
+std::vector<member_id> role_keeper::leaving(std::uint64_t now_ms) const {
+  std::vector<member_id> all;
+  for (const auto& [id, since] : leaving_)
+    if (now_ms - since < steady_after_ms) all.push_back(id);
+  return all;
+}
+
 void role_keeper::planned(const change& c) {
   for (const auto& [id, why] : c.reasons) planned_[id] = {role_name(c.next, id), why};
 }
 
 void role_keeper::remember(candidate& c, std::uint64_t now_ms) const {
-  c.is_leaving = leaving_.contains(c.id);
+  const auto since = leaving_.find(c.id);
+  c.is_leaving = since != leaving_.end() && now_ms - since->second < steady_after_ms;
   if (const auto at = losses_.find(c.id); at != losses_.end())
     c.losses = static_cast<unsigned>(
         std::count_if(at->second.begin(), at->second.end(),

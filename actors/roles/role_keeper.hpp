@@ -3,7 +3,6 @@
 #include "schemas/commands.hpp"
 
 #include <deque>
-#include <set>
 
 namespace muster::roles {
 
@@ -12,8 +11,9 @@ namespace muster::roles {
 class role_keeper {
 public:
   void session_changed(member_id id, bool is_up, std::uint64_t now_ms);
-  void leaves(member_id id) { leaving_.insert(id); }
-  [[nodiscard]] const std::set<member_id>& leaving() const { return leaving_; }
+  /// It gives its role up. Who is still there a minute later is as good as others again.
+  void leaves(member_id id, std::uint64_t now_ms) { leaving_[id] = now_ms; }
+  [[nodiscard]] std::vector<member_id> leaving(std::uint64_t now_ms) const;
   void planned(const change& c);
 
   /// Fills in what is remembered of `c.id`.
@@ -33,7 +33,7 @@ private:
                                       std::uint64_t term) const;
 
   std::map<member_id, std::deque<std::uint64_t>> losses_;  ///< when sessions were lost, ms
-  std::set<member_id> leaving_;
+  std::map<member_id, std::uint64_t> leaving_;  ///< since when, ms
   std::map<member_id, std::pair<std::string, std::string>> planned_;  ///< role and reason
 };
 

@@ -22,5 +22,12 @@ status recover(const recover_options& with);
 status list_database(const std::string& data_dir, const std::string& format);
 /// The configuration as YAML, as `incus admin cluster show` prints it.
 status show_cluster(const std::string& data_dir);
+/// Takes addresses of members from what `show_cluster` prints, edited: on standard input, else with
+/// $VISUAL or $EDITOR. Roles and names stay.
+status edit_cluster(const std::string& data_dir);
+/// Takes the role of the member with this address, through the member that runs here.
+status remove_raft_node(const std::string& data_dir, const std::string& address, bool is_sure);
+/// Whether "yes" is typed.
+bool is_confirmed(const char* question);
 
 }  // namespace muster::tools

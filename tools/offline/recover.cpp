@@ -67,16 +67,16 @@ std::vector<reached_member> show_members(const std::string& data_dir, const offl
   return reached;
 }
 
-bool is_confirmed() {
-  std::cout
-      << "Whatever only the others hold is lost, and each of them must be reset and join again.\n"
-         "Do you want to proceed? (yes/no): "
-      << std::flush;
+constexpr const char* what_is_lost =
+    "Whatever only the others hold is lost, and each of them must be reset and join again.";
+
+}  // namespace
+
+bool is_confirmed(const char* question) {
+  std::cout << question << "\nDo you want to proceed? (yes/no): " << std::flush;
   std::string word;
   return std::getline(std::cin, word) && word == "yes";
 }
-
-}  // namespace
 
 status recover(const recover_options& with) {
   auto here = node::look_offline(with.data_dir);
@@ -89,7 +89,7 @@ status recover(const recover_options& with) {
               << "; nothing was changed\n";
     return ok();
   }
-  if (!with.is_sure && !is_confirmed()) return fail(errc::refused, "nothing was changed");
+  if (!with.is_sure && !is_confirmed(what_is_lost)) return fail(errc::refused, "nothing was changed");
   auto epoch = node::recover(with.data_dir, *here, with.dead);
   if (!epoch) return epoch.error();
   std::cout << "recovered: epoch " << *epoch << "; what was here before is in " << with.data_dir

@@ -1,8 +1,9 @@
-#include "actors/node/recovery/recovery.hpp"
 #include "http/front/json_writer.hpp"
+#include "tools/offline/edit.hpp"
 #include "tools/offline/offline.hpp"
 
 #include <cstdio>
+#include <iostream>
 
 namespace muster::tools {
 
@@ -36,17 +37,20 @@ status list_database(const std::string& data_dir, const std::string& format) {
   return ok();
 }
 
+std::string as_yaml(const node::offline_view& here) {
+  std::string text = "# Latest entry: term " + std::to_string(here.last_term.value) + ", index " +
+                     std::to_string(here.last.value) + "; epoch " +
+                     std::to_string(here.who.epoch_counter) + "\nmembers:\n";
+  for (const auto& m : here.all)
+    text += "- id: " + std::to_string(m.id.value) + "\n  name: " + m.name +
+            "\n  address: " + m.address + "\n  role: " + m.role + "\n";
+  return text;
+}
+
 status show_cluster(const std::string& data_dir) {
   auto here = node::look_offline(data_dir);
   if (!here) return here.error();
-  std::printf("# Latest entry: term %llu, index %llu; epoch %llu\nmembers:\n",
-              static_cast<unsigned long long>(here->last_term.value),
-              static_cast<unsigned long long>(here->last.value),
-              static_cast<unsigned long long>(here->who.epoch_counter));
-  for (const auto& m : here->all)
-    std::printf("- id: %llu\n  name: %s\n  address: %s\n  role: %s\n",
-                static_cast<unsigned long long>(m.id.value), m.name.c_str(), m.address.c_str(),
-                m.role.c_str());
+  std::cout << as_yaml(*here);
   return ok();
 }
 

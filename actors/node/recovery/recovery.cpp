@@ -135,9 +135,10 @@ result<offline_view> look_offline(const std::string& data_dir) {
   view.last = last_of(start);
   view.applied = start.applied;
   view.members = members_of(start);
+  view.edited = load_edited(data_dir);
   for (const auto& m : s->state->view()->all<member>())
-    view.all.push_back(
-        {m.id(), m.name, m.address, m.fingerprint, roles::role_name(view.members, m.id())});
+    view.all.push_back({m.id(), m.name, address_of(m, view.edited), m.fingerprint,
+                        roles::role_name(view.members, m.id())});
   return view;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "actors/node/member_files.hpp"
 #include "schemas/raft_types.hpp"
 #include "schemas/records.hpp"
 #include "schemas/result.hpp"
@@ -16,7 +17,7 @@ namespace muster::node {
 struct offline_member {
   member_id id;
   std::string name;
-  std::string address;
+  std::string address;  ///< as edited, if it was
   std::string fingerprint;
   std::string role;  ///< voter, stand-by, spare; empty: not in the configuration
 };
@@ -28,6 +29,7 @@ struct offline_view {
   log_index last;
   log_index applied;
   raft::configuration members;
+  std::vector<edited_address> edited;  ///< said before
   std::vector<offline_member> all;
 };
 /// @errors errc::busy: a member runs there. errc::not_found: the directory holds none.

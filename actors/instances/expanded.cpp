@@ -1,6 +1,5 @@
 #include "actors/instances/instances_actor.hpp"
-
-#include <cstdio>
+#include "storage/sha256.hpp"
 
 /// What an instance is with its profiles laid under it, and with its devices on this server.
 namespace muster::instances {
@@ -40,12 +39,8 @@ nic nic_on(const state_view& state, const string_map& device, member_id self) {
 
 /// The same at each start: the lower half comes from the instance and the device.
 std::string address_for(const std::string& seed) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const unsigned char c : seed) hash = (hash ^ c) * 1099511628211ULL;
-  char text[18];
-  std::snprintf(text, sizeof text, "10:66:6a:%02x:%02x:%02x", static_cast<unsigned>(hash & 0xff),
-                static_cast<unsigned>(hash >> 8 & 0xff), static_cast<unsigned>(hash >> 16 & 0xff));
-  return text;
+  const auto hash = sha256_hex(seed);
+  return "10:66:6a:" + hash.substr(0, 2) + ":" + hash.substr(2, 2) + ":" + hash.substr(4, 2);
 }
 
 }  // namespace

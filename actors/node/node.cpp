@@ -201,6 +201,8 @@ void node::stop() {
     }
     if (last_reset.joinable()) last_reset.join();
     if (announcing_.joinable()) announcing_.join();
+    const std::lock_guard guard(fetching_lock_);
+    if (fetching_.joinable()) fetching_.join();
   }
   std::shared_ptr<runtime> last;
   {

@@ -211,6 +211,8 @@ private:
   std::set<member_id> other_epochs_;  ///< members that were told of
   std::thread announcing_;
   std::atomic<bool> fetching_certificate_{false};
+  std::mutex fetching_lock_;
+  std::thread fetching_;
 };
 
 }  // namespace muster::node

@@ -159,10 +159,13 @@ void node::follow_certificate() {
   if (tls::is_pair(wanted)) return show_certificate(wanted);
   bool is_idle = false;
   if (!fetching_certificate_.compare_exchange_strong(is_idle, true)) return;
-  std::thread([this, certificate = c->certificate] {
+  const std::lock_guard guard(fetching_lock_);
+  if (fetching_.joinable()) fetching_.join();  // it has done its work
+  if (stopping_) return;
+  fetching_ = std::thread([this, certificate = c->certificate] {
     fetch_certificate(certificate);
     fetching_certificate_ = false;
-  }).detach();
+  });
 }
 
 void node::show_certificate(const tls::pem_pair& pair) {

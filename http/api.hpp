@@ -81,6 +81,9 @@ public:
                                           const instance& row);
   /// Members that can be reached now.
   [[nodiscard]] std::set<member_id> online() const;
+  /// GETs this of all other members that are online, at the same time. Bodies of the answers with
+  /// 200; who does not answer within a second is left out.
+  std::vector<std::string> ask_others(const state_view& s, const std::string& target);
   [[nodiscard]] std::optional<member> local_member(member_id id) const;
 
 private:
@@ -94,6 +97,7 @@ private:
   void add_sql_routes();
   void add_cluster_certificate_routes();
   void add_raft_node_routes();
+  void add_network_state_routes();
   void add_member_state_routes();
   void add_certificate_routes();
   void add_operation_routes();

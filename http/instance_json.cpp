@@ -1,10 +1,7 @@
 #include "http/instance_json.hpp"
 
-#include "http/net_addresses.hpp"
+#include "http/net_interfaces.hpp"
 
-#include <fstream>
-#include <iterator>
-#include <sstream>
 #include <unistd.h>
 
 namespace muster::http::instance_json {
@@ -28,49 +25,11 @@ std::uint64_t memory_total_bytes() {
          static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-/// Interfaces as /proc/PID/net/dev counts them.
 void write_network(json_writer& w, pid_t pid) {
-  const auto shown = [&](const char* file) {
-    std::ifstream text("/proc/" + std::to_string(pid) + "/net/" + file);
-    return std::string(std::istreambuf_iterator<char>(text), {});
-  };
-  const auto addresses = net_addresses(shown("fib_trie"), shown("route"), shown("if_inet6"));
-  std::istringstream in(shown("dev"));
-  std::string line;
   w.key("network").begin_object();
-  while (std::getline(in, line)) {
-    const auto colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    const auto first = line.find_first_not_of(' ');
-    const auto name = line.substr(first, colon - first);
-    unsigned long long n[16] = {};
-    std::sscanf(line.c_str() + colon + 1,
-                "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", &n[0], &n[1], &n[2],
-                &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10], &n[11]);
-    w.key(name).begin_object().key("addresses").begin_array();
-    if (const auto at = addresses.find(name); at != addresses.end())
-      for (const auto& a : at->second) {
-        w.begin_object().field("family", a.family).field("address", a.address);
-        w.field("netmask", a.netmask).field("scope", a.scope).end_object();
-      }
-    w.end_array();
-    w.key("counters").begin_object();
-    const auto count = [&](const char* key, int i) {
-      w.field(key, static_cast<std::uint64_t>(n[i]));
-    };
-    count("bytes_received", 0);
-    count("bytes_sent", 8);
-    count("packets_received", 1);
-    count("packets_sent", 9);
-    count("errors_received", 2);
-    count("errors_sent", 10);
-    count("packets_dropped_outbound", 11);
-    count("packets_dropped_inbound", 3);
-    w.end_object()
-        .field("hwaddr", "")
-        .field("host_name", "")
-        .field("mtu", name == "lo" ? 65536 : 1500);
-    w.field("state", "up").field("type", name == "lo" ? "loopback" : "broadcast").end_object();
+  for (const auto& [name, i] : interfaces_of(pid)) {
+    write_interface(w.key(name).begin_object(), i, true);
+    w.field("host_name", "").end_object();
   }
   w.end_object();
 }

@@ -45,19 +45,8 @@ std::vector<listed> own_operations(api& a) {
 /// Operations live on the members that run them: each is asked for its own.
 std::vector<listed> others_operations(api& a, const state_view& s) {
   std::vector<listed> all;
-  auto r = a.server().now();
-  if (!r) return all;
-  for (const auto& h : (*r)->peers().health()) {
-    const auto m = s.row<member>({}, {h.id.value});
-    if (!m || !h.is_up) continue;
-    const auto deadline = clock::now() + std::chrono::seconds(1);
-    auto stream = a.server().dial_member(m->address, m->fingerprint, deadline);
-    if (!stream) continue;
-    tls::http_request ask;
-    ask.target = "/internal/operations";
-    auto answer = tls::ask(**stream, ask, {deadline, 4u << 20, {}});
-    if (!answer || answer->status != 200) continue;
-    auto body = json_object::parse(answer->body);
+  for (const auto& answer : a.ask_others(s, "/internal/operations")) {
+    auto body = json_object::parse(answer);
     if (!body) continue;
     for (const auto& uuid : body->names()) {
       auto json = body->text(uuid);

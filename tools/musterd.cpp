@@ -45,15 +45,27 @@ int run(muster::tools::daemon_settings with) {
 
 }  // namespace
 
-/// `musterd cluster …`: what `incus admin cluster` asks of the daemon's binary.
-int cluster_main(int argc, char** argv) {
+bool is_called_incusd(char** argv) {
+  return std::filesystem::path(argv[0]).filename() == "incusd";
+}
+
+/// Where `incusd` keeps everything.
+std::string incus_dir() {
+  const char* dir = std::getenv("INCUS_DIR");
+  return dir && *dir ? dir : "/var/lib/incus";
+}
+
+/// `musterd cluster …`, `incusd admin cluster …` as the stock client calls it: what can be done to
+/// a server's disk.
+int cluster_main(int argc, char** argv, std::string data_dir) {
   CLI::App app{"the cluster as this server's disk has it"};
   app.require_subcommand(1);
   muster::tools::recover_options with;
   std::string format = "table";
+  with.data_dir = std::move(data_dir);
   app.add_option("--data-dir", with.data_dir, "where the member keeps everything")
       ->envname("INCUS_DIR")
-      ->required();
+      ->required(with.data_dir.empty());
   auto* list = app.add_subcommand("list-database", "addresses of the voters")->alias("ls");
   list->add_option("-f,--format", format)
       ->check(CLI::IsMember({"table", "csv", "json", "yaml", "compact"}));
@@ -87,8 +99,7 @@ int cluster_main(int argc, char** argv) {
 int incusd_main(int argc, char** argv) {
   CLI::App app{"incusd: one server that runs containers, alone or in a cluster"};
   muster::tools::daemon_settings with;
-  const char* dir = std::getenv("INCUS_DIR");
-  with.data_dir = dir && *dir ? dir : "/var/lib/incus";
+  with.data_dir = incus_dir();
   with.name = host_name();
   std::string log_file;
   bool is_debug = false;
@@ -109,8 +120,10 @@ int incusd_main(int argc, char** argv) {
 int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == muster::instances::helper_word)
     return muster::instances::helper_main(argc - 2, argv + 2);
-  if (argc > 1 && std::string(argv[1]) == "cluster") return cluster_main(argc - 1, argv + 1);
-  if (std::filesystem::path(argv[0]).filename() == "incusd") return incusd_main(argc, argv);
+  const int words = argc > 2 && std::string(argv[1]) == "admin" ? 2 : 1;
+  if (argc > words && std::string(argv[words]) == "cluster")
+    return cluster_main(argc - words, argv + words, is_called_incusd(argv) ? incus_dir() : "");
+  if (is_called_incusd(argv)) return incusd_main(argc, argv);
   CLI::App app{"musterd: one server of a cluster that runs containers"};
   muster::tools::daemon_settings with;
   std::string log_format = "text";

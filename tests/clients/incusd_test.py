@@ -108,6 +108,24 @@ class AsIncusd(unittest.TestCase):
         s.start()
         wait_for(lambda: s.incus.json("list", "c1")[0]["status"] == "Running")
 
+    def test_the_client_s_own_tools_for_a_server_that_is_off(self):
+        s = self.server("a")
+        s.incus.env["PATH"] = self.folder + ":" + os.environ["PATH"]  # it looks for incusd
+        s.incus("config", "set", "core.https_address", s.address)
+        s.incus("cluster", "enable", "a")
+        self.assertIn("please stop it first", s.incus.run("admin", "cluster", "edit", given="").stderr)
+        s.incus("admin", "shutdown")
+        self.assertEqual(s.process.wait(30), 0)
+        self.assertIn(s.address, s.incus("admin", "cluster", "list-database"))
+        shown, s.port = s.incus("admin", "cluster", "show"), free_port()
+        old, s.address = s.address, f"127.0.0.1:{s.port}"
+        s.incus("admin", "cluster", "edit", given=shown.replace(old, s.address))
+        s.start()
+        self.assertTrue(s.listens())
+        wait_for(lambda: s.incus.json("cluster", "list")[0]["url"] == f"https://{s.address}")
+        none = s.incus.run("admin", "cluster", "remove-raft-node", old, given="yes\n")
+        self.assertIn(f'No raft node with address "{old}"', none.stderr)
+
     def test_preseed_then_enable_keeps_instances_then_another_joins(self):
         s = self.server("a")
         bridge = "mt" + os.urandom(4).hex()

@@ -137,6 +137,7 @@ class Devices(unittest.TestCase):
         lease = self.run_in("e1", "sh", "-c", "ip link set eth0 up; udhcpc -i eth0 -n -q -t 10 -s /bin/true 2>&1")
         self.assertIn("obtained", lease)
         self.assertIn(".".join(gateway.split(".")[:3]) + ".", lease)
+        self.shows_state_and_leases(name, gateway)
         own = ".".join(gateway.split(".")[:3]) + ".99/24"
         self.assertIn(" 0% packet loss", self.run_in(
             "e1", "sh", "-c", f"ip addr add {own} dev eth0; ping -c 1 -W 5 {gateway}"))
@@ -153,6 +154,21 @@ class Devices(unittest.TestCase):
         self.assertEqual(output("ip", "link", "show", "dev", name), "")
         self.assertNotIn("muster_" + name, output("nft", "list", "tables"))
         self.assertFalse(is_running(dnsmasq))
+
+    def shows_state_and_leases(self, name, gateway):
+        inside = self.client().get("/1.0/instances/e1/state").metadata["network"]["eth0"]
+        self.assertEqual((inside["hwaddr"], inside["mtu"], inside["state"], inside["type"]),
+                         (self.run_in("e1", "cat", "/sys/class/net/eth0/address").strip(), 1500, "up", "broadcast"))
+        shown = self.client().get(f"/1.0/networks/{name}/state").metadata
+        self.assertIn({"family": "inet", "address": gateway, "netmask": "24", "scope": "global"}, shown["addresses"])
+        self.assertEqual((shown["state"], shown["mtu"], len(shown["bridge"]["upper_devices"])), ("up", 1500, 1))
+        with open(f"/sys/class/net/{name}/address") as f:
+            self.assertEqual(shown["hwaddr"], f.read().strip())
+        self.assertGreater(shown["counters"]["packets_received"], 0)
+        leases = self.client().get(f"/1.0/networks/{name}/leases").metadata
+        self.assertEqual([(x["address"], x["type"]) for x in leases][0], (gateway, "gateway"))
+        self.assertEqual([(x["hwaddr"], x["type"], x["location"]) for x in leases][1:],
+                         [(inside["hwaddr"], "dynamic", "n1")])
 
     def test_what_was_being_made_when_the_server_died_is_known(self):
         """Killed after the bridge and the file system were made and before it was noted: one is wanted when it is

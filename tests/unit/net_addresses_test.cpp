@@ -1,4 +1,4 @@
-#include "http/net_addresses.hpp"
+#include "http/net_interfaces.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -21,4 +21,16 @@ BOOST_AUTO_TEST_CASE(addresses_are_read_from_what_the_kernel_shows) {
   BOOST_CHECK((all.at("lo") == std::vector<net_address>{{"inet", "127.0.0.1", "8", "local"},
                                                         {"inet6", "::1", "128", "local"}}));
   BOOST_CHECK(net_addresses("", "", "damaged").empty());
+}
+
+BOOST_AUTO_TEST_CASE(counters_are_read_from_what_the_kernel_shows) {
+  const auto all = parse_net_dev(
+      "Inter-|   Receive                                                |  Transmit\n"
+      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop\n"
+      "    lo:     100       2    0    0    0     0          0         0      100       2    0    0 0 0 0 0\n"
+      "  eth0:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
+      "  cut: 1 2 3\n");
+  BOOST_REQUIRE(all.size() == 2U);
+  BOOST_CHECK((all.at("eth0") == net_counts{1, 2, 3, 4, 9, 10, 11, 12}));
+  BOOST_CHECK(all.at("lo").bytes_sent == 100U);
 }

@@ -51,8 +51,9 @@ result<std::string> with_editor(const std::string& text) {
   return edited;
 }
 
-result<std::string> wanted_text(const offline_view& here) {
-  if (::isatty(STDIN_FILENO)) return with_editor(as_yaml(here));
+/// What comes on standard input, to its end: whoever writes it may still hold the store.
+std::optional<std::string> piped_text() {
+  if (::isatty(STDIN_FILENO)) return std::nullopt;
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
@@ -100,9 +101,10 @@ result<std::vector<moved_member>> moved_in(const offline_view& here, const std::
 }
 
 status edit_cluster(const std::string& data_dir) {
+  auto piped = piped_text();
   auto here = node::look_offline(data_dir);
   if (!here) return here.error();
-  auto text = wanted_text(*here);
+  auto text = piped ? result<std::string>(*std::move(piped)) : with_editor(as_yaml(*here));
   if (!text) return text.error();
   auto moved = moved_in(*here, *text);
   if (!moved) return moved.error();

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <thread>
 
 namespace muster::keeper {
@@ -68,6 +69,22 @@ void end_dhcp(const wish& w) {
   stop(w);
   std::error_code ignored;
   std::filesystem::remove_all(folder_of(w), ignored);
+}
+
+/// Lines of dnsmasq's file: when it ends, MAC, address, name, client id.
+std::vector<lease> leases_in(const std::string& data_dir, const std::string& network) {
+  std::vector<lease> all;
+  auto text = storage::read_file(data_dir + "/networks/" + network + "/dnsmasq.leases");
+  std::istringstream lines(text ? *text : std::string{});
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string ends;
+    lease l;
+    if (!(words >> ends >> l.hwaddr >> l.address >> l.hostname)) continue;
+    if (l.hostname == "*") l.hostname.clear();
+    all.push_back(std::move(l));
+  }
+  return all;
 }
 
 }  // namespace muster::keeper

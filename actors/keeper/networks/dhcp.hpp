@@ -9,4 +9,12 @@ status serve_dhcp(const wish& w);
 /// Ends it and removes its leases.
 void end_dhcp(const wish& w);
 
+/// An address that was given out.
+struct lease {
+  std::string hostname;  ///< empty: it said none
+  std::string hwaddr;
+  std::string address;
+};
+std::vector<lease> leases_in(const std::string& data_dir, const std::string& network);
+
 }  // namespace muster::keeper

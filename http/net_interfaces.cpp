@@ -23,8 +23,7 @@ int socket_in(pid_t pid) {
     const int there =
         ::open(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC);
     if (there < 0) return;
-    if (::setns(there, CLONE_NEWNET) == 0)
-      made = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (::setns(there, CLONE_NEWNET) == 0) made = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ::close(there);
   }).join();
   return made;

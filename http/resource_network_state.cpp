@@ -118,10 +118,9 @@ void api::add_network_state_routes() {
               reading([this](const request& r, const captures&, const state_view& s) {
                 return show_leases(*this, r, s);
               }));
-  routes_.add("GET", "/internal/networks/{name}/leases",
-              [this](const request&, const captures& c) {
-                return show_own_leases(*this, c.at("name"));
-              });
+  routes_.add("GET", "/internal/networks/{name}/leases", [this](const request&, const captures& c) {
+    return show_own_leases(*this, c.at("name"));
+  });
 }
 
 }  // namespace muster::http

@@ -1,18 +1,23 @@
 #include "storage/raft_store.hpp"
 
 #include "schemas/codec.hpp"
-#include "storage/keys.hpp"
-#include "storage/quiet_log.hpp"
+#include "storage/identity.hpp"
+#include "storage/log_record.hpp"
 
-#include <rocksdb/db.h>
-#include <rocksdb/write_batch.h>
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <set>
 
 namespace muster::storage {
 
+namespace fs = std::filesystem;
+
 namespace {
 
-rocksdb::Slice slice(const blob& b) { return {b.bytes().data(), b.size_bytes()}; }
-std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
+constexpr std::size_t file_bytes_min = 1u << 20;
+constexpr std::size_t file_bytes_max = 16u << 20;
+constexpr std::size_t read_bytes_max = std::size_t{1} << 30;
 
 failure damaged(const std::string& what) {
   return fail(errc::corrupt,
@@ -21,111 +26,170 @@ failure damaged(const std::string& what) {
                   "join again with a new token");
 }
 
-failure disk(const rocksdb::Status& s) {
-  return fail(errc::corrupt, "the disk refused a write to the raft store: " + s.ToString());
+/// Held as long as the descriptor is open. -1: another process has it.
+int lock(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  struct flock wanted {};
+  wanted.l_type = F_WRLCK;
+  if (fd >= 0 && ::fcntl(fd, F_OFD_SETLK, &wanted) == 0) return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
 }
 
-status check(const rocksdb::Status& s) {
-  if (s.ok()) return ok();
-  return disk(s);
-}
-
-rocksdb::WriteOptions synced() {
-  rocksdb::WriteOptions options;
-  options.sync = true;
-  return options;
+/// Numbers of the files in the folder.
+std::set<std::uint64_t> files_in(const std::string& folder) {
+  std::set<std::uint64_t> all;
+  for (const auto& f : fs::directory_iterator(folder)) {
+    if (f.path().extension() != ".log") continue;
+    const auto number = std::strtoull(f.path().stem().c_str(), nullptr, 16);
+    if (f.path() == log_file::path_of(folder, number)) all.insert(number);
+  }
+  return all;
 }
 
 }  // namespace
 
-raft_store::raft_store(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+raft_store::raft_store(std::string folder, int lock, bool forgets_unsynced)
+    : folder_(std::move(folder)), lock_(lock), forgets_(forgets_unsynced) {}
 raft_store::~raft_store() = default;
 
-result<std::unique_ptr<raft_store>> raft_store::open(const std::string& path, rocksdb::Env* env) {
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.env = env;
-  options.info_log = std::make_shared<quiet_log>();
-  options.write_buffer_size = 16u << 20;
-  options.max_background_jobs = 2;
-  options.compression = rocksdb::kNoCompression;
-  options.allow_concurrent_memtable_write = false;  // there is one writer
-  // The default mode opens without a word after a flipped byte in the middle of the log.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  rocksdb::DB* raw = nullptr;
-  const auto opened = rocksdb::DB::Open(options, path, &raw);
-  std::unique_ptr<rocksdb::DB> db(raw);
-  if (opened.IsCorruption()) return damaged(opened.ToString());
-  if (opened.IsIOError() && opened.ToString().find("lock file") != std::string::npos)
-    return fail(errc::refused, "another musterd already runs on " + path);
-  if (!opened.ok())
-    return fail(errc::refused, "cannot open the raft store in " + path + ": " + opened.ToString());
-  std::unique_ptr<raft_store> store(new raft_store(std::move(db)));
+result<std::unique_ptr<raft_store>> raft_store::open(const std::string& folder,
+                                                     bool forgets_unsynced) {
+  std::error_code failed;
+  fs::create_directories(folder, failed);
+  if (failed) return fail(errc::refused, "cannot make " + folder + ": " + failed.message());
+  const int held = lock(folder + "/LOCK");
+  if (held < 0) return fail(errc::refused, "another musterd already runs on " + folder);
+  std::unique_ptr<raft_store> store(new raft_store(folder, held, forgets_unsynced));
   if (auto loaded = store->load(); !loaded) return loaded.error();
   return store;
 }
 
 status raft_store::load() {
-  std::string bytes;
-  rocksdb::ReadOptions read;
-  read.verify_checksums = true;
-  // A key that cannot be read is not a key that is not there: a forgotten vote could be given
-  // twice.
-  auto got = db_->Get(read, keys::hard_state(), &bytes);
-  if (!got.ok() && !got.IsNotFound()) return damaged(got.ToString());
-  if (got.ok()) {
-    auto hard = codec::decode_hard_state(bytes);
-    if (!hard) return damaged(hard.error().detail);
-    contents_.hard = *hard;
+  auto files = files_in(folder_);
+  if (auto dropped = drop_unbegun(files); !dropped) return dropped;
+  log_replay replay;
+  for (const auto number : files)
+    if (auto loaded = load_file(number, number == *files.rbegin(), replay); !loaded) return loaded;
+  auto all = replay.finish();
+  if (!all) return damaged(all.error().detail);
+  contents_ = *std::move(all);
+  hard_ = contents_.hard;
+  start_ = contents_.start;
+  last_ = contents_.entries.empty() ? start_.index : contents_.entries.back().index;
+  return current_ ? ok() : begin_file(0);
+}
+
+/// A file that was being made for later, or whose first record never came: the one before it is the
+/// last.
+status raft_store::drop_unbegun(std::set<std::uint64_t>& files) const {
+  if (files.empty()) return ok();
+  const auto number = *files.rbegin();
+  const auto path = log_file::path_of(folder_, number);
+  auto bytes = read_file(path, read_bytes_max);
+  if (!bytes) return damaged(bytes.error().detail);
+  if (record_at(*bytes, number, 0) || judge_end(*bytes, number, 0) == log_end::damaged) return ok();
+  fs::remove(path);
+  files.erase(number);
+  return ok();
+}
+
+status raft_store::load_file(std::uint64_t number, bool is_last, log_replay& into) {
+  auto bytes = read_file(log_file::path_of(folder_, number), read_bytes_max);
+  if (!bytes) return damaged(bytes.error().detail);
+  std::size_t end = 0;
+  while (const auto r = record_at(*bytes, number, end)) {
+    if (auto taken = into.take(r->payload); !taken) return damaged(taken.error().detail);
+    end += r->size_bytes;
   }
-  got = db_->Get(read, keys::log_start(), &bytes);
-  if (!got.ok() && !got.IsNotFound()) return damaged(got.ToString());
-  if (got.ok()) {
-    auto start = codec::decode_snapshot_meta(bytes);
-    if (!start) return damaged(start.error().detail);
-    contents_.start = *std::move(start);
-  }
-  log_index expected = contents_.start.index + 1;
-  std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(read));
-  for (at->Seek(keys::entry(expected));
-       at->Valid() && at->key().size() == 9 && at->key()[0] == keys::entry_prefix; at->Next()) {
-    auto e = codec::decode_entry(view(at->value()));
-    if (!e) return damaged(e.error().detail);
-    if (e->index != expected)
-      return damaged("entry " + std::to_string(expected.value) + " is missing");
-    expected = expected + 1;
-    contents_.entries.push_back(*std::move(e));
-  }
-  if (!at->status().ok()) return damaged(at->status().ToString());
-  last_ = expected - 1;
+  const auto behind = judge_end(*bytes, number, end);
+  if (behind == log_end::damaged || (behind == log_end::torn && !is_last))
+    return damaged("a record in " + log_file::path_of(folder_, number) +
+                   " is not what was written");
+  if (current_) ended_[current_->number()] = highest_;
+  auto opened = log_file::open(folder_, number, bytes->size(), end, behind == log_end::torn);
+  if (!opened) return opened.error();
+  current_ = *std::move(opened);
+  if (forgets_) current_->forget_unsynced();
+  highest_ = into.take_highest();
   return ok();
 }
 
 status raft_store::write(const std::optional<raft::hard_state>& hard,
                          const std::optional<raft::snapshot_meta>& begins_behind,
                          const std::vector<raft::entry>& entries) {
-  rocksdb::WriteBatch batch;
-  if (hard) batch.Put(keys::hard_state(), slice(codec::encode(*hard)));
+  if (!hard && !begins_behind && entries.empty()) return ok();
+  begin_record(record_);
+  if (hard) add_item(record_, log_item::hard_state, codec::encode(*hard).bytes());
   if (begins_behind) {
-    batch.DeleteRange(keys::entry({0}), keys::entry(last_ + 1));
-    batch.Put(keys::log_start(), slice(codec::encode(*begins_behind)));
+    add_item(record_, log_item::begins_behind, codec::encode(*begins_behind).bytes());
     last_ = begins_behind->index;
   }
   MUSTER_ENSURE(entries.empty() || entries.front().index <= last_ + 1, "the log has no hole");
-  for (const auto& e : entries) batch.Put(keys::entry(e.index), slice(codec::encode(e)));
-  if (!entries.empty()) {
-    for (auto i = entries.back().index + 1; i <= last_; i = i + 1) batch.Delete(keys::entry(i));
-    last_ = entries.back().index;
-  }
-  if (batch.Count() == 0) return ok();
-  return check(db_->Write(synced(), &batch));
+  for (const auto& e : entries) add_item(record_, log_item::entry, codec::encode(e).bytes());
+  if (auto done = put(record_); !done) return done;
+  if (hard) hard_ = *hard;
+  if (begins_behind) start_ = *begins_behind;
+  if (!entries.empty()) last_ = entries.back().index;
+  highest_ = std::max(highest_, last_);
+  return ok();
 }
 
 status raft_store::compact(const raft::snapshot_meta& start) {
-  rocksdb::WriteBatch batch;
-  batch.DeleteRange(keys::entry({0}), keys::entry(start.index + 1));
-  batch.Put(keys::log_start(), slice(codec::encode(start)));
-  return check(db_->Write(synced(), &batch));
+  begin_record(record_);
+  add_item(record_, log_item::compacted, codec::encode(start).bytes());
+  if (auto done = put(record_); !done) return done;
+  start_ = start;
+  drop_files_before(start.index + 1);
+  return ok();
+}
+
+status raft_store::put(std::string& record) {
+  if (current_->room_bytes() < record.size() + sizeof(std::uint64_t))
+    if (auto begun = begin_file(record.size()); !begun) return begun;
+  if (auto written = current_->write(record); !written) return written;
+  if (auto synced = current_->sync(); !synced) return synced;
+  if (current_->room_bytes() < current_->size_bytes() / 2) prepare_next();
+  return ok();
+}
+
+/// Each file begins with what counts of the ones before, so that those can be dropped.
+status raft_store::begin_file(std::size_t record_bytes) {
+  std::string first;
+  begin_record(first);
+  add_item(first, log_item::hard_state, codec::encode(hard_).bytes());
+  add_item(first, log_item::compacted, codec::encode(start_).bytes());
+  auto made = next_file(first.size() + record_bytes + 2 * sizeof(std::uint64_t));
+  if (!made) return made.error();
+  if (current_) ended_[current_->number()] = std::exchange(highest_, log_index{});
+  current_ = *std::move(made);
+  if (forgets_) current_->forget_unsynced();
+  if (auto written = current_->write(first); !written) return written;
+  return current_->sync();
+}
+
+/// The one that was made meanwhile, if it is there and large enough.
+result<raft_store::file_ptr> raft_store::next_file(std::size_t size_bytes_min) {
+  if (next_.valid()) {
+    auto made = next_.get();
+    if (!made || (*made)->size_bytes() >= size_bytes_min) return made;
+  }
+  const auto number = current_ ? current_->number() + 1 : 1;
+  return log_file::make(folder_, number, std::max(file_bytes_min, size_bytes_min));
+}
+
+void raft_store::prepare_next() {
+  if (next_.valid()) return;
+  next_ = std::async(std::launch::async, log_file::make, folder_, current_->number() + 1,
+                     std::clamp(2 * current_->size_bytes(), file_bytes_min, file_bytes_max));
+}
+
+void raft_store::drop_files_before(log_index begins) {
+  while (!ended_.empty() && ended_.begin()->second < begins) {
+    std::error_code ignored;
+    fs::remove(log_file::path_of(folder_, ended_.begin()->first), ignored);
+    ended_.erase(ended_.begin());
+  }
 }
 
 }  // namespace muster::storage

@@ -1,31 +1,29 @@
 #pragma once
-#include "schemas/raft_types.hpp"
-#include "schemas/result.hpp"
+#include "storage/log_file.hpp"
+#include "storage/log_replay.hpp"
 
+#include <future>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
-
-namespace rocksdb {
-class DB;
-class Env;
-}  // namespace rocksdb
 
 namespace muster::storage {
 
-/// Term, vote and entries of one member. One synced batch a write: when it returns, all of it is
-/// durable. Used by the log writer's thread only.
+/// Term, vote and entries of one member, in files of records that are written one after the other.
+/// One synced record a write: when it returns, all of it is durable. Used by the log writer's
+/// thread only.
 class raft_store {
 public:
-  struct contents {
-    raft::hard_state hard;
-    raft::snapshot_meta start;  ///< the entry before the first one kept
-    std::vector<raft::entry> entries;
-  };
+  using contents = log_replay::contents;
 
   /// Opens or makes the store. A torn end (a write that never finished) is cut.
-  /// @errors errc::corrupt: a damaged middle, a gap; the sentence says what to do.
-  static result<std::unique_ptr<raft_store>> open(const std::string& path, rocksdb::Env* env);
+  /// @param forgets_unsynced for tests: kill -9 loses what was not synced, as a power cut would.
+  /// @errors errc::corrupt: a damaged middle, a gap; the sentence says what to do. errc::refused:
+  /// another process has it.
+  static result<std::unique_ptr<raft_store>> open(const std::string& folder,
+                                                  bool forgets_unsynced = false);
   ~raft_store();
 
   /// What the disk held when the store was opened; gives it away.
@@ -41,12 +39,29 @@ public:
   status compact(const raft::snapshot_meta& start);
 
 private:
-  raft_store(std::unique_ptr<rocksdb::DB> db);
+  using file_ptr = std::unique_ptr<log_file>;
+  raft_store(std::string folder, int lock, bool forgets_unsynced);
   status load();
+  status drop_unbegun(std::set<std::uint64_t>& files) const;
+  status load_file(std::uint64_t number, bool is_last, log_replay& into);
+  status put(std::string& record);
+  status begin_file(std::size_t record_bytes);
+  result<file_ptr> next_file(std::size_t size_bytes_min);
+  void prepare_next();
+  void drop_files_before(log_index begins);
 
-  std::unique_ptr<rocksdb::DB> db_;
+  const std::string folder_;
+  const descriptor lock_;
+  const bool forgets_;
   contents contents_;
+  raft::hard_state hard_;
+  raft::snapshot_meta start_;
   log_index last_;
+  std::map<std::uint64_t, log_index> ended_;  ///< files before the current one: highest index
+  file_ptr current_;
+  log_index highest_;  ///< in it
+  std::future<result<file_ptr>> next_;
+  std::string record_;
 };
 
 }  // namespace muster::storage

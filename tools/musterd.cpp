@@ -45,9 +45,7 @@ int run(muster::tools::daemon_settings with) {
 
 }  // namespace
 
-bool is_called_incusd(char** argv) {
-  return std::filesystem::path(argv[0]).filename() == "incusd";
-}
+bool is_called_incusd(char** argv) { return std::filesystem::path(argv[0]).filename() == "incusd"; }
 
 /// Where `incusd` keeps everything.
 std::string incus_dir() {
@@ -74,10 +72,8 @@ int cluster_main(int argc, char** argv, std::string data_dir) {
   auto* remove = app.add_subcommand("remove-raft-node", "take its role from a member");
   std::string address;
   remove->add_option("ADDRESS", address, "HOST:PORT of the member")->required();
-  auto* recover =
-      app.add_subcommand("recover-from-quorum-loss", "go on from this member alone");
-  for (auto* word : {remove, recover})
-    word->add_flag("-q,--quiet", with.is_sure, "do not ask");
+  auto* recover = app.add_subcommand("recover-from-quorum-loss", "go on from this member alone");
+  for (auto* word : {remove, recover}) word->add_flag("-q,--quiet", with.is_sure, "do not ask");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -38,7 +38,7 @@ status remove(const std::string& path) {
 
 /// First entry of a new log: its only voter.
 status write_first_entry(const std::string& path, member_id voter) {
-  auto store = storage::raft_store::open(path, nullptr);
+  auto store = storage::raft_store::open(path);
   if (!store) return store.error();
   raft::entry first;
   first.term = {1};
@@ -85,7 +85,7 @@ status create_member(const std::string& data_dir, const storage::identity& who, 
   if (voter) {
     if (auto made = write_first_entry(raft + ".made", who.member); !made) return made;
   } else {
-    auto store = storage::raft_store::open(raft + ".made", nullptr);
+    auto store = storage::raft_store::open(raft + ".made");
     if (!store) return store.error();
   }
   if (auto gone = remove(storage::state_root(data_dir)); !gone) return gone;
@@ -187,8 +187,7 @@ std::vector<link::peer> load_peers(const std::string& data_dir) {
 
 status store_edited(const std::string& data_dir, const std::vector<edited_address>& all) {
   std::string text;
-  for (const auto& e : all)
-    text += std::to_string(e.id.value) + " " + e.from + " " + e.to + "\n";
+  for (const auto& e : all) text += std::to_string(e.id.value) + " " + e.from + " " + e.to + "\n";
   return storage::write_file_durably(at(data_dir, "edited-addresses"), text);
 }
 

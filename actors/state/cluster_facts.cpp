@@ -31,8 +31,15 @@ cluster_facts facts_of(const state_view& state) {
   cluster_facts f;
   for (const auto& m : state.all<member>()) {
     const auto s = state.row<member_standing>({}, m.head.id).value_or(member_standing{});
-    f.members.push_back({m.id(), m.name, m.failure_domain, s.role, s.is_offline, false, s.level,
-                         {}, owes(state, m.id())});
+    f.members.push_back({m.id(),
+                         m.name,
+                         m.failure_domain,
+                         s.role,
+                         s.is_offline,
+                         false,
+                         s.level,
+                         {},
+                         owes(state, m.id())});
   }
   for (const auto& w : state.all<warning>()) {
     const auto of = std::find_if(f.members.begin(), f.members.end(),

@@ -8,8 +8,17 @@ from loopback import BIN, Cluster
 from writers import profiles_on
 
 
-def newest_log(member):
-    return max(glob.glob(os.path.join(member.dir, "raft", "*.log")))
+SECTOR = 512
+
+
+def written_log(member):
+    """The file that is written to, and where its last record ends: zeros follow."""
+    for path in sorted(glob.glob(os.path.join(member.dir, "raft", "*.log")), reverse=True):
+        with open(path, "rb") as f:
+            end = len(f.read().rstrip(b"\0"))
+        if end:
+            return path, end
+    raise AssertionError("there is no log")
 
 
 class Damage(unittest.TestCase):
@@ -25,9 +34,9 @@ class Damage(unittest.TestCase):
         self.cluster.__exit__(None, None, None)
 
     def test_a_flipped_byte_in_the_middle(self):
-        path = newest_log(self.member)
+        path, end = written_log(self.member)
         with open(path, "r+b") as f:
-            f.seek(os.path.getsize(path) // 2)
+            f.seek(end // 2)
             byte = f.read(1)
             f.seek(-1, os.SEEK_CUR)
             f.write(bytes([byte[0] ^ 1]))
@@ -36,8 +45,10 @@ class Damage(unittest.TestCase):
         self.assertIn("damaged", self.member.log_text())
 
     def test_a_torn_end(self):
-        path = newest_log(self.member)
-        os.truncate(path, os.path.getsize(path) - 20)
+        path, end = written_log(self.member)
+        with open(path, "r+b") as f:
+            f.seek((end - 1) // SECTOR * SECTOR)
+            f.write(bytes(SECTOR))
         self.cluster.restart(self.member)
         self.assertGreaterEqual(len(profiles_on(self.member)), 49)
 

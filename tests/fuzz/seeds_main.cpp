@@ -1,4 +1,6 @@
 #include "schemas/codec.hpp"
+#include "storage/log_record.hpp"
+#include "storage/log_replay.hpp"
 #include "storage/snapshot_manifest.hpp"
 
 #include <cstdio>
@@ -154,6 +156,19 @@ void entries() {
   i.profiles = {"default"};
   keep("stored_entries", "row-instance", with_kind(3, codec::encode(object{i}).bytes()));
   keep("stored_entries", "body", with_kind(4, payload.bytes()));
+  std::string record;
+  storage::begin_record(record);
+  const auto head_bytes = record.size();
+  using storage::log_item;
+  storage::add_item(record, log_item::hard_state,
+                    codec::encode(raft::hard_state{{3}, {2}}).bytes());
+  storage::add_item(record, log_item::compacted, codec::encode(start()).bytes());
+  storage::add_item(record, log_item::entry, codec::encode(entry_with(payload)).bytes());
+  keep("stored_entries", "log-payload", with_kind(6, std::string_view(record).substr(head_bytes)));
+  storage::end_record(record, 1, 0);
+  keep("stored_entries", "log", with_kind(5, record));
+  keep("stored_entries", "log-torn",
+       with_kind(5, record + std::string(600, '\0') + record.substr(0, record.size() / 2)));
 }
 
 void keep_snapshot(const std::string& name, char how, const std::string& manifest,

@@ -34,9 +34,8 @@ raft::entry entry_at(std::uint64_t index, std::uint64_t term, const std::string&
   return e;
 }
 
-std::unique_ptr<storage::raft_store> open_or_fail(const std::string& path,
-                                                  rocksdb::Env* env = nullptr) {
-  auto store = storage::raft_store::open(path, env);
+std::unique_ptr<storage::raft_store> open_or_fail(const std::string& path) {
+  auto store = storage::raft_store::open(path);
   BOOST_REQUIRE_MESSAGE(store.ok(), (store.ok() ? "" : store.error().detail));
   return *std::move(store);
 }
@@ -47,14 +46,6 @@ void write_some(storage::raft_store& store, std::uint64_t first, std::uint64_t l
                       .write(raft::hard_state{{2}, {1}}, {},
                              {entry_at(i, 2, std::string(200, static_cast<char>('a' + i % 26)))})
                       .ok());
-}
-
-/// The newest write-ahead file: where the synced entries lie.
-fs::path wal_of(const std::string& store) {
-  fs::path newest;
-  for (const auto& f : fs::directory_iterator(store))
-    if (f.path().extension() == ".log" && (newest.empty() || f.path() > newest)) newest = f.path();
-  return newest;
 }
 
 /// Runs a case of the suite `dying` in a process of its own. Not a fork: the sanitizers cannot follow
@@ -73,8 +64,8 @@ void in_a_process_that_dies(const char* name, const std::string& store) {
 
 /// Writes entries 1 to `last` and dies without closing anything, as kill -9 does.
 [[noreturn]] void write_and_die(std::uint64_t last, raft_term term, const std::string& payload,
-                                rocksdb::Env* disk = nullptr) {
-  auto store = storage::raft_store::open(std::getenv("MUSTER_TEST_STORE"), disk);
+                                bool forgets_unsynced = false) {
+  auto store = storage::raft_store::open(std::getenv("MUSTER_TEST_STORE"), forgets_unsynced);
   if (!store) ::_exit(1);
   for (std::uint64_t i = 1; i <= last; ++i)
     if (!(*store)->write(raft::hard_state{{3}, {2}}, {}, {entry_at(i, term.value, payload)}))
@@ -86,10 +77,8 @@ void in_a_process_that_dies(const char* name, const std::string& store) {
 
 BOOST_AUTO_TEST_SUITE(dying, *boost::unit_test::disabled())
 BOOST_AUTO_TEST_CASE(fifty) { write_and_die(50, {3}, "x"); }
-BOOST_AUTO_TEST_CASE(two_hundred) { write_and_die(200, {2}, std::string(300, 'm')); }
-BOOST_AUTO_TEST_CASE(twenty) { write_and_die(20, {2}, std::string(300, 'm')); }
 BOOST_AUTO_TEST_CASE(thirty_on_a_forgetful_disk) {
-  write_and_die(30, {2}, "y", storage::make_forgetful_env().get());
+  write_and_die(30, {2}, "y", true);
 }
 BOOST_AUTO_TEST_SUITE_END()
 
@@ -139,32 +128,6 @@ BOOST_AUTO_TEST_CASE(a_compacted_log_begins_behind_its_start) {
   BOOST_CHECK(kept.start.index == log_index{6});
   BOOST_REQUIRE(kept.entries.size() == 4U);
   BOOST_CHECK(kept.entries.front().index == log_index{7});
-}
-
-BOOST_AUTO_TEST_CASE(a_flipped_byte_in_the_middle_is_an_error_with_a_sentence) {
-  const folder at;
-  in_a_process_that_dies("two_hundred", at / "raft");
-  const auto wal = wal_of(at / "raft");
-  std::fstream file(wal, std::ios::in | std::ios::out | std::ios::binary);
-  const auto middle = static_cast<std::streamoff>(fs::file_size(wal) / 2);
-  file.seekg(middle);
-  const char before = static_cast<char>(file.get());
-  file.seekp(middle);
-  file.put(static_cast<char>(before ^ 0x10));
-  file.close();
-  auto store = storage::raft_store::open(at / "raft", nullptr);
-  BOOST_REQUIRE(!store.ok());
-  BOOST_CHECK(store.error().code == errc::corrupt);
-  BOOST_TEST(store.error().detail.size() > 40U);
-}
-
-BOOST_AUTO_TEST_CASE(a_torn_end_is_cut) {
-  const folder at;
-  in_a_process_that_dies("twenty", at / "raft");
-  const auto wal = wal_of(at / "raft");
-  fs::resize_file(wal, fs::file_size(wal) - 100);
-  const auto kept = open_or_fail(at / "raft")->take_contents();
-  BOOST_TEST(kept.entries.size() == 19U);
 }
 
 BOOST_AUTO_TEST_CASE(a_forgetful_disk_keeps_what_was_synced) {

@@ -89,7 +89,8 @@ status recover(const recover_options& with) {
               << "; nothing was changed\n";
     return ok();
   }
-  if (!with.is_sure && !is_confirmed(what_is_lost)) return fail(errc::refused, "nothing was changed");
+  if (!with.is_sure && !is_confirmed(what_is_lost))
+    return fail(errc::refused, "nothing was changed");
   auto epoch = node::recover(with.data_dir, *here, with.dead);
   if (!epoch) return epoch.error();
   std::cout << "recovered: epoch " << *epoch << "; what was here before is in " << with.data_dir

@@ -27,7 +27,7 @@ struct stores {
 
 result<stores> open_stores(const std::string& data_dir) {
   stores s;
-  auto log = storage::raft_store::open(data_dir + "/raft", nullptr);
+  auto log = storage::raft_store::open(data_dir + "/raft");
   if (!log) return log.error();
   s.log = *std::move(log);
   if (auto prepared = storage::prepare_state(data_dir); !prepared) return prepared.error();

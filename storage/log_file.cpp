@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <sys/stat.h>
 
 namespace muster::storage {
 
@@ -13,6 +14,30 @@ namespace {
 
 failure refused(const std::string& path) {
   return fail(errc::corrupt, "the disk refused a write to " + path + ": " + std::strerror(errno));
+}
+
+std::size_t block_of(std::size_t offset) {
+  return offset / log_file::block_bytes * log_file::block_bytes;
+}
+std::size_t whole_blocks(std::size_t bytes) { return block_of(bytes + log_file::block_bytes - 1); }
+
+status put(int fd, const std::string& path, std::string_view bytes, std::size_t offset) {
+  while (!bytes.empty()) {
+    const auto n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return refused(path);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+    offset += static_cast<std::size_t>(n);
+  }
+  return ok();
+}
+
+status put_zeros(int fd, const std::string& path, std::size_t from, std::size_t to) {
+  const std::string zeros(256u << 10, '\0');
+  for (; from < to; from += std::min(zeros.size(), to - from))
+    if (auto done = put(fd, path, std::string_view(zeros).substr(0, to - from), from); !done)
+      return done;
+  return ::fsync(fd) == 0 ? ok() : status(refused(path));
 }
 
 }  // namespace
@@ -23,71 +48,80 @@ std::string log_file::path_of(const std::string& folder, std::uint64_t number) {
   return folder + name;
 }
 
-log_file::log_file(int fd, std::string path, std::uint64_t number, std::size_t size_bytes,
-                   std::size_t end)
-    : file_(fd), path_(std::move(path)), number_(number), size_bytes_(size_bytes), end_(end) {}
+log_file::log_file(int fd, std::string path, std::uint64_t number, std::size_t size_bytes)
+    : file_(fd), path_(std::move(path)), number_(number), size_bytes_(size_bytes) {
+  make_room(16 * block_bytes);
+}
 
 result<std::unique_ptr<log_file>> log_file::make(const std::string& folder, std::uint64_t number,
                                                  std::size_t size_bytes) {
   const auto path = path_of(folder, number);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return refused(path);
-  std::unique_ptr<log_file> made(new log_file(fd, path, number, size_bytes, 0));
-  if (auto filled = made->fill_with_zeros(0); !filled) return filled.error();
-  if (::fsync(fd) != 0) return refused(path);
+  const auto size = whole_blocks(size_bytes);
+  {
+    const descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (file.fd < 0) return refused(path);
+    if (auto filled = put_zeros(file.fd, path, 0, size); !filled) return filled.error();
+  }
   if (auto synced = sync_directory(folder); !synced) return synced.error();
-  return made;
+  return open(folder, number, std::string(size, '\0'), 0);
+}
+
+status log_file::cut(const std::string& folder, std::uint64_t number, std::size_t end) {
+  const auto path = path_of(folder, number);
+  const descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  struct stat is {};
+  if (file.fd < 0 || ::fstat(file.fd, &is) != 0) return refused(path);
+  return put_zeros(file.fd, path, end, static_cast<std::size_t>(is.st_size));
 }
 
 result<std::unique_ptr<log_file>> log_file::open(const std::string& folder, std::uint64_t number,
-                                                 std::size_t size_bytes, std::size_t end,
-                                                 bool has_torn_end) {
+                                                 std::string_view content, std::size_t end) {
   const auto path = path_of(folder, number);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  int fd = ::open(path.c_str(), O_WRONLY | O_DSYNC | O_DIRECT | O_CLOEXEC);
+  if (fd < 0 && errno == EINVAL) fd = ::open(path.c_str(), O_WRONLY | O_DSYNC | O_CLOEXEC);
   if (fd < 0) return refused(path);
-  std::unique_ptr<log_file> opened(new log_file(fd, path, number, size_bytes, end));
-  if (!has_torn_end) return opened;
-  if (auto cut = opened->fill_with_zeros(end); !cut) return cut.error();
-  if (auto synced = opened->sync(); !synced) return synced.error();
+  std::unique_ptr<log_file> opened(new log_file(fd, path, number, block_of(content.size())));
+  opened->synced_ = opened->end_ = block_of(end);
+  opened->append(content.substr(block_of(end), end - block_of(end)));
+  opened->synced_ = end;
   return opened;
 }
 
-status log_file::fill_with_zeros(std::size_t from) {
-  const std::string zeros(256u << 10, '\0');
-  for (auto at = from; at < size_bytes_; at += zeros.size())
-    if (auto put_there =
-            put(std::string_view(zeros).substr(0, std::min(zeros.size(), size_bytes_ - at)), at);
-        !put_there)
-      return put_there;
-  return ok();
+void log_file::make_room(std::size_t bytes) {
+  if (bytes <= blocks_bytes_) return;
+  const auto wanted = whole_blocks(std::max(bytes, 2 * blocks_bytes_));
+  std::unique_ptr<char, release> next(
+      static_cast<char*>(std::aligned_alloc(block_bytes, wanted)));
+  MUSTER_ENSURE(next != nullptr, "there is memory for a record");
+  if (blocks_) std::memcpy(next.get(), blocks_.get(), end_ - block_of(synced_));
+  blocks_ = std::move(next);
+  blocks_bytes_ = wanted;
 }
 
-status log_file::put(std::string_view bytes, std::size_t offset) {
-  while (!bytes.empty()) {
-    const auto n = ::pwrite(file_.fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return refused(path_);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-    offset += static_cast<std::size_t>(n);
-  }
-  return ok();
+void log_file::append(std::string_view bytes) {
+  const auto held = end_ - block_of(synced_);
+  make_room(whole_blocks(held + bytes.size()));
+  std::memcpy(blocks_.get() + held, bytes.data(), bytes.size());
+  end_ += bytes.size();
 }
 
-status log_file::write(std::string& record) {
+void log_file::write(std::string& record) {
   end_record(record, number_, end_);
   MUSTER_ENSURE(record.size() <= room_bytes(), "a record fits its file");
-  const auto offset = std::exchange(end_, end_ + record.size());
-  if (!forgets_) return put(record, offset);
-  unsynced_ += record;
-  return ok();
+  append(record);
 }
 
+/// The first block holds what was synced before, too; written again, its bytes are the same.
 status log_file::sync() {
-  if (!unsynced_.empty()) {
-    if (auto done = put(unsynced_, end_ - unsynced_.size()); !done) return done;
-    unsynced_.clear();
-  }
-  return ::fdatasync(file_.fd) == 0 ? ok() : status(refused(path_));
+  const auto from = block_of(synced_);
+  const auto held = end_ - from;
+  std::memset(blocks_.get() + held, 0, whole_blocks(held) - held);
+  if (auto done = put(file_.fd, path_, {blocks_.get(), whole_blocks(held)}, from); !done)
+    return done;
+  synced_ = end_;
+  const auto kept = block_of(end_) - from;
+  std::memmove(blocks_.get(), blocks_.get() + kept, held - kept);
+  return ok();
 }
 
 }  // namespace muster::storage

@@ -2,27 +2,33 @@
 #include "schemas/result.hpp"
 #include "storage/descriptor.hpp"
 
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace muster::storage {
 
 /// One file of a log, of a fixed size; records follow each other from its beginning, then zeros.
+/// It is written in whole blocks past the page cache, where the file system can.
 class log_file {
 public:
-  /// Makes it durably, full of zeros. @errors errc::corrupt: the disk refused.
+  static constexpr std::size_t block_bytes = 4096;
+
+  /// Makes it durably, full of zeros. @param size_bytes is rounded up to blocks.
+  /// @errors errc::corrupt: the disk refused.
   static result<std::unique_ptr<log_file>> make(const std::string& folder, std::uint64_t number,
                                                 std::size_t size_bytes);
-  /// @param end where the next record goes; everything behind becomes zero.
+  /// @param content of the whole file. @param end where the next record goes.
   static result<std::unique_ptr<log_file>> open(const std::string& folder, std::uint64_t number,
-                                                std::size_t size_bytes, std::size_t end,
-                                                bool has_torn_end);
+                                                std::string_view content, std::size_t end);
+  /// A write that never finished: all from `end` on becomes zero, durably.
+  static status cut(const std::string& folder, std::uint64_t number, std::size_t end);
   static std::string path_of(const std::string& folder, std::uint64_t number);
 
-  /// For tests: what is written stays in this process until it is synced.
-  void forget_unsynced() { forgets_ = true; }
-  /// Fills in the record's head. There must be room.
-  status write(std::string& record);
+  /// Fills in the record's head; there must be room. It stays in memory until the next sync.
+  void write(std::string& record);
+  /// What was written since the last one is durable. @errors errc::corrupt: the disk refused.
   status sync();
 
   [[nodiscard]] std::uint64_t number() const { return number_; }
@@ -30,17 +36,22 @@ public:
   [[nodiscard]] std::size_t room_bytes() const { return size_bytes_ - end_; }
 
 private:
-  log_file(int fd, std::string path, std::uint64_t number, std::size_t size_bytes, std::size_t end);
-  status put(std::string_view bytes, std::size_t offset);
-  status fill_with_zeros(std::size_t from);
+  struct release {
+    void operator()(char* p) const { std::free(p); }
+  };
+  log_file(int fd, std::string path, std::uint64_t number, std::size_t size_bytes);
+  void append(std::string_view bytes);
+  void make_room(std::size_t bytes);
 
   descriptor file_;
   std::string path_;
   std::uint64_t number_;
   std::size_t size_bytes_;
-  std::size_t end_;
-  bool forgets_ = false;
-  std::string unsynced_;
+  std::size_t end_ = 0;
+  std::size_t synced_ = 0;
+  /// From the beginning of the block where `synced_` lies to `end_`.
+  std::unique_ptr<char, release> blocks_;
+  std::size_t blocks_bytes_ = 0;
 };
 
 }  // namespace muster::storage

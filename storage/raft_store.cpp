@@ -49,18 +49,16 @@ std::set<std::uint64_t> files_in(const std::string& folder) {
 
 }  // namespace
 
-raft_store::raft_store(std::string folder, int lock, bool forgets_unsynced)
-    : folder_(std::move(folder)), lock_(lock), forgets_(forgets_unsynced) {}
+raft_store::raft_store(std::string folder, int lock) : folder_(std::move(folder)), lock_(lock) {}
 raft_store::~raft_store() = default;
 
-result<std::unique_ptr<raft_store>> raft_store::open(const std::string& folder,
-                                                     bool forgets_unsynced) {
+result<std::unique_ptr<raft_store>> raft_store::open(const std::string& folder) {
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed) return fail(errc::refused, "cannot make " + folder + ": " + failed.message());
   const int held = lock(folder + "/LOCK");
   if (held < 0) return fail(errc::refused, "another musterd already runs on " + folder);
-  std::unique_ptr<raft_store> store(new raft_store(folder, held, forgets_unsynced));
+  std::unique_ptr<raft_store> store(new raft_store(folder, held));
   if (auto loaded = store->load(); !loaded) return loaded.error();
   return store;
 }
@@ -107,10 +105,11 @@ status raft_store::load_file(std::uint64_t number, bool is_last, log_replay& int
     return damaged("a record in " + log_file::path_of(folder_, number) +
                    " is not what was written");
   if (current_) ended_[current_->number()] = highest_;
-  auto opened = log_file::open(folder_, number, bytes->size(), end, behind == log_end::torn);
+  if (behind == log_end::torn)
+    if (auto cut = log_file::cut(folder_, number, end); !cut) return cut;
+  auto opened = log_file::open(folder_, number, *bytes, end);
   if (!opened) return opened.error();
   current_ = *std::move(opened);
-  if (forgets_) current_->forget_unsynced();
   highest_ = into.take_highest();
   return ok();
 }
@@ -147,7 +146,7 @@ status raft_store::compact(const raft::snapshot_meta& start) {
 status raft_store::put(std::string& record) {
   if (current_->room_bytes() < record.size() + sizeof(std::uint64_t))
     if (auto begun = begin_file(record.size()); !begun) return begun;
-  if (auto written = current_->write(record); !written) return written;
+  current_->write(record);
   if (auto synced = current_->sync(); !synced) return synced;
   if (current_->room_bytes() < current_->size_bytes() / 2) prepare_next();
   return ok();
@@ -163,8 +162,7 @@ status raft_store::begin_file(std::size_t record_bytes) {
   if (!made) return made.error();
   if (current_) ended_[current_->number()] = std::exchange(highest_, log_index{});
   current_ = *std::move(made);
-  if (forgets_) current_->forget_unsynced();
-  if (auto written = current_->write(first); !written) return written;
+  current_->write(first);
   return current_->sync();
 }
 

@@ -19,11 +19,9 @@ public:
   using contents = log_replay::contents;
 
   /// Opens or makes the store. A torn end (a write that never finished) is cut.
-  /// @param forgets_unsynced for tests: kill -9 loses what was not synced, as a power cut would.
   /// @errors errc::corrupt: a damaged middle, a gap; the sentence says what to do. errc::refused:
   /// another process has it.
-  static result<std::unique_ptr<raft_store>> open(const std::string& folder,
-                                                  bool forgets_unsynced = false);
+  static result<std::unique_ptr<raft_store>> open(const std::string& folder);
   ~raft_store();
 
   /// What the disk held when the store was opened; gives it away.
@@ -40,7 +38,7 @@ public:
 
 private:
   using file_ptr = std::unique_ptr<log_file>;
-  raft_store(std::string folder, int lock, bool forgets_unsynced);
+  raft_store(std::string folder, int lock);
   status load();
   status drop_unbegun(std::set<std::uint64_t>& files) const;
   status load_file(std::uint64_t number, bool is_last, log_replay& into);
@@ -52,7 +50,6 @@ private:
 
   const std::string folder_;
   const descriptor lock_;
-  const bool forgets_;
   contents contents_;
   raft::hard_state hard_;
   raft::snapshot_meta start_;

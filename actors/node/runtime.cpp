@@ -40,7 +40,7 @@ std::shared_ptr<storage::state_store> runtime::open_state() {
 
 status runtime::open_stores() {
   if (auto prepared = storage::prepare_state(with_.data_dir); !prepared) return prepared;
-  auto log = storage::raft_store::open(with_.data_dir + "/raft", with_.env != nullptr);
+  auto log = storage::raft_store::open(with_.data_dir + "/raft");
   if (!log) return log.error();
   log_ = *std::move(log);
   auto state = storage::state_store::open(storage::state_directory(with_.data_dir), with_.env);

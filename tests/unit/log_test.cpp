@@ -243,6 +243,25 @@ BOOST_AUTO_TEST_CASE(a_file_that_was_being_made_does_not_count) {
   write_some(*store, 5, 6, 100);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_not_synced_is_not_there) {
+  const folder at;
+  fs::create_directories(at.path);
+  auto file = *log_file::make(at.path, 1, 5000);
+  BOOST_TEST(file->size_bytes() == 8192U);
+  std::string record;
+  for (const auto* text : {"one", "two"}) {
+    begin_record(record);
+    record += text;
+    file->write(record);
+    if (text[0] == 'o') BOOST_REQUIRE(file->sync().ok());
+  }
+  const auto bytes = content_of(at.files().front());
+  const auto first = record_at(bytes, 1, 0);
+  BOOST_REQUIRE(first);
+  BOOST_TEST(first->payload.starts_with("one"));
+  BOOST_TEST(written_in(bytes) <= first->size_bytes);
+}
+
 BOOST_AUTO_TEST_CASE(only_one_process_has_it) {
   const folder at;
   const auto store = at.open();

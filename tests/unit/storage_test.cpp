@@ -1,4 +1,3 @@
-#include "storage/forgetful_env.hpp"
 #include "storage/identity.hpp"
 #include "storage/raft_store.hpp"
 #include "storage/state_store.hpp"
@@ -63,9 +62,8 @@ void in_a_process_that_dies(const char* name, const std::string& store) {
 }
 
 /// Writes entries 1 to `last` and dies without closing anything, as kill -9 does.
-[[noreturn]] void write_and_die(std::uint64_t last, raft_term term, const std::string& payload,
-                                bool forgets_unsynced = false) {
-  auto store = storage::raft_store::open(std::getenv("MUSTER_TEST_STORE"), forgets_unsynced);
+[[noreturn]] void write_and_die(std::uint64_t last, raft_term term, const std::string& payload) {
+  auto store = storage::raft_store::open(std::getenv("MUSTER_TEST_STORE"));
   if (!store) ::_exit(1);
   for (std::uint64_t i = 1; i <= last; ++i)
     if (!(*store)->write(raft::hard_state{{3}, {2}}, {}, {entry_at(i, term.value, payload)}))
@@ -77,9 +75,6 @@ void in_a_process_that_dies(const char* name, const std::string& store) {
 
 BOOST_AUTO_TEST_SUITE(dying, *boost::unit_test::disabled())
 BOOST_AUTO_TEST_CASE(fifty) { write_and_die(50, {3}, "x"); }
-BOOST_AUTO_TEST_CASE(thirty_on_a_forgetful_disk) {
-  write_and_die(30, {2}, "y", true);
-}
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(raft_store)
@@ -128,12 +123,6 @@ BOOST_AUTO_TEST_CASE(a_compacted_log_begins_behind_its_start) {
   BOOST_CHECK(kept.start.index == log_index{6});
   BOOST_REQUIRE(kept.entries.size() == 4U);
   BOOST_CHECK(kept.entries.front().index == log_index{7});
-}
-
-BOOST_AUTO_TEST_CASE(a_forgetful_disk_keeps_what_was_synced) {
-  const folder at;
-  in_a_process_that_dies("thirty_on_a_forgetful_disk", at / "raft");
-  BOOST_TEST(open_or_fail(at / "raft")->take_contents().entries.size() == 30U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

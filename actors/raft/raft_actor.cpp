@@ -13,6 +13,8 @@ namespace muster::raft {
 
 namespace {
 
+constexpr std::size_t entries_held_max = 64;
+
 bool has_majority(const std::vector<member_id>& voters, const std::set<member_id>& reachable) {
   const auto count = std::count_if(voters.begin(), voters.end(),
                                    [&](member_id v) { return reachable.contains(v); });
@@ -45,6 +47,7 @@ void driver::on_beat() {
     next_tick_ = now + tick_period_;
     tick_core();
   }
+  hand_to_applier();
   expire_writes();
   expire_reads();
 }
@@ -70,12 +73,7 @@ void driver::carry_out_now() {
   follow_pace();
   send_all(out_.messages);
   hand_to_writer();
-  if (!out_.committed.empty()) {
-    for (const auto& e : out_.committed) bytes_since_flush_ += e.size_bytes();
-    entries_since_flush_ += out_.committed.size();
-    self_->send(with_.applier, commit_batch{std::move(out_.committed)});
-    out_.committed.clear();
-  }
+  if (!may_apply_later()) hand_to_applier();
   answer_askers();
   answer_reads();
   if (roles_wait_) check_roles();
@@ -138,6 +136,23 @@ void driver::on_written(const batch_written& done) {
   send_all(after_write_);
   if (done.last) step(durable{done.last, done.term});
   hand_to_writer();
+}
+
+/// While entries stream in, a follower where nobody waits applies many at once: its disk comes
+/// first, that is what the leader waits for.
+bool driver::may_apply_later() const {
+  const auto& held = out_.committed;
+  return !held.empty() && held.size() < entries_held_max && held.back().index < core_.last_index() &&
+         core_.role_now() == role::follower && writes_.empty() && asked_reads_.empty() &&
+         indexed_reads_.empty();
+}
+
+void driver::hand_to_applier() {
+  if (out_.committed.empty()) return;
+  for (const auto& e : out_.committed) bytes_since_flush_ += e.size_bytes();
+  entries_since_flush_ += out_.committed.size();
+  self_->send(with_.applier, commit_batch{std::move(out_.committed)});
+  out_.committed.clear();
 }
 
 void driver::answer_askers() {

@@ -86,6 +86,8 @@ private:
   void answer_askers();
   void answer_reads();
   void hand_to_writer();
+  [[nodiscard]] bool may_apply_later() const;
+  void hand_to_applier();
   void settle_refusal(const proposal_refused& r);
   void try_send(unsettled& u);
   void try_send_all();

@@ -35,6 +35,7 @@ public:
   [[nodiscard]] role role_now() const { return role_; }
   [[nodiscard]] member_id leader() const { return leader_; }
   [[nodiscard]] const configuration& members() const { return members_; }
+  [[nodiscard]] log_index last_index() const { return log_.last(); }
   /// The configuration in use is not committed yet, or not the last of its change.
   [[nodiscard]] bool is_changing_members() const {
     return members_.is_joint() || members_index_ > commit_;

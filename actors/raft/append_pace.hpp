@@ -29,7 +29,7 @@ public:
   }
   /// The one that was followed may never commit: another leads.
   void forget() { followed_.reset(); }
-  [[nodiscard]] std::size_t appends() const { return is_long_ ? 4 : 1; }
+  [[nodiscard]] std::size_t appends() const { return is_long_ ? 4 : 2; }
 
 private:
   static constexpr int window = 32;  ///< the shortest of so many tells the way from the load

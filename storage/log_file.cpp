@@ -90,8 +90,7 @@ result<std::unique_ptr<log_file>> log_file::open(const std::string& folder, std:
 void log_file::make_room(std::size_t bytes) {
   if (bytes <= blocks_bytes_) return;
   const auto wanted = whole_blocks(std::max(bytes, 2 * blocks_bytes_));
-  std::unique_ptr<char, release> next(
-      static_cast<char*>(std::aligned_alloc(block_bytes, wanted)));
+  std::unique_ptr<char, release> next(static_cast<char*>(std::aligned_alloc(block_bytes, wanted)));
   MUSTER_ENSURE(next != nullptr, "there is memory for a record");
   if (blocks_) std::memcpy(next.get(), blocks_.get(), end_ - block_of(synced_));
   blocks_ = std::move(next);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -26,20 +27,22 @@ failure damaged(const std::string& what) {
                   "join again with a new token");
 }
 
-/// Held as long as the descriptor is open. -1: another process has it.
-int lock(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+/// Held as long as the descriptor is open.
+result<int> lock(const std::string& folder) {
+  const int fd = ::open((folder + "/LOCK").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return fail(errc::refused, "cannot open " + folder + ": " + std::strerror(errno));
   struct flock wanted {};
   wanted.l_type = F_WRLCK;
-  if (fd >= 0 && ::fcntl(fd, F_OFD_SETLK, &wanted) == 0) return fd;
-  if (fd >= 0) ::close(fd);
-  return -1;
+  if (::fcntl(fd, F_OFD_SETLK, &wanted) == 0) return fd;
+  ::close(fd);
+  return fail(errc::refused, "another musterd already runs on " + folder);
 }
 
 /// Numbers of the files in the folder.
 std::set<std::uint64_t> files_in(const std::string& folder) {
   std::set<std::uint64_t> all;
-  for (const auto& f : fs::directory_iterator(folder)) {
+  std::error_code none;
+  for (const auto& f : fs::directory_iterator(folder, none)) {
     if (f.path().extension() != ".log") continue;
     const auto number = std::strtoull(f.path().stem().c_str(), nullptr, 16);
     if (f.path() == log_file::path_of(folder, number)) all.insert(number);
@@ -56,9 +59,9 @@ result<std::unique_ptr<raft_store>> raft_store::open(const std::string& folder) 
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed) return fail(errc::refused, "cannot make " + folder + ": " + failed.message());
-  const int held = lock(folder + "/LOCK");
-  if (held < 0) return fail(errc::refused, "another musterd already runs on " + folder);
-  std::unique_ptr<raft_store> store(new raft_store(folder, held));
+  auto held = lock(folder);
+  if (!held) return held.error();
+  std::unique_ptr<raft_store> store(new raft_store(folder, *held));
   if (auto loaded = store->load(); !loaded) return loaded.error();
   return store;
 }
@@ -87,9 +90,8 @@ status raft_store::drop_unbegun(std::set<std::uint64_t>& files) const {
   auto bytes = read_file(path, read_bytes_max);
   if (!bytes) return damaged(bytes.error().detail);
   if (record_at(*bytes, number, 0) || judge_end(*bytes, number, 0) == log_end::damaged) return ok();
-  fs::remove(path);
   files.erase(number);
-  return ok();
+  return ::unlink(path.c_str()) == 0 ? ok() : status(damaged("cannot remove " + path));
 }
 
 status raft_store::load_file(std::uint64_t number, bool is_last, log_replay& into) {
@@ -128,9 +130,12 @@ status raft_store::write(const std::optional<raft::hard_state>& hard,
   for (const auto& e : entries) add_item(record_, log_item::entry, codec::encode(e).bytes());
   if (auto done = put(record_); !done) return done;
   if (hard) hard_ = *hard;
-  if (begins_behind) start_ = *begins_behind;
   if (!entries.empty()) last_ = entries.back().index;
   highest_ = std::max(highest_, last_);
+  if (begins_behind) {
+    start_ = *begins_behind;
+    drop_files_before(start_.index + 1);
+  }
   return ok();
 }
 

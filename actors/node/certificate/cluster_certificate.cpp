@@ -136,9 +136,10 @@ status node::replace_certificate(const tls::pem_pair& next, const std::set<membe
     drop_ready();
   }
   fault_point("certificate.after_write");
-  for (const auto id : absent)
-    begin_write(raise_warning{state::certificate_missed, id, {}, "it is offline", severity::low},
-                who, trace, clock::now() + limits::write_deadline, [](const result<outcome>&) {});
+  if (done)
+    for (const auto id : absent)
+      begin_write(raise_warning{state::certificate_missed, id, {}, "it is offline", severity::low},
+                  who, trace, clock::now() + limits::write_deadline, [](const result<outcome>&) {});
   return done;
 }
 

@@ -2,7 +2,7 @@
 
 #include "actors/link/tls/tls_identity.hpp"
 #include "storage/descriptor.hpp"
-#include "storage/raft_store.hpp"
+#include "storage/log/raft_store.hpp"
 #include "storage/snapshot_files.hpp"
 
 #include <filesystem>

@@ -7,7 +7,7 @@
 #include "schemas/limits.hpp"
 #include "schemas/metrics.hpp"
 #include "storage/condemned.hpp"
-#include "storage/raft_store.hpp"
+#include "storage/log/raft_store.hpp"
 #include "storage/snapshot_files.hpp"
 
 #include <caf/actor_system.hpp>

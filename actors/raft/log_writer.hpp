@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/raft/raft_messages.hpp"
-#include "storage/raft_store.hpp"
+#include "storage/log/raft_store.hpp"
 
 #include <functional>
 

@@ -1,6 +1,6 @@
 #include "schemas/codec.hpp"
-#include "storage/log_record.hpp"
-#include "storage/log_replay.hpp"
+#include "storage/log/log_record.hpp"
+#include "storage/log/log_replay.hpp"
 #include "storage/snapshot_manifest.hpp"
 
 #include <cstdio>

@@ -1,6 +1,6 @@
 #include "schemas/codec.hpp"
-#include "storage/log_record.hpp"
-#include "storage/log_replay.hpp"
+#include "storage/log/log_record.hpp"
+#include "storage/log/log_replay.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 /// What a member reads back from its disk: what was not written by it must be refused, not

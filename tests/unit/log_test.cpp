@@ -1,7 +1,7 @@
 #include "schemas/codec.hpp"
 #include "storage/identity.hpp"
-#include "storage/log_record.hpp"
-#include "storage/raft_store.hpp"
+#include "storage/log/log_record.hpp"
+#include "storage/log/raft_store.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 #include "storage/identity.hpp"
-#include "storage/raft_store.hpp"
+#include "storage/log/raft_store.hpp"
 #include "storage/state_store.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -47,8 +47,8 @@ void write_some(storage::raft_store& store, std::uint64_t first, std::uint64_t l
                       .ok());
 }
 
-/// Runs a case of the suite `dying` in a process of its own. Not a fork: the sanitizers cannot follow
-/// threads that begin in a forked child.
+/// Runs a case of the suite `dying` in a process of its own. Not a fork: the sanitizers cannot
+/// follow threads that begin in a forked child.
 void in_a_process_that_dies(const char* name, const std::string& store) {
   ::setenv("MUSTER_TEST_STORE", store.c_str(), 1);
   std::string wanted = std::string("--run_test=dying/") + name;

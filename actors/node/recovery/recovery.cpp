@@ -5,7 +5,7 @@
 #include "actors/raft/core/start.hpp"
 #include "actors/roles/roles_core.hpp"
 #include "schemas/codec.hpp"
-#include "storage/raft_store.hpp"
+#include "storage/log/raft_store.hpp"
 #include "storage/snapshot_files.hpp"
 #include "storage/state_store.hpp"
 

@@ -1,4 +1,4 @@
-#include "storage/log_replay.hpp"
+#include "storage/log/log_replay.hpp"
 
 #include "schemas/codec.hpp"
 

@@ -1,8 +1,8 @@
-#include "storage/raft_store.hpp"
+#include "storage/log/raft_store.hpp"
 
 #include "schemas/codec.hpp"
 #include "storage/identity.hpp"
-#include "storage/log_record.hpp"
+#include "storage/log/log_record.hpp"
 
 #include <algorithm>
 #include <cerrno>

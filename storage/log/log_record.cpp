@@ -1,4 +1,4 @@
-#include "storage/log_record.hpp"
+#include "storage/log/log_record.hpp"
 
 #define XXH_INLINE_ALL
 #include <algorithm>

@@ -1,6 +1,6 @@
 #pragma once
-#include "storage/log_file.hpp"
-#include "storage/log_replay.hpp"
+#include "storage/log/log_file.hpp"
+#include "storage/log/log_replay.hpp"
 
 #include <future>
 #include <map>

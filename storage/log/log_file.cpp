@@ -1,7 +1,7 @@
-#include "storage/log_file.hpp"
+#include "storage/log/log_file.hpp"
 
 #include "storage/identity.hpp"
-#include "storage/log_record.hpp"
+#include "storage/log/log_record.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,10 +20,14 @@ BIN = os.environ.get("MUSTER_BIN", os.path.join(ROOT, "build/release/bin"))
 
 
 def free_port():
-    """A port nobody listens on now."""
-    with contextlib.closing(socket.socket()) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port nobody listens on now, below those that outgoing connections take."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        first_given = int(f.read().split()[0])
+    while True:
+        port = random.randrange(max(1024, first_given - 20_000), first_given)
+        with contextlib.closing(socket.socket()) as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(what, deadline_s=20.0, every_s=0.02):

@@ -1,6 +1,7 @@
 #include "storage/log/log_file.hpp"
 
 #include "storage/identity.hpp"
+#include "storage/log/file_content.hpp"
 #include "storage/log/log_record.hpp"
 
 #include <algorithm>
@@ -33,7 +34,7 @@ status put(int fd, const std::string& path, std::string_view bytes, std::size_t 
 }
 
 status put_zeros(int fd, const std::string& path, std::size_t from, std::size_t to) {
-  const std::string zeros(256u << 10, '\0');
+  const std::string zeros(64u << 10, '\0');
   for (; from < to; from += std::min(zeros.size(), to - from))
     if (auto done = put(fd, path, std::string_view(zeros).substr(0, to - from), from); !done)
       return done;
@@ -63,7 +64,9 @@ result<std::unique_ptr<log_file>> log_file::make(const std::string& folder, std:
     if (auto filled = put_zeros(file.fd, path, 0, size); !filled) return filled.error();
   }
   if (auto synced = sync_directory(folder); !synced) return synced.error();
-  return open(folder, number, std::string(size, '\0'), 0);
+  auto content = file_content::open(path);
+  if (!content) return content.error();
+  return open(folder, number, content->bytes(), 0);
 }
 
 status log_file::cut(const std::string& folder, std::uint64_t number, std::size_t end) {

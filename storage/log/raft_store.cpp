@@ -1,7 +1,7 @@
 #include "storage/log/raft_store.hpp"
 
 #include "schemas/codec.hpp"
-#include "storage/identity.hpp"
+#include "storage/log/file_content.hpp"
 #include "storage/log/log_record.hpp"
 
 #include <algorithm>
@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::size_t file_bytes_min = 1u << 20;
 constexpr std::size_t file_bytes_max = 16u << 20;
-constexpr std::size_t read_bytes_max = std::size_t{1} << 30;
 
 failure damaged(const std::string& what) {
   return fail(errc::corrupt,
@@ -87,29 +86,32 @@ status raft_store::drop_unbegun(std::set<std::uint64_t>& files) const {
   if (files.empty()) return ok();
   const auto number = *files.rbegin();
   const auto path = log_file::path_of(folder_, number);
-  auto bytes = read_file(path, read_bytes_max);
-  if (!bytes) return damaged(bytes.error().detail);
-  if (record_at(*bytes, number, 0) || judge_end(*bytes, number, 0) == log_end::damaged) return ok();
+  auto file = file_content::open(path);
+  if (!file) return damaged(file.error().detail);
+  if (record_at(file->bytes(), number, 0) ||
+      judge_end(file->bytes(), number, 0) == log_end::damaged)
+    return ok();
   files.erase(number);
   return ::unlink(path.c_str()) == 0 ? ok() : status(damaged("cannot remove " + path));
 }
 
 status raft_store::load_file(std::uint64_t number, bool is_last, log_replay& into) {
-  auto bytes = read_file(log_file::path_of(folder_, number), read_bytes_max);
-  if (!bytes) return damaged(bytes.error().detail);
+  auto file = file_content::open(log_file::path_of(folder_, number));
+  if (!file) return damaged(file.error().detail);
+  const auto bytes = file->bytes();
   std::size_t end = 0;
-  while (const auto r = record_at(*bytes, number, end)) {
+  while (const auto r = record_at(bytes, number, end)) {
     if (auto taken = into.take(r->payload); !taken) return damaged(taken.error().detail);
     end += r->size_bytes;
   }
-  const auto behind = judge_end(*bytes, number, end);
+  const auto behind = judge_end(bytes, number, end);
   if (behind == log_end::damaged || (behind == log_end::torn && !is_last))
     return damaged("a record in " + log_file::path_of(folder_, number) +
                    " is not what was written");
   if (current_) ended_[current_->number()] = highest_;
   if (behind == log_end::torn)
     if (auto cut = log_file::cut(folder_, number, end); !cut) return cut;
-  auto opened = log_file::open(folder_, number, *bytes, end);
+  auto opened = log_file::open(folder_, number, bytes, end);
   if (!opened) return opened.error();
   current_ = *std::move(opened);
   highest_ = into.take_highest();

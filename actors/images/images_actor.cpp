@@ -77,7 +77,10 @@ void drop(const images_settings& with, const state_view& view, const std::string
 }
 
 void sweep(const images_settings& with) {
-  const auto old = storage::images_older_than(with.data_dir, record_comes_within);
+  auto old = storage::images_older_than(with.data_dir, record_comes_within);
+  std::erase_if(old, [view = with.server->local_view()](const auto& fingerprint) {
+    return is_wanted(*view, fingerprint);
+  });
   if (old.empty() || !with.server->wait_readable()) return;
   const auto view = with.server->local_view();
   for (const auto& fingerprint : old) drop(with, *view, fingerprint);

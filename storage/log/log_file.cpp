@@ -1,7 +1,6 @@
 #include "storage/log/log_file.hpp"
 
 #include "storage/identity.hpp"
-#include "storage/log/file_content.hpp"
 #include "storage/log/log_record.hpp"
 
 #include <algorithm>
@@ -64,9 +63,7 @@ result<std::unique_ptr<log_file>> log_file::make(const std::string& folder, std:
     if (auto filled = put_zeros(file.fd, path, 0, size); !filled) return filled.error();
   }
   if (auto synced = sync_directory(folder); !synced) return synced.error();
-  auto content = file_content::open(path);
-  if (!content) return content.error();
-  return open(folder, number, content->bytes(), 0);
+  return open(folder, number, size, {});
 }
 
 status log_file::cut(const std::string& folder, std::uint64_t number, std::size_t end) {
@@ -78,15 +75,15 @@ status log_file::cut(const std::string& folder, std::uint64_t number, std::size_
 }
 
 result<std::unique_ptr<log_file>> log_file::open(const std::string& folder, std::uint64_t number,
-                                                 std::string_view content, std::size_t end) {
+                                                 std::size_t size_bytes, std::string_view written) {
   const auto path = path_of(folder, number);
   int fd = ::open(path.c_str(), O_WRONLY | O_DSYNC | O_DIRECT | O_CLOEXEC);
   if (fd < 0 && errno == EINVAL) fd = ::open(path.c_str(), O_WRONLY | O_DSYNC | O_CLOEXEC);
   if (fd < 0) return refused(path);
-  std::unique_ptr<log_file> opened(new log_file(fd, path, number, block_of(content.size())));
-  opened->synced_ = opened->end_ = block_of(end);
-  opened->append(content.substr(block_of(end), end - block_of(end)));
-  opened->synced_ = end;
+  std::unique_ptr<log_file> opened(new log_file(fd, path, number, block_of(size_bytes)));
+  opened->synced_ = opened->end_ = block_of(written.size());
+  opened->append(written.substr(block_of(written.size())));
+  opened->synced_ = written.size();
   return opened;
 }
 

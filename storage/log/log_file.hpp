@@ -19,9 +19,9 @@ public:
   /// @errors errc::corrupt: the disk refused.
   static result<std::unique_ptr<log_file>> make(const std::string& folder, std::uint64_t number,
                                                 std::size_t size_bytes);
-  /// @param content of the whole file. @param end where the next record goes.
+  /// @param written from the beginning of the file to where the next record goes.
   static result<std::unique_ptr<log_file>> open(const std::string& folder, std::uint64_t number,
-                                                std::string_view content, std::size_t end);
+                                                std::size_t size_bytes, std::string_view written);
   /// A write that never finished: all from `end` on becomes zero, durably.
   static status cut(const std::string& folder, std::uint64_t number, std::size_t end);
   static std::string path_of(const std::string& folder, std::uint64_t number);

@@ -111,7 +111,7 @@ status raft_store::load_file(std::uint64_t number, bool is_last, log_replay& int
   if (current_) ended_[current_->number()] = highest_;
   if (behind == log_end::torn)
     if (auto cut = log_file::cut(folder_, number, end); !cut) return cut;
-  auto opened = log_file::open(folder_, number, bytes, end);
+  auto opened = log_file::open(folder_, number, bytes.size(), bytes.substr(0, end));
   if (!opened) return opened.error();
   current_ = *std::move(opened);
   highest_ = into.take_highest();

@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
-#include <iterator>
 #include <set>
 #include <unistd.h>
 
@@ -20,6 +19,8 @@ namespace {
 
 using node::offline_member;
 using node::offline_view;
+
+constexpr std::size_t text_bytes_max = 1u << 20;
 
 result<std::vector<offline_member>> members_in(const std::string& yaml) {
   std::vector<offline_member> all;
@@ -54,7 +55,10 @@ result<std::string> with_editor(const std::string& text) {
 /// What comes on standard input, to its end: whoever writes it may still hold the store.
 std::optional<std::string> piped_text() {
   if (::isatty(STDIN_FILENO)) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::string text(text_bytes_max, '\0');
+  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::cin.gcount()));
+  return text;
 }
 
 /// Where the member itself listens: its own file says so, if no `--address` does.

@@ -4,6 +4,7 @@
 #include "actors/node/secrets.hpp"
 #include "http/exec_session.hpp"
 #include "schemas/limits.hpp"
+#include "schemas/projects.hpp"
 
 #include <caf/send.hpp>
 
@@ -224,15 +225,14 @@ handler api::reading(state_handler h) {
   };
 }
 
-project_id api::project_of(const state_view& s, const request& r, const char* feature) {
+std::string api::project_asked(const request& r) {
   auto name = r.parameter("project");
-  if (name.empty()) name = "default";
-  auto p = s.by_name<project>({}, name);
-  if (!p) return {};
-  const auto on = p->config.find(std::string("features.") + feature);
-  if (feature[0] != '\0' && (on == p->config.end() || on->second != "true"))
-    p = s.by_name<project>({}, "default");
-  return p ? project_id{p->head.id.value} : project_id{};
+  return name.empty() ? std::string(default_project) : name;
+}
+
+project_id api::project_of(const state_view& s, const request& r, const char* feature) {
+  const auto asked = s.find(table::project, {}, project_asked(r));
+  return asked ? home_of(s, {asked->value}, feature) : project_id{};
 }
 
 result<outcome> api::submit(const request& r, command_body body) {

@@ -36,6 +36,8 @@ public:
   [[nodiscard]] bool is_quick(request& r) const;
   [[nodiscard]] access access_of(const request& r) const;
   static requestor requestor_of(const request& r);
+  /// Name in `?project=`, or the default one.
+  static std::string project_asked(const request& r);
   /// The project of `?project=`; none if it does not exist. Objects of features a project does not
   /// have lie in the default one.
   static project_id project_of(const state_view& s, const request& r, const char* feature);
@@ -84,6 +86,14 @@ public:
   /// GETs this of all other members that are online, at the same time. Bodies of the answers with
   /// 200; who does not answer within a second is left out.
   std::vector<std::string> ask_others(const state_view& s, const std::string& target);
+  [[nodiscard]] std::vector<member> others_online(const state_view& s) const;
+  /// Waits until what was written here is in force on every other member that is online, so that
+  /// who is asked next makes no difference. Blocks; rare changes only.
+  void seen_everywhere();
+  /// Waits until no role is on the move and every member that is online shows them so. Blocks.
+  void roles_rest();
+  /// On the leader: whether they rest, within a second.
+  bool wait_for_roles(log_index index);
   [[nodiscard]] std::optional<member> local_member(member_id id) const;
 
 private:

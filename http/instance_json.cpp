@@ -1,17 +1,14 @@
 #include "http/instance_json.hpp"
 
+#include "actors/state/commands/lifecycle.hpp"
 #include "http/net_interfaces.hpp"
+#include "schemas/projects.hpp"
 
 #include <unistd.h>
 
 namespace muster::http::instance_json {
 
 namespace {
-
-std::string project_name(const state_view& s, const instance& row) {
-  const auto p = s.row<project>({}, {row.head.project.value});
-  return p ? p->name : "default";
-}
 
 string_map shown_config(const instance& row, string_map config) {
   config["volatile.base_image"] = row.image_fingerprint;
@@ -52,8 +49,7 @@ shown_status status_of(const instance& row) {
 }
 
 std::string url(const state_view& s, const instance& row) {
-  const auto p = project_name(s, row);
-  return "/1.0/instances/" + row.name + (p == "default" ? "" : "?project=" + p);
+  return state::path_of(s, row);
 }
 
 std::string whole(const state_view& s, const instance& row, bool is_owner_online,
@@ -75,7 +71,7 @@ std::string whole(const state_view& s, const instance& row, bool is_owner_online
           row.last_used_ms == 0 ? "1970-01-01T00:00:00Z" : render::time(row.last_used_ms));
   w.field("location", c && c->enabled ? (owner ? owner->name : "") : "none")
       .field("type", row.type);
-  w.field("project", project_name(s, row));
+  w.field("project", project_name(s, row.head.project));
   if (state_json) {
     w.key("backups").null().key("state");
     if (state_json->empty())

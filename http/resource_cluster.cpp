@@ -77,7 +77,10 @@ response join(api& a, const json_object& body) {
       [&a, &n, intent, before, wanted = *wanted](node::operations::handle& h) -> status {
         if (auto heard = a.addresses().set(wanted); !heard) return heard;
         auto joined = n.join(intent);
-        if (joined) h.set_metadata(await_own_parts(a));
+        if (joined) {
+          h.set_metadata(await_own_parts(a));
+          a.roles_rest();
+        }
         if (!joined && !n.is_clustered()) (void)a.addresses().set(before).ok();
         return joined;
       });

@@ -2,6 +2,7 @@
 #include "http/exec_session.hpp"
 #include "http/instance_json.hpp"
 #include "schemas/limits.hpp"
+#include "schemas/projects.hpp"
 
 #include <fcntl.h>
 #include <filesystem>
@@ -112,7 +113,7 @@ response start_exec(api& a, const request& r, const std::string& name) {
   if (i->status == instance_status::frozen) return error(400, "Instance is frozen");
   if (a.driver().pid_of(i->head.id) == 0) return error(400, "Instance is not running");
   const auto c = instances::container_of(s, *i, a.server().data_dir());
-  auto o = a.new_operation("Executing command", "default");
+  auto o = a.new_operation("Executing command", project_name(s, i->head.project));
   const auto url = instance_json::url(s, *i);
   o.resources = {{"containers", {url}}, {"instances", {url}}};
   if (!asked->with_websockets)

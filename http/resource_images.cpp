@@ -1,5 +1,7 @@
+#include "actors/state/commands/lifecycle.hpp"
 #include "http/api.hpp"
-#include "storage/image_files.hpp"
+#include "schemas/projects.hpp"
+#include "storage/images/image_files.hpp"
 
 namespace muster::http {
 
@@ -34,7 +36,6 @@ std::string render_alias(const state_view& s, const image_alias& a) {
 }
 
 std::string render_image(const state_view& s, const image& i) {
-  const auto p = s.row<project>({}, {i.head.project.value});
   json_writer w;
   w.begin_object().field("auto_update", i.auto_update).field("properties", i.properties);
   w.field("public", i.is_public).field("expires_at", render::time_or_zero(i.expires_ms));
@@ -47,7 +48,7 @@ std::string render_image(const state_view& s, const image& i) {
   w.field("type", i.type).field("created_at", render::time_or_zero(i.made_ms));
   w.field("last_used_at", "0001-01-01T00:00:00Z")
       .field("uploaded_at", render::time(i.head.created_ms));
-  return w.field("project", p ? p->name : "default").end_object().take();
+  return w.field("project", project_name(s, i.head.project)).end_object().take();
 }
 
 std::string writable(const image& i) {
@@ -57,20 +58,81 @@ std::string writable(const image& i) {
   return w.field("profiles", i.profiles).end_object().take();
 }
 
-/// `a=b&c=d` of the X-Incus-properties header.
-string_map properties_of(const std::string& header) {
-  request parsed;
-  parsed.target = "/?" + header;
-  string_map all;
-  if (!header.empty() && parse_target(parsed))
-    for (auto& [key, value] : parsed.query) all[key] = value;
+/// `a=b&c=d` of a header; a key may come more than once. @errors errc::bad_request
+result<std::vector<std::pair<std::string, std::string>>> pairs_of(const request& r,
+                                                                  const std::string& header) {
+  std::vector<std::pair<std::string, std::string>> all;
+  const auto text = r.header(header);
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('&', at), text.size());
+    const auto part = std::string_view(text).substr(at, end - at);
+    const auto is = std::min(part.find('='), part.size());
+    auto key = percent_decode(part.substr(0, is), true);
+    auto value = percent_decode(part.substr(std::min(is + 1, part.size())), true);
+    if (!key || !value) return fail(errc::bad_request, "The header " + header + " is damaged");
+    if (!key->empty()) all.emplace_back(*std::move(key), *std::move(value));
+    at = end + 1;
+  }
   return all;
 }
+
+/// The values of `name` in such a header.
+result<std::vector<std::string>> values_of(const request& r, const std::string& header,
+                                           std::string_view name) {
+  auto pairs = pairs_of(r, header);
+  if (!pairs) return pairs.error();
+  std::vector<std::string> all;
+  for (auto& [key, value] : *pairs)
+    if (key == name) all.push_back(std::move(value));
+  return all;
+}
+
+/// What the headers of an upload ask for.
+struct upload_wish {
+  project_id project;
+  string_map properties;
+  std::vector<std::string> aliases;
+  std::vector<std::string> profiles;
+};
 
 struct received {
   std::shared_ptr<storage::image_upload> file;
   std::string fingerprint;
+  upload_wish wish;
 };
+
+result<upload_wish> read_headers(const state_view& s, const request& r) {
+  upload_wish w;
+  w.project = api::project_of(s, r, "images");
+  if (!w.project) return fail(errc::not_found, "Project not found");
+  auto properties = pairs_of(r, "x-incus-properties");
+  auto aliases = values_of(r, "x-incus-aliases", "alias");
+  auto profiles = values_of(r, "x-incus-profiles", "profile");
+  if (!properties) return properties.error();
+  if (!aliases) return aliases.error();
+  if (!profiles) return profiles.error();
+  for (auto& [key, value] : *properties) w.properties[key] = std::move(value);
+  w.aliases = *std::move(aliases);
+  w.profiles = profiles->empty() ? std::vector<std::string>{"default"} : *std::move(profiles);
+  for (const auto& alias : w.aliases)
+    if (s.find(table::image_alias, w.project, alias))
+      return fail(errc::conflict, "Alias \"" + alias + "\" already exists");
+  for (const auto& name : w.profiles)
+    if (!s.find(table::profile, api::project_of(s, r, "profiles"), name))
+      return fail(errc::not_found, "Profile \"" + name + "\" not found");
+  return w;
+}
+
+status add_aliases(api& a, const request& r, const received& got, object_id image_id) {
+  for (const auto& name : got.wish.aliases) {
+    image_alias alias;
+    alias.head.project = got.wish.project;
+    alias.name = name;
+    alias.target = image_id;
+    if (auto done = a.submit(r, create_object{alias}); !done) return done.error();
+  }
+  return ok();
+}
 
 status add_image(api& a, const request& r, const received& got, node::operations::handle& h) {
   const auto wanted = r.header("x-incus-fingerprint");
@@ -80,16 +142,15 @@ status add_image(api& a, const request& r, const received& got, node::operations
   auto metadata = storage::inspect_image(got.file->path());
   if (!metadata) return metadata.error();
   image i;
-  i.head.project = api::project_of(*a.server().local_view(), r, "images");
+  i.head.project = got.wish.project;
   i.fingerprint = got.fingerprint;
   i.filename = r.header("x-incus-filename");
   i.architecture = metadata->architecture;
   i.size_bytes = got.file->size_bytes();
   i.is_public = r.header("x-incus-public") == "true";
   i.properties = metadata->properties;
-  for (auto& [key, value] : properties_of(r.header("x-incus-properties")))
-    i.properties[key] = value;
-  i.profiles = {"default"};
+  for (const auto& [key, value] : got.wish.properties) i.properties[key] = value;
+  i.profiles = got.wish.profiles;
   i.made_ms = metadata->made_ms;
   i.locations = {a.server().self()};
   if (a.server().local_view()->by_name<image>(i.head.project, i.fingerprint))
@@ -98,6 +159,7 @@ status add_image(api& a, const request& r, const received& got, node::operations
     return kept;  // a row never names a file that is not there
   auto done = a.submit(r, create_object{i});
   if (!done) return done.error();
+  if (auto named = add_aliases(a, r, got, done->id); !named) return named;
   json_writer w;
   w.begin_object().field("fingerprint", i.fingerprint).field("size", std::to_string(i.size_bytes));
   h.set_metadata(w.end_object().take());
@@ -108,11 +170,14 @@ response import_image(api& a, const request& r) {
   if (!r.read_body) return error(400, "an image is expected in the body");
   if (r.header("content-type").starts_with("application/json"))
     return error(400, "only the upload of a unified tarball is supported");
-  if (!api::project_of(*a.server().local_view(), r, "images"))
-    return error(404, "Project not found");
+  auto now = a.server().read(node::freshness::usual);
+  if (!now) return error(now.error());
+  auto wish = read_headers(*now->state, r);
+  now->state.reset();
+  if (!wish) return error(wish.error());
   auto file = storage::image_upload::begin(a.server().data_dir());
   if (!file) return error(file.error());
-  received got{*std::move(file), {}};
+  received got{*std::move(file), {}, *std::move(wish)};
   if (auto read = r.read_body([&](std::string_view part) { return got.file->take(part); }); !read)
     return error(read.error());
   auto fingerprint = got.file->finish();
@@ -121,7 +186,7 @@ response import_image(api& a, const request& r) {
   auto kept = r;
   kept.read_body = nullptr;
   return a.start_operation(
-      a.new_operation("Downloading image"),
+      a.new_operation("Downloading image", api::project_asked(r)),
       [&a, kept, got](node::operations::handle& h) { return add_image(a, kept, got, h); });
 }
 
@@ -139,7 +204,7 @@ response change_image(api& a, const request& r, const std::string& name) {
   auto i = find_image(*state->state, api::project_of(*state->state, r, "images"), name);
   if (!i) return no_image(name);
   if (r.method == "DELETE") {
-    auto o = a.new_operation("Deleting image");
+    auto o = a.new_operation("Deleting image", api::project_asked(r));
     o.resources["images"] = {"/1.0/images/" + i->fingerprint};
     return a.start_operation(std::move(o),
                              [&a, r, key = key_of(*i)](node::operations::handle&) -> status {
@@ -213,7 +278,7 @@ response create_alias(api& a, const request& r) {
   if (!i) return error(404, "Image not found");
   alias.target = i->head.id;
   auto done = a.submit(r, create_object{alias});
-  return done ? created("/1.0/images/aliases/" + alias.name) : error(done.error());
+  return done ? created("/1.0/images/aliases/" + percent_encode(alias.name)) : error(done.error());
 }
 
 response change_alias(api& a, const request& r, const std::string& name) {
@@ -229,7 +294,7 @@ response change_alias(api& a, const request& r, const std::string& name) {
     const auto next = body->text("name");
     if (next.empty()) return error(400, "No name provided");
     auto done = a.submit(r, rename_object{key_of(*alias), next});
-    return done ? created("/1.0/images/aliases/" + next) : error(done.error());
+    return done ? created("/1.0/images/aliases/" + percent_encode(next)) : error(done.error());
   }
   const auto target = body->text("target");
   if (!target.empty()) {
@@ -248,7 +313,7 @@ response list_aliases(const request& r, const state_view& s) {
   std::vector<std::string> urls;
   std::vector<std::string> objects;
   for (const auto& alias : s.all<image_alias>(api::project_of(s, r, "images"))) {
-    urls.push_back("/1.0/images/aliases/" + alias.name);
+    urls.push_back(state::path_of(s, alias));
     objects.push_back(render_alias(s, alias));
   }
   return list_answer(r, urls, objects);
@@ -262,7 +327,7 @@ void api::add_image_routes() {
                 std::vector<std::string> urls;
                 std::vector<std::string> objects;
                 for (const auto& i : s.all<image>(project_of(s, r, "images"))) {
-                  urls.push_back("/1.0/images/" + i.fingerprint);
+                  urls.push_back(state::path_of(s, i));
                   objects.push_back(render_image(s, i));
                 }
                 return list_answer(r, urls, objects);

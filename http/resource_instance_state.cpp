@@ -1,4 +1,5 @@
 #include "http/instance_json.hpp"
+#include "schemas/projects.hpp"
 
 namespace muster::http {
 
@@ -42,7 +43,7 @@ response change_state(api& a, const request& r, const std::string& name) {
   if (auto there = a.passed_to_owner(r, s, *i)) return *std::move(there);
   if (act->what == verb::start && i->status == instance_status::frozen) act->what = verb::unfreeze;
   if (timeout_s == 0) timeout_s = clean_stop_time_default_s;
-  auto o = a.new_operation(act->description, "default");
+  auto o = a.new_operation(act->description, project_name(s, i->head.project));
   o.resources["instances"] = {instance_json::url(s, *i)};
   return a.start_operation(std::move(o), [&a, r, key = key_of(*i), what = act->what, force,
                                           timeout_s](node::operations::handle&) {

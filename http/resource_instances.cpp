@@ -3,6 +3,7 @@
 #include "http/config_keys.hpp"
 #include "http/instance_json.hpp"
 #include "schemas/fault_point.hpp"
+#include "schemas/projects.hpp"
 
 #include <future>
 
@@ -61,6 +62,9 @@ result<image> resolve_image(const state_view& s, project_id where, const json_ob
 /// Pool and networks must be there.
 status check_devices(const state_view& s, const instance& i) {
   const auto devices = instances::expanded_devices(s, i);
+  if (instances::root_pool_of(devices).empty())
+    return fail(errc::bad_request,
+                "Invalid devices: Failed detecting root disk device: No root device could be found");
   const auto pool = s.by_name<storage_pool>({}, instances::root_pool_of(devices));
   if (!pool || pool->across.is_pending) return fail(errc::not_found, "Storage pool not found");
   for (const auto& [name, device] : devices)
@@ -179,13 +183,13 @@ response create_instance(api& a, const request& r) {
     if (r.parameter("target") != target->name)
       there.target =
           r.path + "?project=" +
-          percent_encode(r.parameter("project").empty() ? "default" : r.parameter("project")) +
+          percent_encode(api::project_asked(r)) +
           "&target=" + percent_encode(target->name);
     return a.forward(there, *target);
   }
   if (auto there = check_pool_on(s, *wish, target->id()); !there) return error(there.error());
   wish->owner = target->id();
-  auto o = a.new_operation("Creating instance", "default");
+  auto o = a.new_operation("Creating instance", project_name(s, wish->head.project));
   wish->operation = o.uuid;
   o.resources["instances"] = {instance_json::url(s, *wish)};
   return a.start_operation(
@@ -319,7 +323,7 @@ response update_instance(api& a, const request& r, const state_view& s, instance
   if (auto good = body->good(); !good) return error(good.error());
   if (auto good = check_changed(s, r, i); !good) return error(good.error());
   if (!is_whole) return a.submitted(r, replace_object{i, expected});
-  auto o = a.new_operation("Updating instance", "default");
+  auto o = a.new_operation("Updating instance", project_name(s, i.head.project));
   o.resources["instances"] = {instance_json::url(s, i)};
   return a.start_operation(std::move(o), [&a, r, i, expected](node::operations::handle&) -> status {
     auto done = a.submit(r, replace_object{i, expected});
@@ -336,7 +340,7 @@ response rename_instance(api& a, const request& r, const state_view& s, const in
   if (auto good = check_name(next); !good || next.empty())
     return good ? error(400, "No name provided") : error(good.error());
   if (i.wanted != power::stopped) return error(400, "Renaming of running instance not allowed");
-  auto o = a.new_operation("Renaming instance", "default");
+  auto o = a.new_operation("Renaming instance", project_name(s, i.head.project));
   o.resources["instances"] = {instance_json::url(s, i)};
   return a.start_operation(std::move(o),
                            [&a, r, key = key_of(i), next](node::operations::handle&) -> status {
@@ -347,7 +351,7 @@ response rename_instance(api& a, const request& r, const state_view& s, const in
 
 response delete_instance(api& a, const request& r, const state_view& s, const instance& i) {
   if (i.wanted != power::stopped) return error(400, "Instance is running");
-  auto o = a.new_operation("Deleting instance", "default");
+  auto o = a.new_operation("Deleting instance", project_name(s, i.head.project));
   o.resources["instances"] = {instance_json::url(s, i)};
   return a.start_operation(std::move(o), [&a, r, i](node::operations::handle&) -> status {
     auto done = a.submit(r, erase_object{key_of(i), {}});

@@ -139,11 +139,27 @@ void api::add_internal_routes() {
                 return give_instance(*this, r, c.at("name"));
               });
   routes_.add("PUT", "/internal/shutdown", [this](const request&, const captures&) {
+    if (node_.is_clustered()) {
+      node_.hand_over();
+      roles_rest();
+    }
     shut_down();
     return empty_sync();
   });
   routes_.add("GET", "/internal/ready",
-              [](const request&, const captures&) { return empty_sync(); });
+              [this](const request&, const captures&) {
+                return with_.is_ready() ? empty_sync() : error(503, "Daemon is starting up");
+              });
+  // Once this answers, the member has applied all that was committed when it was asked.
+  routes_.add("GET", "/internal/current", [this](const request&, const captures&) {
+    auto current = node_.wait_readable();
+    return current ? empty_sync() : error(current.error());
+  });
+  routes_.add("GET", "/internal/roles-rest", [this](const request& r, const captures&) {
+    const auto index = number_of(r.parameter("index"));
+    if (!index) return error(400, "the index of an entry is a number");
+    return wait_for_roles({*index}) ? empty_sync() : error(503, "roles are on the move");
+  });
   routes_.add("GET", "/internal/status",
               [this](const request&, const captures&) { return show_status(*this); });
   routes_.add("GET", "/internal/operations",

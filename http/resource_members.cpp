@@ -1,6 +1,6 @@
 #include "actors/node/secrets.hpp"
 #include "actors/state/commands/groups.hpp"
-#include "actors/state/commands/rules.hpp"
+#include "actors/state/rules/rules.hpp"
 #include "http/api.hpp"
 #include "http/members/member_edit.hpp"
 #include "http/server_keys.hpp"
@@ -46,6 +46,10 @@ member_status status_of(api& a, const state_view& s, const member& m) {
   const auto since = a.server().silent_since_ms(m.id(), noted);
   if (!since) {
     const auto r = a.server().now();
+    if (r && !(*r)->has_leader())
+      return {"Offline", a.online().contains(m.id())
+                             ? "Reachable, but the cluster has no leader"
+                             : "Not reachable, and the cluster has no leader"};
     if (noted.level != 0 && r && noted.level < (*r)->facts()->level)
       return {"Blocked", "Needs updating to newer version"};
     return {};
@@ -60,9 +64,10 @@ bool holds(const std::vector<member_id>& ids, member_id id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-std::string writable(const member& m, const std::vector<std::string>& roles) {
+/// Roles that come and go by themselves are no part of it: an edit holds over a change of leader.
+std::string writable(const member& m) {
   json_writer w;
-  w.begin_object().field("roles", roles).field("failure_domain", m.failure_domain);
+  w.begin_object().field("roles", m.roles).field("failure_domain", m.failure_domain);
   w.field("description", m.description).field("config", m.config).field("groups", m.groups);
   return w.end_object().take();
 }
@@ -106,7 +111,7 @@ response show_member(api& a, const state_view& s, const std::string& name) {
   const auto m = s.by_name<member>({}, name);
   if (!m) return error(404, "Cluster member not found");
   auto answer = sync(render_member(a, s, *m));
-  answer.headers["ETag"] = etag_of(writable(*m, roles_of(a, *m)));
+  answer.headers["ETag"] = etag_of(writable(*m));
   return answer;
 }
 
@@ -123,7 +128,7 @@ response change_member(api& a, const request& r) {
   return a.changing(r, [&a, body](const request& q, const state_view& s) -> api::change {
     const auto m = s.by_name<member>({}, q.found.at("name"));
     if (!m) return error(404, "Cluster member not found");
-    if (auto match = check_etag(q, [&] { return writable(*m, roles_of(a, *m)); }); !match)
+    if (auto match = check_etag(q, [&] { return writable(*m); }); !match)
       return error(match.error());
     auto next = edited_member(*m, **body, q.method == "PUT", automatic_roles(a, *m));
     if (!next) return error(next.error());

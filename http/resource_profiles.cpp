@@ -1,5 +1,7 @@
+#include "actors/state/commands/lifecycle.hpp"
 #include "http/api.hpp"
 #include "http/config_keys.hpp"
+#include "schemas/projects.hpp"
 
 #include <algorithm>
 
@@ -7,21 +9,9 @@ namespace muster::http {
 
 namespace {
 
-std::string project_name(const state_view& s, project_id id) {
-  const auto p = s.row<project>({}, {id.value});
-  return p ? p->name : "default";
-}
-
-std::string in_project(const std::string& path, const std::string& name) {
-  return name == "default" ? path : path + "?project=" + name;
-}
-
 std::vector<std::string> used_by(const state_view& s, const profile& p) {
   std::vector<std::string> urls;
-  const auto name = project_name(s, p.head.project);
-  for (const auto& i : s.all<instance>(p.head.project))
-    if (std::find(i.profiles.begin(), i.profiles.end(), p.name) != i.profiles.end())
-      urls.push_back(in_project("/1.0/instances/" + i.name, name));
+  each_user_of_profile(s, p, [&](const instance& i) { urls.push_back(state::path_of(s, i)); });
   return urls;
 }
 
@@ -62,14 +52,13 @@ response create_profile(api& a, const request& r) {
   if (p.name.empty()) return error(400, "No name provided");
   if (p.name.find('/') != std::string::npos)
     return error(400, "Profile names may not contain slashes");
-  if (p.name == "." || p.name == "..") return error(400, "Invalid profile name \"" + p.name + "\"");
   if (auto good = check(p); !good) return error(good.error());
   return a.changing(r, [p](const request& q, const state_view& s) -> api::change {
     create_object wanted{p};
     const auto where = api::project_of(s, q, "profiles");
     if (!where) return error(404, "Project not found");
     std::get<profile>(wanted.value).head.project = where;
-    return {std::move(wanted), created("/1.0/profiles/" + p.name)};
+    return {std::move(wanted), created("/1.0/profiles/" + percent_encode(p.name))};
   });
 }
 
@@ -103,7 +92,7 @@ response change_profile(api& a, const request& r) {
     if (q.method == "POST") {
       const auto next = (*body)->text("name");
       if (next.empty()) return error(400, "No name provided");
-      return {rename_object{key_of(*p), next}, created("/1.0/profiles/" + next)};
+      return {rename_object{key_of(*p), next}, created("/1.0/profiles/" + percent_encode(next))};
     }
     auto next = merged(*p, **body, q.method == "PUT");
     if (!next) return error(next.error());
@@ -123,7 +112,7 @@ void api::add_profile_routes() {
         if (r.parameter("all-projects") == "true") where.reset();
         if (!where || *where)
           for (const auto& p : s.all<profile>(where)) {
-            urls.push_back(in_project("/1.0/profiles/" + p.name, project_name(s, p.head.project)));
+            urls.push_back(state::path_of(s, p));
             objects.push_back(render_profile(s, p));
           }
         return list_answer(r, urls, objects);

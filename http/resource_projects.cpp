@@ -1,4 +1,8 @@
+#include "actors/state/commands/lifecycle.hpp"
 #include "http/api.hpp"
+#include "schemas/projects.hpp"
+
+#include <array>
 
 namespace muster::http {
 
@@ -6,11 +10,11 @@ namespace {
 
 std::vector<std::string> used_by(const state_view& s, const project& p) {
   std::vector<std::string> urls;
-  const project_id id{p.head.id.value};
-  const std::string tail = p.name == "default" ? "" : "?project=" + p.name;
-  for (const auto& i : s.all<instance>(id)) urls.push_back("/1.0/instances/" + i.name + tail);
-  for (const auto& i : s.all<image>(id)) urls.push_back("/1.0/images/" + i.fingerprint + tail);
-  for (const auto& i : s.all<profile>(id)) urls.push_back("/1.0/profiles/" + i.name + tail);
+  for (const auto where : {table::instance, table::image, table::profile})
+    s.each(where, project_id{p.head.id.value}, [&](const object& o) {
+      urls.push_back(state::path_of(s, o));
+      return true;
+    });
   return urls;
 }
 
@@ -27,19 +31,22 @@ std::string writable(const project& p) {
   return w.end_object().take();
 }
 
-bool is_known(const std::string& key) {
-  static const std::vector<std::string> features{"images",   "networks",        "networks.zones",
-                                                 "profiles", "storage.buckets", "storage.volumes"};
-  if (key.starts_with("user.")) return true;
-  for (const auto& f : features)
-    if (key == "features." + f) return true;
-  return false;
+constexpr std::array features{"images",   "networks",        "networks.zones",
+                              "profiles", "storage.buckets", "storage.volumes"};
+
+status check_key(const std::string& key, const std::string& value) {
+  if (key.starts_with("user.")) return ok();
+  for (const auto* f : features)
+    if (key == std::string("features.") + f) {
+      if (value.empty() || value == "true" || value == "false") return ok();
+      return fail(errc::bad_request, "Invalid value for a boolean \"" + value + "\"");
+    }
+  return fail(errc::bad_request, "Invalid project configuration key \"" + key + "\"");
 }
 
 status check(const string_map& config) {
   for (const auto& [key, value] : config)
-    if (!is_known(key))
-      return fail(errc::bad_request, "Invalid project configuration key \"" + key + "\"");
+    if (auto good = check_key(key, value); !good) return good;
   return ok();
 }
 
@@ -51,38 +58,86 @@ response create_project(api& a, const request& r) {
   p.description = body->text("description");
   p.config = body->map("config").value_or(string_map{});
   if (auto good = body->good(); !good) return error(good.error());
-  if (p.name.empty()) return error(400, "No name provided");
-  if (p.name.find('/') != std::string::npos)
-    return error(400, "Project names may not contain slashes");
   for (const char* feature : {"images", "profiles", "storage.volumes", "storage.buckets"})
     p.config.try_emplace(std::string("features.") + feature, "true");
   if (auto good = check(p.config); !good) return error(good.error());
+  std::erase_if(p.config, [](const auto& item) { return item.second.empty(); });
   auto done = a.submit(r, create_object{p});
-  return done ? created("/1.0/projects/" + p.name) : error(done.error());
+  if (!done) return error(done.error());
+  a.seen_everywhere();
+  return created("/1.0/projects/" + percent_encode(p.name));
 }
 
-response change_project(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(node::freshness::strict);
-  if (!state) return error(state.error());
-  auto p = state->state->by_name<project>({}, name);
-  if (!p) return error(404, "Project not found");
-  if (auto match = check_etag(r, [&] { return writable(*p); }); !match) return error(match.error());
-  if (r.method == "DELETE") return a.submitted(r, erase_object{key_of(*p), {}});
+result<project> merged(project p, const json_object& body, bool is_put) {
+  auto config = body.map("config").value_or(string_map{});
+  p.description = body.text("description", is_put ? "" : p.description);
+  if (auto good = body.good(); !good) return good.error();
+  if (auto good = check(config); !good) return good.error();
+  if (is_put) {
+    p.config = std::move(config);
+  } else {
+    for (auto& [key, value] : config) p.config[key] = value;
+  }
+  std::erase_if(p.config, [](const auto& item) { return item.second.empty(); });
+  return p;
+}
+
+response change_project(api& a, const request& r) {
+  const auto body = std::make_shared<result<json_object>>(json_object::parse(r.body));
+  if (r.method != "DELETE" && !*body) return error(body->error());
+  return a.changing(r, [body](const request& q, const state_view& s) -> api::change {
+    const auto p = s.by_name<project>({}, q.found.at("name"));
+    if (!p) return error(404, "Project not found");
+    if (auto match = check_etag(q, [&] { return writable(*p); }); !match)
+      return error(match.error());
+    const auto seen = p->head.modified;
+    if (q.method == "DELETE") return {erase_object{key_of(*p), seen}, empty_sync()};
+    auto next = merged(*p, **body, q.method == "PUT");
+    if (!next) return error(next.error());
+    return {replace_object{*std::move(next), seen}, empty_sync()};
+  });
+}
+
+response rename_project(api& a, const request& r, const std::string& name) {
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
-  const auto expected = r.header("if-match").empty() ? log_index{} : p->head.modified;
-  auto config = body->map("config").value_or(string_map{});
-  if (auto good = check(config); !good) return error(good.error());
-  if (r.method == "PUT") {
-    p->description = body->text("description");
-    p->config = std::move(config);
-  } else {
-    p->description = body->text("description", p->description);
-    for (auto& [key, value] : config) p->config[key] = value;
-  }
-  std::erase_if(p->config, [](const auto& item) { return item.second.empty(); });
+  const auto next = body->text("name");
   if (auto good = body->good(); !good) return error(good.error());
-  return a.submitted(r, replace_object{*p, expected});
+  auto state = a.server().read(node::freshness::strict);
+  if (!state) return error(state.error());
+  const auto p = state->state->by_name<project>({}, name);
+  if (!p) return error(404, "Project not found");
+  if (state->state->find(table::project, {}, next))
+    return error(409, "A project named \"" + next + "\" already exists");
+  return a.start_operation(
+      a.new_operation("Renaming project"),
+      [&a, r, key = key_of(*p), next](node::operations::handle&) -> status {
+        auto done = a.submit(r, rename_object{key, next});
+        if (!done) return done.error();
+        a.seen_everywhere();
+        return ok();
+      });
+}
+
+/// What a project uses of what it may; nothing is bounded yet.
+response show_usage(const state_view& s, const std::string& name) {
+  const auto p = s.by_name<project>({}, name);
+  if (!p) return error(404, "Project not found");
+  std::int64_t instances = 0;
+  s.each(table::instance, project_id{p->head.id.value}, [&](const object&) {
+    ++instances;
+    return true;
+  });
+  json_writer w;
+  w.begin_object().key("resources").begin_object();
+  for (const char* kind : {"containers", "cpu", "disk", "instances", "memory", "networks",
+                           "processes", "virtual-machines"}) {
+    const std::string_view k = kind;
+    w.key(kind).begin_object().field("Limit", std::int64_t{-1});
+    w.field("Usage", k == "containers" || k == "instances" ? instances : std::int64_t{0});
+    w.end_object();
+  }
+  return sync(w.end_object().end_object().take());
 }
 
 }  // namespace
@@ -93,7 +148,7 @@ void api::add_project_routes() {
                 std::vector<std::string> urls;
                 std::vector<std::string> objects;
                 for (const auto& p : s.all<project>()) {
-                  urls.push_back("/1.0/projects/" + p.name);
+                  urls.push_back(state::path_of(s, p));
                   objects.push_back(render_project(s, p));
                 }
                 return list_answer(r, urls, objects);
@@ -108,10 +163,16 @@ void api::add_project_routes() {
                 answer.headers["ETag"] = etag_of(writable(*p));
                 return answer;
               }));
+  routes_.add("GET", "/1.0/projects/{name}/state",
+              reading([](const request&, const captures& c, const state_view& s) {
+                return show_usage(s, c.at("name"));
+              }));
   for (const char* method : {"PUT", "PATCH", "DELETE"})
-    routes_.add(method, "/1.0/projects/{name}", [this](const request& r, const captures& c) {
-      return change_project(*this, r, c.at("name"));
-    });
+    routes_.add(method, "/1.0/projects/{name}",
+                [this](const request& r, const captures&) { return change_project(*this, r); });
+  routes_.add("POST", "/1.0/projects/{name}", [this](const request& r, const captures& c) {
+    return rename_project(*this, r, c.at("name"));
+  });
 }
 
 }  // namespace muster::http

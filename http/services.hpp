@@ -21,6 +21,7 @@ struct services {
   instances::instances_handle instances;
   images::images_handle images;
   std::shared_ptr<instances::lxc_driver> driver;
+  std::function<bool()> is_ready;  ///< all is done that a start has to do
 };
 
 }  // namespace muster::http

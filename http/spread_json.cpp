@@ -1,18 +1,15 @@
 #include "http/spread_json.hpp"
 
+#include "actors/state/commands/lifecycle.hpp"
 #include "http/front/json_writer.hpp"
 #include "http/spread_wishes.hpp"
+#include "schemas/projects.hpp"
 
 #include <algorithm>
 
 namespace muster::http::spread_json {
 
 namespace {
-
-std::string in_project(const state_view& s, project_id id) {
-  const auto p = s.row<project>({}, {id.value});
-  return !p || p->name == "default" ? "" : "?project=" + p->name;
-}
 
 /// Profiles and instances with a device that names the row.
 std::vector<std::string> users_of(const state_view& s, const char* key, std::string_view name) {
@@ -24,9 +21,9 @@ std::vector<std::string> users_of(const state_view& s, const char* key, std::str
     });
   };
   for (const auto& i : s.all<instance>())
-    if (uses(i.devices)) urls.push_back("/1.0/instances/" + i.name + in_project(s, i.head.project));
+    if (uses(i.devices)) urls.push_back(state::path_of(s, i));
   for (const auto& p : s.all<profile>())
-    if (uses(p.devices)) urls.push_back("/1.0/profiles/" + p.name + in_project(s, p.head.project));
+    if (uses(p.devices)) urls.push_back(state::path_of(s, p));
   return urls;
 }
 
@@ -75,7 +72,7 @@ std::string whole(const state_view& s, const object& row, std::optional<member_i
   w.field("used_by", users_of(s, p ? "pool" : "network", name_of(row)));
   if (n) w.field("managed", true);
   w.field("status", status_of(row, of)).field("locations", locations_of(s, *spread_of(row)));
-  if (n) w.field("project", "default");
+  if (n) w.field("project", default_project);
   return w.end_object().take();
 }
 

@@ -6,7 +6,7 @@ namespace muster::http {
 
 namespace {
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 object new_row(const spread_wish& w) {
   if (w.noun->where == table::storage_pool) {
@@ -31,9 +31,9 @@ std::string& description_of(object& row) {
 failure different_kind(const spread_wish& w, const object& row) {
   if (w.noun->where == table::storage_pool)
     return fail(errc::bad_request, "Storage pool already exists with a different driver");
-  return fail(errc::bad_request, "Requested network type " + quoted(w.kind) +
+  return fail(errc::bad_request, "Requested network type " + in_quotes(w.kind) +
                                      " doesn't match type in existing database record " +
-                                     quoted(kind_of(row)));
+                                     in_quotes(kind_of(row)));
 }
 
 failure already_created(const spread_wish& w) {
@@ -43,9 +43,9 @@ failure already_created(const spread_wish& w) {
 failure already_defined(const spread_wish& w) {
   if (w.noun->where == table::storage_pool)
     return fail(errc::bad_request,
-                "The storage pool already defined on member " + quoted(w.target));
+                "The storage pool already defined on member " + in_quotes(w.target));
   return fail(errc::conflict,
-              "Network " + quoted(w.name) + " is already defined on member " + quoted(w.target));
+              "Network " + in_quotes(w.name) + " is already defined on member " + in_quotes(w.target));
 }
 
 /// Splits keys into those of all members and those of one.
@@ -79,7 +79,7 @@ status check_parents(const state_view& s, const object& row) {
     if (at == parts.end() || !at->second.config.contains("parent"))
       return fail(errc::bad_request,
                   "Missing required \"parent\" key" +
-                      (is_clustered(s) ? " on member " + quoted(m.name) : std::string{}));
+                      (is_clustered(s) ? " on member " + in_quotes(m.name) : std::string{}));
   }
   return ok();
 }
@@ -126,7 +126,7 @@ result<command_body> define_on_member(const state_view& s, const spread_wish& w)
   for (const auto& [key, value] : w.config)
     if (!is_member_key(w.noun->where, key))
       return fail(w.noun->misplaced,
-                  "Config key " + quoted(key) + " may not be used as member-specific key");
+                  "Config key " + in_quotes(key) + " may not be used as member-specific key");
   if (!w.description.empty())
     return fail(errc::bad_request, "A description is given when the " + std::string(w.noun->noun) +
                                        " is created on all members, without a target");
@@ -157,7 +157,7 @@ result<command_body> create_on_all(const state_view& s, const spread_wish& w,
   if (there || needs_definitions)
     for (const auto& [key, value] : w.config)
       if (is_member_key(w.noun->where, key))
-        return fail(w.noun->misplaced, "Config key " + quoted(key) + " is cluster member specific");
+        return fail(w.noun->misplaced, "Config key " + in_quotes(key) + " is cluster member specific");
   if (!there && needs_definitions)
     return fail(errc::refused, std::string(w.noun->pending) +
                                    " not pending on any node (use --target <node> first)");
@@ -195,9 +195,9 @@ status check_changes(const spread_wish& w, const object& row, std::optional<memb
     const bool is_own = is_member_key(w.noun->where, key);
     if (!w.target.empty() && !is_own)
       return fail(errc::bad_request,
-                  "Config key " + quoted(key) + " may not be used as member-specific key");
+                  "Config key " + in_quotes(key) + " may not be used as member-specific key");
     if (w.target.empty() && clustered && is_own)
-      return fail(errc::bad_request, "Config key " + quoted(key) + " is cluster member specific");
+      return fail(errc::bad_request, "Config key " + in_quotes(key) + " is cluster member specific");
     if (key == "source" && at != before.end() && !spread_of(row)->is_pending &&
         !has_failed(row, of))
       return fail(errc::bad_request, "The \"source\" of a storage pool cannot be changed");

@@ -32,6 +32,9 @@ rocksdb::Env* env_from_environment() {
   return forgetful.get();
 }
 
+/// Kept until a new cluster has its first pool, over crashes.
+std::string init_mark(const std::string& data_dir) { return data_dir + "/wants-init"; }
+
 }  // namespace
 
 daemon::daemon(daemon_settings with)
@@ -156,14 +159,16 @@ status daemon::give_to_group(const std::string& path) const {
   return ok();
 }
 
-/// As by SIGTERM, but that no instance is left running here.
+/// As by SIGTERM, but that no instance is left running here. Who has asked hears when they have
+/// ended.
 void daemon::shut_down() {
-  ends_instances_ = true;
+  if (!has_ended_instances_.exchange(true)) end_instances();
   ::kill(::getpid(), SIGTERM);
 }
 
 /// They stay wanted: the next start of this server starts them again.
 void daemon::end_instances() {
+  caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::scoped_actor waits{system_};
   waits->wait_for(instances_);
   const auto view = node_->local_view();
@@ -181,6 +186,10 @@ void daemon::end_instances() {
 status daemon::start() {
   if (::mkdir(with_.data_dir.c_str(), 0711) != 0 && errno != EEXIST)
     return fail(errc::bad_request, "cannot make " + with_.data_dir + ": " + std::strerror(errno));
+  if (with_.bootstrap)
+    if (auto begun = node::find_identity(with_.data_dir); begun && !*begun)
+      if (auto marked = storage::write_file_durably(init_mark(with_.data_dir), "", 0600); !marked)
+        return marked;
   make_listeners();
   node_ = std::make_unique<node::node>(system_, hooks());
   probe_ = std::make_unique<link::probe_host>([this] { return node_->report(); });
@@ -188,7 +197,8 @@ status daemon::start() {
   spawn_keeper();
   api_ = std::make_unique<http::api>(http::services{*node_, events_, rows_, *addresses_,
                                                     [this] { shut_down(); }, *probe_, instances_,
-                                                    images_, driver_});
+                                                    images_, driver_,
+                                                    [this] { return is_ready_.load(); }});
   http::front_settings f;
   f.handle = [this](http::request& r) { return api_->handle(r); };
   f.on_upgrade = [this](const std::string& protocol, http::request& r) {
@@ -212,9 +222,16 @@ status daemon::start() {
       return joined;
   }
   caf::anon_send(images_, images::sweep_files{});
+  return ok();
+}
+
+bool daemon::wants_init() const { return ::access(init_mark(with_.data_dir).c_str(), F_OK) == 0; }
+
+void daemon::ready() {
+  ::unlink(init_mark(with_.data_dir).c_str());
+  is_ready_ = true;
   log_info("member " + node_->name() + " serves " +
            (node_->address().empty() ? with_.data_dir + "/unix.socket" : node_->address()));
-  return ok();
 }
 
 void daemon::keep_house() {
@@ -228,7 +245,6 @@ void daemon::stop() {
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(keeper_, caf::exit_reason::user_shutdown);
-  if (ends_instances_) end_instances();
   if (node_) node_->stop();
   ::unlink((with_.data_dir + "/incus.pid").c_str());
   ::unlink((with_.data_dir + "/unix.socket").c_str());

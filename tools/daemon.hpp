@@ -23,6 +23,10 @@ class daemon {
 public:
   explicit daemon(daemon_settings with);
   status start();
+  /// The cluster was begun here and has not got its first pool yet: see tools/init.hpp.
+  [[nodiscard]] bool wants_init() const;
+  /// All is done that a start has to do.
+  void ready();
   /// What is due each minute.
   void keep_house();
   void shut_down();
@@ -45,7 +49,8 @@ private:
   http::event_streams events_;
   http::row_bell rows_;
   std::unique_ptr<http::listeners> addresses_;
-  std::atomic<bool> ends_instances_{false};  ///< when it stops
+  std::atomic<bool> has_ended_instances_{false};
+  std::atomic<bool> is_ready_{false};
   std::atomic<bool> is_in_place_{false};     ///< pools and networks, after the start
   std::unique_ptr<node::node> node_;
   std::shared_ptr<instances::lxc_driver> driver_;

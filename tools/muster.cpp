@@ -7,6 +7,7 @@
 #include "http/front/json_reader.hpp"
 #include "http/front/json_writer.hpp"
 #include "storage/identity.hpp"
+#include "tools/init.hpp"
 #include "tools/offline/offline.hpp"
 #include "tools/own_member.hpp"
 
@@ -178,6 +179,9 @@ int main_of(int argc, char** argv) {
   make_token->add_option("NAME", with.name)->required();
   make_token->add_flag("--replace", with.replace, "the member of that name has lost its disk");
   data_dir(make_token)->required();
+  auto* init = app.add_subcommand(
+      "init", "a first storage pool and a root disk in the default profile, if there are none");
+  data_dir(init)->required();
   auto* status_of =
       app.add_subcommand("status", "leader, term, commit, lag, quorum, how many may fail");
   data_dir(status_of)->required();
@@ -206,7 +210,8 @@ int main_of(int argc, char** argv) {
     return app.exit(e);
   }
   const auto done = *make_token   ? token(with)
-                    : *status_of  ? show_status(with)
+                    : *init       ? init_storage(with.data_dir)
+                : *status_of  ? show_status(with)
                     : *resetting  ? reset(with)
                     : *recovering ? recover(recovery)
                                   : probe(with);

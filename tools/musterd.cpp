@@ -1,5 +1,6 @@
 #include "actors/instances/lxc/container_helper.hpp"
 #include "tools/daemon.hpp"
+#include "tools/init.hpp"
 #include "tools/log.hpp"
 #include "tools/offline/offline.hpp"
 
@@ -31,12 +32,18 @@ int run(muster::tools::daemon_settings with) {
   sigaddset(&ends, SIGTERM);
   sigaddset(&ends, SIGINT);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  const auto data_dir = with.data_dir;
   muster::tools::daemon d(std::move(with));
   if (auto started = d.start(); !started) {
     std::cerr << "musterd: " << started.error().detail << "\n";
     std::cerr.flush();
     ::_exit(1);
   }
+  if (d.wants_init())
+    if (auto done = muster::tools::init_storage(data_dir); !done)
+      std::cerr << "musterd: no first storage pool: " << done.error().detail
+                << "; `muster init` tries again\n";
+  d.ready();
   constexpr timespec minute{60, 0};
   while (sigtimedwait(&ends, nullptr, &minute) < 0) d.keep_house();
   d.stop();

@@ -1,7 +1,7 @@
 #include "actors/images/images_actor.hpp"
 
 #include "schemas/limits.hpp"
-#include "storage/image_files.hpp"
+#include "storage/images/image_files.hpp"
 
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>

@@ -1,4 +1,5 @@
 #include "actors/instances/instances_actor.hpp"
+#include "schemas/projects.hpp"
 #include "storage/sha256.hpp"
 
 /// What an instance is with its profiles laid under it, and with its devices on this server.
@@ -9,9 +10,7 @@ namespace {
 /// In the instance's project, or in the default one if the project has no profiles of its own.
 std::optional<profile> find_profile(const state_view& state, project_id where,
                                     const std::string& name) {
-  if (auto p = state.by_name<profile>(where, name)) return p;
-  const auto fallback = state.by_name<project>({}, "default");
-  return fallback ? state.by_name<profile>({fallback->head.id.value}, name) : std::nullopt;
+  return state.by_name<profile>(home_of(state, where, "profiles"), name);
 }
 
 std::string value_of(const string_map& device, const char* key) {
@@ -67,7 +66,7 @@ std::string root_pool_of(const device_map& devices) {
   for (const auto& [name, device] : devices)
     if (value_of(device, "type") == "disk" && value_of(device, "path") == "/")
       if (const auto pool = value_of(device, "pool"); !pool.empty()) return pool;
-  return "default";
+  return {};
 }
 
 std::vector<nic> nics_of(const state_view& state, const device_map& devices,
@@ -95,7 +94,7 @@ container container_of(const state_view& state, const instance& row, const std::
   c.image = row.image_fingerprint;
   c.config = expanded_config(state, row);
   const auto devices = expanded_devices(state, row);
-  c.pool = root_pool_of(devices);
+  if (const auto pool = root_pool_of(devices); !pool.empty()) c.pool = pool;
   c.nics = nics_of(state, devices, row.uuid, row.owner);
   return c;
 }

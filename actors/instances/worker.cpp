@@ -1,5 +1,7 @@
 #include "actors/instances/worker.hpp"
 
+#include "schemas/projects.hpp"
+
 namespace muster::instances {
 
 namespace {
@@ -10,8 +12,8 @@ public:
   work(const instances_settings& with, const order& what) : with_(with), what_(what) {}
 
   status create() {
-    if (auto fetched = with_.fetch_image(row_.head.project, row_.image_fingerprint); !fetched)
-      return fetched;
+    const auto images = home_of(*with_.view(), row_.head.project, "images");
+    if (auto fetched = with_.fetch_image(images, row_.image_fingerprint); !fetched) return fetched;
     if (auto made = driver().create(box_); !made) return made;
     return report(instance_status::stopped, "");
   }

@@ -175,6 +175,7 @@ private:
   status lay_ready_everywhere(const tls::pem_pair& next, const std::vector<member>& others);
   status commit_certificate(const tls::pem_pair& next, const requestor& who,
                             const std::string& trace);
+  void await_shown(const tls::pem_pair& next, const std::vector<member>& others) const;
   void follow_certificate();
   void show_certificate(const tls::pem_pair& pair);
   void fetch_certificate(const std::string& certificate);

@@ -310,6 +310,12 @@ std::chrono::milliseconds runtime::quorum_silence() const {
   return board.raft.ticks_since_quorum * board.tick_period;
 }
 
+bool runtime::has_leader() const {
+  const auto board = board_->get();
+  const auto silence = board.raft.ticks_since_quorum * board.tick_period;
+  return silence < (board.raft.leader ? limits::quorum_silence_max : limits::quorum_silence_max / 2);
+}
+
 void runtime::stop() {
   if (stopped_.exchange(true) || !raft_) return;  // the second: its stores did not open
   waiters_->close(

@@ -79,11 +79,19 @@ public:
     const std::lock_guard guard(facts_lock_);
     return facts_;
   }
+  /// Whether a leader that has a quorum was heard of lately; an election is not the loss of one.
+  [[nodiscard]] bool has_leader() const;
   /// The cluster acts at a level that this build does not know: nothing more is applied here.
   [[nodiscard]] bool is_blocked() const { return is_blocked_; }
   /// Hands leadership and role over to others; waits, at most limits::hand_over_deadline.
   void hand_over();
   [[nodiscard]] link::links& peers() { return *links_; }
+  /// Leader: waits until roles rest with the state as of `index` or later; false at the deadline.
+  bool wait_for_roles(log_index index, clock::time_point deadline) const {
+    return board_->wait_until(deadline, [&](const raft::board_view& b) {
+      return b.roles_rest_at && b.roles_rest_at >= index;
+    });
+  }
   /// By what is applied here.
   [[nodiscard]] bool is_in_configuration(member_id id) const;
   /// Removed members that the configuration still needs: they stay linked until it does not.

@@ -119,8 +119,12 @@ std::string make_uuid(member_id at) {
   for (int shift = 40; shift >= 0; shift -= 8) bytes += static_cast<char>(at.value >> shift & 0xff);
   bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x80);
   bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
-  auto text = hex(bytes);
-  for (const std::size_t dash : {8U, 13U, 18U, 23U}) text.insert(dash, "-");
+  std::string text;
+  for (const char c : hex(bytes)) {
+    const auto at_dash = text.size();
+    if (at_dash == 8 || at_dash == 13 || at_dash == 18 || at_dash == 23) text += '-';
+    text += c;
+  }
   return text;
 }
 

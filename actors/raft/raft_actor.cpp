@@ -380,7 +380,10 @@ void driver::on_applied(const applied_report& report) {
   for (const auto sequence : report.settled) writes_.erase(sequence);
   step(applied{report.index, report.digests});
   reach(report.index);
-  if (report.members_changed) check_roles();
+  if (report.members_changed) {
+    check_roles();
+    show_board();
+  }
   maybe_flush();
 }
 
@@ -462,7 +465,7 @@ void driver::follow_standing() {
 }
 
 void driver::show_board() {
-  board_view view{core_.status(), applied_, {}, ticks_, tick_period_};
+  board_view view{core_.status(), applied_, {}, roles_rest_at_, ticks_, tick_period_};
   for (const auto peer : sessions_) view.sessions[peer] = true;
   with_.board->show(std::move(view));
 }

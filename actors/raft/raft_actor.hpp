@@ -150,6 +150,7 @@ private:
   bool roles_wait_ = false;  ///< a plan was refused, as a member has not quite caught up
   int refusals_ = 0;         ///< of plans, one tick after the other
   std::uint64_t next_note_tick_ = 0;
+  log_index roles_rest_at_;  ///< see board_view
   std::function<void()> left_;  ///< set while this member hands over what it is
 };
 

@@ -13,6 +13,9 @@ struct board_view {
   status_view raft;
   log_index applied;
   std::map<member_id, bool> sessions;  ///< by peer: whether a session is up
+  /// Leader: with the state as of this entry, roles are as they should be and nobody is on the way
+  /// to one; none: they are not, or this member does not lead.
+  log_index roles_rest_at{};
   std::uint64_t ticks = 0;
   std::chrono::milliseconds tick_period{};
 };

@@ -1,5 +1,7 @@
 #include "actors/raft/raft_actor.hpp"
 
+#include <algorithm>
+
 /// The leader gives out roles; a member that stops hands its own over.
 namespace muster::raft {
 
@@ -48,6 +50,7 @@ std::vector<roles::candidate> driver::candidates(std::uint64_t lag_max) const {
 /// again with whatever comes next.
 void driver::check_roles() {
   roles_wait_ = false;
+  roles_rest_at_ = {};
   if (core_.role_now() != role::leader || is_condemned_ || core_.is_changing_members()) return;
   const auto all = candidates(refusals_ < refusals_max ? entries_near : 0);
   if (auto next = roles::plan(core_.members(), all, with_.core.self, with_.facts()->roles)) {
@@ -58,6 +61,10 @@ void driver::check_roles() {
   }
   tell_leaving();
   note_roles_now();
+  const bool all_here = std::all_of(all.begin(), all.end(), [](const roles::candidate& c) {
+    return !c.is_online || c.is_caught_up;
+  });
+  if (all_here) roles_rest_at_ = applied_;
 }
 
 /// Not before everybody who might take over has been heard in this term.

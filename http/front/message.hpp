@@ -1,5 +1,6 @@
 #pragma once
 #include "schemas/result.hpp"
+#include "schemas/text_rules.hpp"
 
 #include <chrono>
 #include <functional>
@@ -95,7 +96,7 @@ constexpr std::chrono::seconds later_time_max{15};  // more than any wait has be
 
 /// %XX and, in queries, + are decoded; none if the escapes are damaged.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
-std::string percent_encode(std::string_view text);
+using text_rules::percent_encode;
 /// Fills path, segments and query from target. @errors errc::bad_request
 status parse_target(request& r);
 

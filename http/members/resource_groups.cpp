@@ -1,4 +1,5 @@
 #include "actors/state/commands/groups.hpp"
+#include "actors/state/commands/lifecycle.hpp"
 #include "http/api.hpp"
 #include "http/members/member_edit.hpp"
 
@@ -25,12 +26,11 @@ names users_of(const state_view& s, const cluster_group& g) {
     for (const auto& i : s.all<instance>(project_id{p.head.id.value}))
       if (const auto at = i.config.find("volatile.cluster.group");
           at != i.config.end() && at->second == g.name)
-        urls.push_back("/1.0/instances/" + i.name +
-                       (p.name == "default" ? "" : "?project=" + p.name));
+        urls.push_back(state::path_of(s, i));
     if (const auto at = p.config.find("restricted.cluster.groups");
         at != p.config.end() &&
         ("," + at->second + ",").find("," + g.name + ",") != std::string::npos)
-      urls.push_back("/1.0/projects/" + p.name);
+      urls.push_back(state::path_of(s, p));
   }
   return urls;
 }

@@ -55,6 +55,7 @@ response remove(api& a, const request& r, const std::string& name) {
   if (!done) return error(done.error());
   fault_point("removal.after_write");
   see_out(a, *m);
+  if (m->id() != a.server().self()) a.roles_rest();
   return empty_sync();
 }
 

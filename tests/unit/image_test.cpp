@@ -1,4 +1,4 @@
-#include "storage/image_files.hpp"
+#include "storage/images/image_files.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -112,6 +112,93 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_outside) {
     (void)unpack(at.path / "bad", at.path / "into");
     BOOST_CHECK_MESSAGE(!fs::exists(at.path / "escaped"), attack.what);
     BOOST_CHECK_MESSAGE(!fs::exists(fs::temp_directory_path() / "image_test.escaped"), attack.what);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(names_are_taken_as_tar_takes_them) {
+  const folder at;
+  {
+    tar_file t(at.path / "absolute");
+    t.file("/metadata.yaml", metadata);
+    t.file("/rootfs/etc/inittab", "x");
+    t.file("./rootfs//etc/./hosts", "y");
+    t.file("other/thing", "z");
+  }
+  BOOST_TEST(storage::inspect_image(at.path / "absolute").ok());
+  BOOST_TEST(unpack(at.path / "absolute", at.path / "into") == 0);
+  BOOST_TEST(fs::exists(at.path / "into/rootfs/etc/inittab"));
+  BOOST_TEST(fs::exists(at.path / "into/rootfs/etc/hosts"));
+  BOOST_TEST(!fs::exists(at.path / "into/other"));
+}
+
+BOOST_AUTO_TEST_CASE(a_root_that_is_no_directory_is_refused) {
+  const struct {
+    const char* what;
+    std::function<void(tar_file&)> fill;
+  } cases[] = {
+      {"a link", [](tar_file& t) { t.link("rootfs", "/"); }},
+      {"first a directory, then a link",
+       [](tar_file& t) {
+         t.add("rootfs", AE_IFDIR, "", "");
+         t.link("rootfs", "/");
+       }},
+      {"a file", [](tar_file& t) { t.file("rootfs", "x"); }},
+      {"none", [](tar_file& t) { t.file("templates/x", "x"); }},
+      {"with a slash", [](tar_file& t) { t.link("./rootfs/", "../.."); }},
+      {"dots", [](tar_file& t) { t.file("rootfs/../../x", "x"); }},
+  };
+  for (const auto& c : cases) {
+    const folder at;
+    {
+      tar_file t(at.path / "bad");
+      t.file("metadata.yaml", metadata);
+      c.fill(t);
+    }
+    BOOST_CHECK_MESSAGE(!storage::inspect_image(at.path / "bad").ok(), c.what);
+    (void)unpack(at.path / "bad", at.path / "into");
+    BOOST_CHECK_MESSAGE(!fs::is_symlink(at.path / "into/rootfs"), c.what);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_more_than_an_image_may_hold_is_refused) {
+  const folder at;
+  {
+    tar_file t(at.path / "bomb");
+    t.file("rootfs/zeros", std::string(8 << 20, '\0'));
+    t.file("metadata.yaml", metadata);
+    for (int i = 0; i < 50; ++i) t.file("rootfs/f" + std::to_string(i), "");
+  }
+  BOOST_TEST(storage::inspect_image(at.path / "bomb").ok());
+  BOOST_CHECK(storage::inspect_image(at.path / "bomb", {1 << 20, 1000}).error().code ==
+              errc::too_large);
+  BOOST_CHECK(storage::inspect_image(at.path / "bomb", {1 << 30, 20}).error().code ==
+              errc::too_large);
+}
+
+BOOST_AUTO_TEST_CASE(damage_behind_the_metadata_is_seen_at_the_import) {
+  const folder at;
+  {
+    tar_file t(at.path / "cut");
+    t.file("metadata.yaml", metadata);
+    std::string noise(1 << 20, '\0');
+    std::uint32_t x = 1;
+    for (auto& c : noise) c = static_cast<char>((x = x * 1664525 + 1013904223) >> 24);
+    t.file("rootfs/noise", noise);
+  }
+  fs::resize_file(at.path / "cut", fs::file_size(at.path / "cut") * 9 / 10);
+  BOOST_TEST(!storage::inspect_image(at.path / "cut").ok());
+}
+
+BOOST_AUTO_TEST_CASE(metadata_is_checked) {
+  for (const char* bad : {"architecture: z80\n", "creation_date: 1\n", "[", "architecture: [a]\n",
+                          "architecture: x86_64\ncreation_date: -5\n"}) {
+    const folder at;
+    {
+      tar_file t(at.path / "bad");
+      t.file("metadata.yaml", bad);
+      t.file("rootfs/x", "x");
+    }
+    BOOST_CHECK_MESSAGE(!storage::inspect_image(at.path / "bad").ok(), bad);
   }
 }
 

@@ -50,10 +50,18 @@ BOOST_AUTO_TEST_CASE(a_group_is_made_with_members_and_changed) {
   BOOST_CHECK(by_name(w, "n1").groups == (names{"default", "gpu"}));
 }
 
-BOOST_AUTO_TEST_CASE(a_member_stays_in_its_only_group) {
+BOOST_AUTO_TEST_CASE(a_member_keeps_at_least_one_group) {
   auto w = cluster_of_three();
-  BOOST_TEST(w.apply(group_of("default", {}, false)).done);
+  const auto refused = w.apply(group_of("default", {}, false));
+  BOOST_CHECK(!refused.done && refused.why.code == errc::bad_request);
   BOOST_CHECK(by_name(w, "n1").groups == names{"default"});
+  BOOST_REQUIRE(w.apply(group_of("gpu", {"n1", "n2"}, true)).done);
+  auto only = by_name(w, "n1");
+  only.groups = {"gpu"};
+  BOOST_REQUIRE(w.apply(replace_object{only, {}}).done);
+  BOOST_TEST(w.apply(group_of("gpu", {}, false)).done);
+  BOOST_CHECK(by_name(w, "n1").groups == names{"default"});
+  BOOST_CHECK(by_name(w, "n2").groups == names{"default"});
 }
 
 BOOST_AUTO_TEST_CASE(a_rename_reaches_the_members_and_default_stays) {
@@ -139,24 +147,26 @@ BOOST_AUTO_TEST_CASE(images_only_there_go_with_their_aliases) {
   auto w = cluster_of_three();
   const auto n3 = by_name(w, "n3").id();
   const auto where = a_profile(w, "x").head.project;
-  for (const std::string print : {"only", "both"}) {
+  const std::string only(64, 'a');
+  const std::string both(64, 'b');
+  for (const auto& print : {only, both}) {
     image i;
     i.head.project = where;
     i.fingerprint = print;
     i.locations = {n3};
-    if (print == "both") i.locations = {{1}, n3};
+    if (print == both) i.locations = {{1}, n3};
     BOOST_REQUIRE(w.apply(create_object{i}).done);
   }
   image_alias a;
   a.head.project = where;
   a.name = "tiny";
-  a.target = w.state.by_name<image>(where, "only")->head.id;
+  a.target = w.state.by_name<image>(where, only)->head.id;
   BOOST_REQUIRE(w.apply(create_object{a}).done);
   BOOST_TEST(w.apply(remove_member{n3, false}).why.detail ==
-             "Node still has the following images: only");
+             "Node still has the following images: " + only);
   BOOST_TEST(w.apply(remove_member{n3, true}).done);
   BOOST_TEST(w.state.all<image_alias>().empty());
-  BOOST_CHECK(w.state.by_name<image>(where, "both")->locations == std::vector<member_id>{{1}});
+  BOOST_CHECK(w.state.by_name<image>(where, both)->locations == std::vector<member_id>{{1}});
 }
 
 BOOST_AUTO_TEST_CASE(the_last_member_stays) {

@@ -194,7 +194,15 @@ BOOST_AUTO_TEST_CASE(names_and_use_are_checked) {
   BOOST_TEST(!w.apply(create_object{n}).done);
   n.name = "sixteen-letters1";
   BOOST_TEST(!w.apply(create_object{n}).done);
-  const auto used = w.apply(erase_object{key_of(w.pool("default")), {}});
+  for (const char* name : {"a#b", "a;b", "a%d", "a@b"}) {
+    n.name = name;
+    BOOST_TEST(!w.apply(create_object{n}).done, name);
+  }
+  BOOST_REQUIRE(w.apply(create_object{a_pool("p")}).done);
+  auto common = *w.state.by_name<profile>({w.state.by_name<project>({}, "default")->head.id.value}, "default");
+  common.devices["root"] = {{"type", "disk"}, {"path", "/"}, {"pool", "p"}};
+  BOOST_REQUIRE(w.apply(replace_object{common, {}}).done);
+  const auto used = w.apply(erase_object{key_of(w.pool("p")), {}});
   BOOST_TEST(used.why.detail == "The storage pool is currently in use");
 }
 

@@ -13,7 +13,8 @@ BOOST_AUTO_TEST_CASE(bootstrap_makes_the_default_objects_once) {
   auto w = cluster_of_one();
   BOOST_TEST(w.state.all<member>().size() == 1U);
   BOOST_CHECK(w.state.by_name<project>({}, "default"));
-  BOOST_CHECK(w.state.by_name<storage_pool>({}, "default"));
+  BOOST_CHECK(w.state.all<storage_pool>().empty());
+  BOOST_CHECK(w.state.by_name<profile>(a_profile(w, "x").head.project, "default")->devices.empty());
   bootstrap again;
   BOOST_TEST(!w.apply(again).done);
 }

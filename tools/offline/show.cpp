@@ -1,22 +1,44 @@
+#include "actors/node/member_files.hpp"
+#include "http/front/json_reader.hpp"
 #include "http/front/json_writer.hpp"
 #include "tools/offline/edit.hpp"
 #include "tools/offline/offline.hpp"
+#include "tools/own_member.hpp"
 
 #include <cstdio>
 #include <iostream>
 
 namespace muster::tools {
 
-status list_database(const std::string& data_dir, const std::string& format) {
+namespace {
+
+/// Of the voters: a member that runs is asked, else its disk is looked at.
+result<std::vector<std::string>> voter_addresses(const std::string& data_dir) {
+  std::vector<std::string> addresses;
+  if (node::is_running(data_dir)) {
+    auto json = ask_member(data_dir, "GET", "/internal/status", "");
+    if (!json) return json.error();
+    auto said = http::json_object::parse(*json);
+    if (!said) return said.error();
+    for (const auto& m : said->objects("members").value_or(std::vector<http::json_object>{}))
+      if (m.text("kind") == "voter") addresses.push_back(m.text("address"));
+    return addresses;
+  }
   auto here = node::look_offline(data_dir);
   if (!here) return here.error();
-  std::vector<std::string> addresses;
+  for (const auto& m : here->all)
+    if (m.role == "voter") addresses.push_back(m.address);
+  return addresses;
+}
+
+}  // namespace
+
+status list_database(const std::string& data_dir, const std::string& format) {
+  auto found = voter_addresses(data_dir);
+  if (!found) return found.error();
+  const auto& addresses = *found;
   std::size_t widest = std::string_view("ADDRESS").size();
-  for (const auto& m : here->all) {
-    if (m.role != "voter") continue;
-    addresses.push_back(m.address);
-    widest = std::max(widest, m.address.size());
-  }
+  for (const auto& a : addresses) widest = std::max(widest, a.size());
   if (format == "json") {
     http::json_writer w;
     w.begin_array();

@@ -3,7 +3,7 @@
 #include "actors/instances/container.hpp"
 #include "actors/instances/lxc/lxc_config.hpp"
 #include "actors/instances/lxc/mounts.hpp"
-#include "storage/image_files.hpp"
+#include "storage/images/image_files.hpp"
 
 #include <lxc/attach_options.h>
 #include <lxc/lxccontainer.h>

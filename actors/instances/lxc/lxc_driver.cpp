@@ -2,7 +2,7 @@
 
 #include "actors/instances/lxc/lxc_config.hpp"
 #include "storage/identity.hpp"
-#include "storage/image_files.hpp"
+#include "storage/images/image_files.hpp"
 
 #include <charconv>
 #include <cstring>

@@ -107,6 +107,21 @@ status node::commit_certificate(const tls::pem_pair& next, const requestor& who,
   return last;
 }
 
+/// Until this member and the others that are there show the pair and have written it.
+void node::await_shown(const tls::pem_pair& next, const std::vector<member>& others) const {
+  const auto deadline = clock::now() + limits::seen_deadline;
+  const auto wait_while = [&](const std::function<bool()>& is_old) {
+    while (is_old() && clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  };
+  wait_while([&] { return shown_pair().certificate != next.certificate; });
+  for (const auto& m : others)
+    wait_while([&] {
+      const auto shown = ask_certificate(m, "GET", "");
+      return !shown || *shown != packed(next);
+    });
+}
+
 status node::replace_certificate(const tls::pem_pair& next, const std::set<member_id>& online,
                                  const requestor& who, const std::string& trace) {
   const std::lock_guard one_at_a_time(join_lock_);
@@ -121,9 +136,13 @@ status node::replace_certificate(const tls::pem_pair& next, const std::set<membe
     if (online.contains(m.id())) {
       others.push_back(std::move(m));
     } else if (is_new_key) {
-      return fail(errc::unavailable,
-                  "Cannot update cluster certificate with a new private key while member \"" +
-                      m.name + "\" is offline");
+      const auto why = fail(errc::unavailable,
+                            "Cannot update cluster certificate with a new private key while "
+                            "member \"" + m.name + "\" is offline");
+      (void)write(raise_warning{state::certificate_missed, m.id(), {}, why.detail, severity::low},
+                  who, trace, clock::now() + limits::write_deadline)
+          .ok();
+      return why;
     } else {
       absent.push_back(m.id());
     }
@@ -136,6 +155,7 @@ status node::replace_certificate(const tls::pem_pair& next, const std::set<membe
     drop_ready();
   }
   fault_point("certificate.after_write");
+  if (done) await_shown(next, others);
   if (done)
     for (const auto id : absent)
       begin_write(raise_warning{state::certificate_missed, id, {}, "it is offline", severity::low},

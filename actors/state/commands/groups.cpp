@@ -2,7 +2,7 @@
 
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
-#include "actors/state/commands/rules.hpp"
+#include "actors/state/rules/rules.hpp"
 #include "schemas/limits.hpp"
 
 #include <algorithm>
@@ -74,9 +74,13 @@ result<std::vector<member>> changed_members(const state_view& state, const put_g
     if (wanted) {
       m.groups.push_back(group);
     } else {
-      if (m.groups.size() == 1) continue;
+      if (m.groups.size() == 1 && group == default_name)
+        return fail(errc::bad_request, "Cluster member \"" + m.name +
+                                           "\" is in no other group: cluster members need to "
+                                           "belong to at least one group");
       if (auto may = check_may_leave(state, m, group); !may) return may.error();
       std::erase(m.groups, group);
+      if (m.groups.empty()) m.groups.emplace_back(default_name);
     }
     changed.push_back(std::move(m));
   }
@@ -154,7 +158,7 @@ status may_replace_member(const state_view& state, const object& old, const obje
 }
 
 outcome handle(transaction& tx, const requestor& who, const put_group& b) {
-  if (!is_valid_name(b.value.name)) return refuse(errc::bad_request, "Invalid cluster group name");
+  if (auto good = check_texts(b.value, true); !good) return refuse(good.error());
   const auto old = find_group(tx, b.value.name);
   if (b.is_new && old) return refuse(rules_of(table::cluster_group).taken(b.value.name));
   if (!b.is_new && !old) return refuse(errc::not_found, "Cluster group not found");

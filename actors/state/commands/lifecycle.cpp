@@ -1,23 +1,20 @@
 #include "actors/state/commands/lifecycle.hpp"
 
-#include "actors/state/commands/rules.hpp"
+#include "actors/state/rules/rules.hpp"
+#include "schemas/projects.hpp"
 #include "schemas/spread.hpp"
+#include "schemas/text_rules.hpp"
 
 namespace muster::state {
-
-std::string project_name_of(const state_view& state, const object& row) {
-  const auto id = head_of(row).project;
-  if (!id) return {};
-  const auto found = state.row<project>({}, {id.value});
-  return found ? found->name : std::string{};
-}
 
 std::string path_of(const state_view& state, const object& row) {
   const auto& rules = rules_of(table_of(row));
   if (rules.collection.empty()) return {};
-  std::string path = "/1.0/" + std::string(rules.collection) + "/" + std::string(name_of(row));
-  if (const auto name = project_name_of(state, row); !name.empty() && name != "default")
-    path += "?project=" + name;
+  std::string path = "/1.0/" + std::string(rules.collection) + "/" +
+                     text_rules::percent_encode(name_of(row));
+  if (const auto name = project_name(state, head_of(row).project);
+      !name.empty() && name != default_project)
+    path += "?project=" + text_rules::percent_encode(name);
   return path;
 }
 
@@ -36,7 +33,7 @@ void emit_for(transaction& tx, const requestor& who, const object& row, std::str
   e.source = path_of(tx, row);
   if (e.source.empty()) return;
   e.action = std::string(rules_of(table_of(row)).noun) + "-" + std::string(verb);
-  e.project = project_name_of(tx, row);
+  e.project = project_name(tx, head_of(row).project);
   if (std::holds_alternative<instance>(row)) e.name = name_of(row);
   e.context = std::move(context);
   e.who = who;

@@ -8,8 +8,6 @@ namespace muster::state {
 
 /// URL path of a row, as Incus shows it; empty for rows without one.
 std::string path_of(const state_view& state, const object& row);
-/// Name of the project that holds the row; empty if its table knows none.
-std::string project_name_of(const state_view& state, const object& row);
 /// What the lifecycle calls a row that was made or replaced; empty: it says nothing.
 std::string_view verb_of(const object* old, const object& next);
 /// Emits `<noun>-<verb>` for a row, with the context of its kind. Rows without a path emit nothing.

@@ -2,7 +2,7 @@
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
 #include "actors/state/commands/removal.hpp"
-#include "actors/state/commands/rules.hpp"
+#include "actors/state/rules/rules.hpp"
 #include "actors/state/spreads/spreads.hpp"
 
 namespace muster::state {
@@ -24,7 +24,6 @@ void add_project(transaction& tx) {
   common.head.project = {p.head.id.value};
   common.name = "default";
   common.description = "Default Incus profile";
-  common.devices["root"] = {{"path", "/"}, {"pool", "default"}, {"type", "disk"}};
   tx.put(common);
 }
 
@@ -32,14 +31,6 @@ void add_group(transaction& tx) {
   auto g = default_group();
   g.head.id = tx.next_object();
   tx.put(g);
-}
-
-void add_pool(transaction& tx) {
-  storage_pool pool;
-  pool.head.id = tx.next_object();
-  pool.name = "default";
-  pool.driver = "dir";
-  tx.put(pool);
 }
 
 void emit_cluster(transaction& tx, const requestor& who, std::string action, std::string source) {
@@ -89,7 +80,6 @@ outcome handle(transaction& tx, const requestor& who, const bootstrap& b) {
   first.head.id = {tx.next_member().value};
   tx.put(first);
   add_project(tx);
-  add_pool(tx);
   add_group(tx);
   if (b.enabled) emit_cluster(tx, who, "cluster-enabled", "/1.0/cluster/" + first.name);
   return done(first.head.id);

@@ -1,8 +1,10 @@
 #include "actors/state/commands/groups.hpp"
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
-#include "actors/state/commands/rules.hpp"
+#include "actors/state/rules/projects.hpp"
+#include "actors/state/rules/rules.hpp"
 #include "actors/state/spreads/spreads.hpp"
+#include "schemas/text_rules.hpp"
 
 namespace muster::state {
 
@@ -49,8 +51,10 @@ void erase_dependents(transaction& tx, const object& row) {
     tx.each(table::image_alias, head_of(row).project, [&](const object& o) {
       return std::get<image_alias>(o).target != head_of(row).id || collect(o);
     });
-  if (std::holds_alternative<project>(row))
+  if (std::holds_alternative<project>(row)) {
     tx.each(table::profile, project_id{head_of(row).id.value}, collect);
+    forget_project(tx, name_of(row));
+  }
   for (const auto& key : keys) tx.erase(key);
 }
 
@@ -83,14 +87,19 @@ void emit_token(transaction& tx, const requestor& who) {
   tx.emit(std::move(e));
 }
 
-/// A project of its own profiles starts with an empty default one.
-void add_default_profile(transaction& tx, project_id owner) {
-  profile p;
-  p.head.id = tx.next_object();
-  p.head.project = owner;
-  p.name = "default";
-  p.description = "Default Incus profile";
-  tx.put(p);
+status check_projects(const state_view& state, const std::vector<std::string>& projects) {
+  for (const auto& name : projects)
+    if (!state.find(table::project, {}, name))
+      return fail(errc::not_found, "Project \"" + name + "\" not found");
+  return ok();
+}
+
+/// Projects that a certificate or token names must be there.
+status check_projects_named(const state_view& state, const object& row) {
+  if (const auto* c = std::get_if<certificate>(&row))
+    return check_projects(state, c->projects);
+  if (const auto* t = std::get_if<token>(&row)) return check_projects(state, t->projects);
+  return ok();
 }
 
 }  // namespace
@@ -104,6 +113,8 @@ outcome handle(transaction& tx, const requestor& who, const create_object& b) {
     return refuse(errc::not_found, "Project not found");
   if (is_named(where) && tx.find(where, head.project, name_of(row)))
     return refuse(rules.taken(name_of(row)));
+  if (auto good = check_texts(row, true); !good) return refuse(good.error());
+  if (auto good = check_projects_named(tx, row); !good) return refuse(good.error());
   if (rules.may_create)
     if (auto may = rules.may_create(tx, row); !may) return refuse(may.error());
   if (const auto* t = std::get_if<token>(&row)) {
@@ -114,7 +125,7 @@ outcome handle(transaction& tx, const requestor& who, const create_object& b) {
   head.id = tx.next_object();
   settle_spread(tx, nullptr, row);
   tx.add(row);
-  if (std::holds_alternative<project>(row)) add_default_profile(tx, {head.id.value});
+  if (std::holds_alternative<project>(row)) settle_default_profile(tx, nullptr, row);
   if (const auto verb = verb_of(nullptr, row); !verb.empty())
     emit_for(tx, who, row, verb, context_of(tx, row));
   return done(head.id);
@@ -130,10 +141,13 @@ outcome handle(transaction& tx, const requestor& who, const replace_object& b) {
   if (name_of(*old) != name_of(next))
     return refuse(errc::bad_request, "a name is changed by a rename, not by an update");
   if (rules.keep) rules.keep(*old, next);
+  if (auto good = check_texts(next, false); !good) return refuse(good.error());
+  if (auto good = check_projects_named(tx, next); !good) return refuse(good.error());
   if (rules.may_replace)
     if (auto may = rules.may_replace(tx, *old, next); !may) return refuse(may.error());
   head_of(next) = head_of(*old);
   settle_spread(tx, old.get(), next);
+  if (std::holds_alternative<project>(next)) settle_default_profile(tx, old.get(), next);
   tx.put(next);
   if (const auto verb = verb_of(old.get(), next); !verb.empty()) emit_for(tx, who, next, verb);
   return done(key.id);
@@ -157,6 +171,8 @@ outcome handle(transaction& tx, const requestor& who, const rename_object& b) {
   const auto old = tx.get(b.key);
   if (!old) return missing(b.key.where);
   const auto& rules = rules_of(b.key.where);
+  if (rules.check_name)
+    if (auto good = rules.check_name(b.name); !good) return refuse(good.error());
   if (rules.may_rename)
     if (auto may = rules.may_rename(tx, *old, b.name); !may) return refuse(may.error());
   if (tx.find(b.key.where, b.key.project, b.name))
@@ -176,6 +192,8 @@ outcome handle(transaction& tx, const requestor& who, const rename_object& b) {
   if (!renamed) return refuse(errc::bad_request, "objects of this kind have no name to change");
   tx.put(row);
   if (std::holds_alternative<cluster_group>(row)) rename_in_members(tx, old_name, b.name);
+  if (std::holds_alternative<project>(row)) rename_project(tx, old_name, b.name);
+  if (const auto* p = std::get_if<profile>(&row)) rename_profile(tx, *p, old_name);
   emit_for(tx, who, row, "renamed", {{"old_name", old_name}});
   return done(b.key.id);
 }
@@ -193,6 +211,8 @@ outcome handle(transaction& tx, const requestor& who, const set_config& b) {
   auto row = tx.only<server_config>().value_or(server_config{});
   row.head.id = {1};
   if (b.expected && row.head.modified != b.expected) return changed_since();
+  for (const auto* changes : {&b.changes, &b.own_changes})
+    if (auto good = text_rules::check_config(*changes); !good) return refuse(good.error());
   if (!b.own_changes.empty()) {
     auto owner = tx.row<member>({}, {b.own_of.value});
     if (!owner) return missing(table::member);

@@ -1,5 +1,6 @@
-#include "storage/image_files.hpp"
+#include "storage/images/image_files.hpp"
 
+#include "storage/disk_room.hpp"
 #include "storage/identity.hpp"
 #include "storage/sha256.hpp"
 
@@ -18,6 +19,7 @@ namespace muster::storage {
 namespace {
 
 constexpr std::uint64_t image_bytes_max = 64ull << 30;
+constexpr std::uint64_t room_step_bytes = 16u << 20;  ///< how often room is looked for
 
 std::string images_directory(const std::string& data_dir) { return data_dir + "/images"; }
 
@@ -89,6 +91,10 @@ result<std::unique_ptr<image_upload>> image_upload::begin(const std::string& dat
 status image_upload::take(std::string_view part) {
   if (size_bytes_ + part.size() > image_bytes_max)
     return fail(errc::too_large, "the image is too large");
+  if (size_bytes_ >= checked_bytes_) {
+    checked_bytes_ = size_bytes_ + room_step_bytes;
+    if (auto room = check_room(path_, room_step_bytes); !room) return room;
+  }
   EVP_DigestUpdate(digest_->context, part.data(), part.size());
   size_bytes_ += part.size();
   while (!part.empty()) {

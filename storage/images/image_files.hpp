@@ -48,6 +48,7 @@ private:
   std::string fingerprint_;
   int fd_;
   std::uint64_t size_bytes_ = 0;
+  std::uint64_t checked_bytes_ = 0;  ///< up to which there was room
   std::unique_ptr<digest> digest_;
 };
 
@@ -57,12 +58,18 @@ struct image_metadata {
   std::uint64_t made_ms = 0;
   std::map<std::string, std::string> properties;
 };
-/// Reads a unified tarball up to its metadata. @errors errc::refused with Incus's texts.
-result<image_metadata> inspect_image(const std::string& path);
+/// What an image may hold; more is a bomb. @errors errc::too_large
+struct unpack_budget {
+  std::uint64_t bytes = 64ULL << 30;  ///< decompressed
+  std::uint64_t entries = 1'000'000;
+};
+/// Reads a unified tarball to its end: one that is cut, holds what must not be unpacked or has no
+/// root directory is refused. @errors errc::refused with Incus's texts, errc::too_large.
+result<image_metadata> inspect_image(const std::string& path, const unpack_budget& budget = {});
 
-/// Unpacks a unified tarball into the current directory. For a process of its own: it changes
-/// nothing outside the current directory whatever the tarball holds (no "..", no absolute paths,
-/// nothing through symlinks). `as_root` false: owners and device nodes are left out.
-status unpack_image(const std::string& path, bool as_root);
+/// Unpacks metadata.yaml, rootfs and templates of a unified tarball into the current directory. For
+/// a process of its own: it changes nothing outside the current directory whatever the tarball holds
+/// ("..", absolute names and links through symlinks). `as_root` false: owners are left out.
+status unpack_image(const std::string& path, bool as_root, const unpack_budget& budget = {});
 
 }  // namespace muster::storage

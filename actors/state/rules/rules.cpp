@@ -1,7 +1,10 @@
-#include "actors/state/commands/rules.hpp"
+#include "actors/state/rules/rules.hpp"
 
 #include "actors/state/commands/groups.hpp"
+#include "actors/state/rules/projects.hpp"
 #include "schemas/limits.hpp"
+#include "schemas/projects.hpp"
+#include "schemas/text_rules.hpp"
 
 #include <algorithm>
 
@@ -38,38 +41,53 @@ failure taken_certificate(std::string_view) {
   return fail(errc::conflict, "Certificate already in trust store");
 }
 
-bool is_default(const object& row) { return name_of(row) == "default"; }
+bool is_default(const object& row) { return name_of(row) == default_project; }
+
+status check_profile_name(std::string_view name) {
+  return text_rules::check_path_name("profile", name);
+}
+/// Part of URLs, of a client's certificates and of its configuration.
+status check_project_name(std::string_view name) {
+  if (name.find('/') != std::string_view::npos)
+    return fail(errc::bad_request, "Project names may not contain slashes");
+  for (const auto& [barred, what] : {std::pair{' ', "spaces"}, {'_', "underscores"},
+                                     {'\'', "single quotes"}, {'"', "double quotes"},
+                                     {',', "commas"}, {'?', "question marks"},
+                                     {'&', "ampersands"}, {'+', "plus signs"}})
+    if (name.find(barred) != std::string_view::npos)
+      return fail(errc::bad_request, std::string("Project names may not contain ") + what);
+  if (name == "*") return fail(errc::bad_request, "Reserved project name");
+  return text_rules::check_path_name("project", name);
+}
+status check_alias_name(std::string_view name) { return text_rules::check_name("alias", name); }
+status check_group_name(std::string_view name) {
+  return is_valid_name(name) ? ok() : status(fail(errc::bad_request, "Invalid cluster group name"));
+}
+status check_member_name(std::string_view name) {
+  return is_valid_name(name) ? ok()
+                             : status(fail(errc::bad_request, "Invalid name of a cluster member"));
+}
+status check_instance_name(std::string_view name) {
+  return is_valid_instance_name(name) ? ok()
+                                      : status(fail(errc::bad_request, "Invalid instance name"));
+}
+status check_fingerprint(std::string_view name) {
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (name.size() != 64 || !std::all_of(name.begin(), name.end(), is_hex))
+    return fail(errc::bad_request, "Invalid fingerprint");
+  return ok();
+}
 
 status may_erase_profile(const state_view& state, const object& row) {
   if (is_default(row)) return fail(errc::forbidden, "The \"default\" profile cannot be deleted");
   bool used = false;
-  state.each(table::instance, head_of(row).project, [&](const object& o) {
-    const auto& profiles = std::get<instance>(o).profiles;
-    used = std::find(profiles.begin(), profiles.end(), name_of(row)) != profiles.end();
-    return !used;
-  });
+  each_user_of_profile(state, std::get<profile>(row), [&](const instance&) { used = true; });
   if (used) return fail(errc::bad_request, "Profile is currently in use");
   return ok();
 }
 
 status may_rename_profile(const state_view&, const object& row, std::string_view) {
   if (is_default(row)) return fail(errc::forbidden, "The \"default\" profile cannot be renamed");
-  return ok();
-}
-
-status may_erase_project(const state_view& state, const object& row) {
-  if (is_default(row)) return fail(errc::forbidden, "The 'default' project cannot be deleted");
-  bool used = false;
-  const project_id id{head_of(row).id.value};
-  for (const auto where : {table::instance, table::image})
-    state.each(where, id, [&](const object&) { return !(used = true); });
-  state.each(table::profile, id, [&](const object& o) { return !(used = !is_default(o)); });
-  if (used) return fail(errc::bad_request, "Only empty projects can be removed");
-  return ok();
-}
-
-status may_rename_project(const state_view&, const object& row, std::string_view) {
-  if (is_default(row)) return fail(errc::forbidden, "The 'default' project cannot be renamed");
   return ok();
 }
 
@@ -82,7 +100,6 @@ status may_create_alias(const state_view& state, const object& row) {
 
 status may_create_instance(const state_view& state, const object& row) {
   const auto& value = std::get<instance>(row);
-  if (!is_valid_instance_name(value.name)) return fail(errc::bad_request, "Invalid instance name");
   const auto owner = state.row<member>({}, {value.owner.value});
   if (!owner) return fail(errc::not_found, "Cluster member not found");
   if (owner->state != member_state::created)
@@ -129,11 +146,6 @@ void keep_member(const object& old, object& next) {
   after.join_secret_hash = before.join_secret_hash;
 }
 
-status may_rename_member(const state_view&, const object&, std::string_view name) {
-  if (!is_valid_name(name)) return fail(errc::bad_request, "Invalid name of a cluster member");
-  return ok();
-}
-
 /// Whether a device of a profile or instance has `key`=`name`.
 bool is_used(const state_view& state, const char* key, std::string_view name) {
   bool found = false;
@@ -158,14 +170,25 @@ failure taken_network(std::string_view) {
   return fail(errc::refused, "The network is already created");
 }
 
+/// A bridge has the name of its network; files and firewall tables are named after it.
+status check_interface_name(std::string_view name) {
+  const auto fits = [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; };
+  if (name.size() > 15)
+    return fail(errc::bad_request, "Network name must be at most 15 characters long");
+  if (!std::all_of(name.begin(), name.end(), fits))
+    return fail(errc::bad_request,
+                "Invalid network name \"" + std::string(name) +
+                    "\": letters, digits, dots, hyphens and underscores make an interface's name");
+  return ok();
+}
+
 status may_create_spread(const state_view&, const object& row) {
   const bool is_pool = std::holds_alternative<storage_pool>(row);
   if (!is_valid_name(name_of(row)) || name_of(row) == "none")
     return fail(errc::bad_request,
                 std::string(is_pool ? "Invalid storage pool name \"" : "Invalid network name \"") +
                     std::string(name_of(row)) + "\"");
-  if (!is_pool && name_of(row).size() > 15)
-    return fail(errc::bad_request, "Network name must be at most 15 characters long");
+  if (!is_pool) return check_interface_name(name_of(row));
   return ok();
 }
 
@@ -219,6 +242,25 @@ table_rules pool_rules() {
           .keep = keep_pool};
 }
 
+table_rules project_rules() {
+  return {.noun = "project",
+          .collection = "projects",
+          .may_erase = may_erase_project,
+          .may_rename = may_rename_project,
+          .taken = taken_project,
+          .check_name = check_project_name,
+          .may_replace = may_replace_project};
+}
+
+table_rules profile_rules() {
+  return {.noun = "profile",
+          .collection = "profiles",
+          .may_erase = may_erase_profile,
+          .may_rename = may_rename_profile,
+          .taken = taken_profile,
+          .check_name = check_profile_name};
+}
+
 table_rules network_rules() {
   return {.noun = "network",
           .collection = "networks",
@@ -236,7 +278,7 @@ table_rules make_rules(table where) {
               .collection = "cluster/members",
               .may_create = refuse_direct,
               .may_erase = refuse_direct,
-              .may_rename = may_rename_member,
+              .check_name = check_member_name,
               .may_replace = may_replace_member,
               .keep = keep_member};
     case table::cluster_group:
@@ -246,23 +288,19 @@ table_rules make_rules(table where) {
               .may_erase = may_erase_group,
               .may_rename = may_rename_group,
               .taken = taken_group,
+              .check_name = check_group_name,
               .may_replace = refuse_replace};
     case table::certificate:
-      return {.noun = "certificate", .collection = "certificates", .taken = taken_certificate};
+      return {.noun = "certificate",
+              .collection = "certificates",
+              .taken = taken_certificate,
+              .check_name = check_fingerprint};
     case table::token:
       return {.noun = "token"};
     case table::project:
-      return {.noun = "project",
-              .collection = "projects",
-              .may_erase = may_erase_project,
-              .may_rename = may_rename_project,
-              .taken = taken_project};
+      return project_rules();
     case table::profile:
-      return {.noun = "profile",
-              .collection = "profiles",
-              .may_erase = may_erase_profile,
-              .may_rename = may_rename_profile,
-              .taken = taken_profile};
+      return profile_rules();
     case table::storage_pool:
       return pool_rules();
     case table::network:
@@ -273,18 +311,20 @@ table_rules make_rules(table where) {
               .may_create = refuse_direct,
               .keep = keep_warning};
     case table::image:
-      return {.noun = "image", .collection = "images", .taken = taken_image, .keep = keep_image};
+      return {.noun = "image", .collection = "images", .taken = taken_image, .check_name = check_fingerprint, .keep = keep_image};
     case table::image_alias:
       return {.noun = "image-alias",
               .collection = "images/aliases",
               .may_create = may_create_alias,
-              .taken = taken_alias};
+              .taken = taken_alias,
+              .check_name = check_alias_name};
     case table::instance:
       return {.noun = "instance",
               .collection = "instances",
               .may_create = may_create_instance,
               .may_erase = may_erase_instance,
               .taken = taken_instance,
+              .check_name = check_instance_name,
               .keep = keep_instance};
     case table::counters:
     case table::cluster:
@@ -317,9 +357,10 @@ failure taken_plain(std::string_view name) {
 }
 
 bool is_valid_name(std::string_view name) {
-  constexpr std::string_view barred = "$?&+\"'`*/ \t\r\n";
+  constexpr std::string_view barred = "$?&+\"'`*/ ";
   return !name.empty() && name.size() <= limits::name_bytes_max && is_alnum(name.front()) &&
-         is_alnum(name.back()) && name.find_first_of(barred) == std::string_view::npos;
+         is_alnum(name.back()) && name.find_first_of(barred) == std::string_view::npos &&
+         text_rules::is_line(name);
 }
 
 bool is_valid_instance_name(std::string_view name) {

@@ -3,6 +3,7 @@
 #include "actors/link/tls/https_client.hpp"
 #include "actors/node/secrets.hpp"
 #include "http/exec_session.hpp"
+#include "http/operation_waits.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/projects.hpp"
 
@@ -36,6 +37,12 @@ api::api(services with)
   add_instance_routes();
   add_instance_state_routes();
   add_exec_routes();
+  waits_ = std::make_unique<operation_waits>([this](const request& r) {
+    auto look = r;
+    look.target = r.path + "?timeout=0";
+    const auto m = local_member(node::member_of_uuid(r.found.at("id")));
+    return m ? forward(look, *m) : error(404, "Operation not found");
+  });
 }
 
 api::~api() = default;
@@ -47,13 +54,9 @@ bool api::is_upload(const std::string& method, const std::string& path) {
 // --- who may what
 // ---------------------------------------------------------------------------------
 
-access api::access_of(const request& r) const {
-  if (r.peer.is_unix) return access::full;
-  if (r.peer.fingerprint.empty()) return access::none;
-  const auto who = node_.find_trusted(r.peer.fingerprint);
-  if (!who) return access::none;
-  if (who->member) return access::member;
-  return who->client->restricted ? access::restricted : access::full;
+bool api::is_of_same(const requestor& who, const request& r) {
+  const auto now = requestor_of(r);
+  return who.username == now.username && who.protocol == now.protocol;
 }
 
 requestor api::requestor_of(const request& r) {
@@ -67,12 +70,9 @@ requestor api::requestor_of(const request& r) {
 
 namespace {
 
-bool is_open_to_all(const request& r) {
-  const auto& s = r.segments;
-  if (s.empty()) return true;
-  if (s[0] != "1.0") return s[0] != "internal";
-  if (s.size() == 1) return r.method == "GET";
-  return s[1] == "certificates" && s.size() == 2 && r.method == "POST";  // guarded by a token
+std::string lower(std::string text) {
+  for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
 }
 
 constexpr const char* forwarded_mark = "incus-cluster-client";
@@ -94,29 +94,24 @@ node::freshness wanted_of(const request& r) {
 
 }  // namespace
 
-bool api::may(const request& r, access a) const {
-  if (a == access::full || a == access::member || is_open_to_all(r)) {
-    const bool is_internal = !r.segments.empty() && r.segments[0] == "internal";
-    if (!is_internal || r.peer.is_unix || a == access::member) return true;
-    return r.segments.size() == 3 && r.segments[2] == "join";  // guarded by its token
-  }
-  if (!r.segments.empty() && r.segments[0] == "internal")
-    return r.segments.size() == 3 && r.segments[1] == "cluster" && r.segments[2] == "join";
-  if (a == access::restricted) return r.method == "GET";
-  return false;
-}
-
 response api::handle(request& r) {
   r.trace = new_trace();
-  const auto a = access_of(r);
-  if (a != access::member)  // only members speak for others
-    for (const char* name : {"username", "protocol", "address"})
-      r.headers.erase(std::string("x-incus-forwarded-") + name);
-  if (a == access::none)
-    if (auto gone = told_removed(r)) return *std::move(gone);
-  if (!may(r, a)) {
-    return routes_.knows(r) ? error(403, "not authorized") : error(404, "not found");
+  take_identity(r);
+  const auto who = caller_of(r);
+  // A member passes on for a client that this one may not have heard of yet.
+  if (who.may == access::none && is_of_member(r)) {
+    response answer;
+    answer.later = [this, kept = r.shared_from_this()](const deliver& give) {
+      node_.begin_read(node::freshness::strict, [=, this](const result<node::node::staleness>&) {
+        give([=, this]() -> response {
+          if (auto no = refused(*kept, caller_of(*kept))) return *std::move(no);
+          return dispatch(*kept);
+        });
+      });
+    };
+    return answer;
   }
+  if (auto no = refused(r, who)) return *std::move(no);
   return dispatch(r);
 }
 
@@ -175,8 +170,17 @@ std::optional<response> api::forwarded_to_target(const request& r) {
   return forward(r, *m);
 }
 
+/// With them the other member knows for whom it is asked.
+std::map<std::string, std::string> api::forwarded_headers(const request& r) {
+  const auto who = requestor_of(r);
+  return {{"User-Agent", forwarded_mark},
+          {"X-Incus-forwarded-username", who.username},
+          {"X-Incus-forwarded-protocol", who.protocol},
+          {"X-Incus-forwarded-address", who.address}};
+}
+
 response api::forward(const request& r, const member& to) {
-  if (r.header("user-agent") == forwarded_mark && access_of(r) == access::member)
+  if (r.header("user-agent") == forwarded_mark && is_of_member(r))
     return error(500, "the request was passed on twice: members disagree about where it belongs");
   const auto deadline = clock::now() + limits::forward_deadline;
   auto stream = node_.dial_member(to.address, to.fingerprint, clock::now() + limits::dial_deadline);
@@ -185,11 +189,7 @@ response api::forward(const request& r, const member& to) {
   ask.method = r.method;
   ask.target = r.target;
   ask.body = r.body;
-  const auto who = requestor_of(r);
-  ask.headers = {{"User-Agent", forwarded_mark},
-                 {"X-Incus-forwarded-username", who.username},
-                 {"X-Incus-forwarded-protocol", who.protocol},
-                 {"X-Incus-forwarded-address", who.address}};
+  ask.headers = forwarded_headers(r);
   for (const char* name : {"content-type", "if-match"})
     if (const auto value = r.header(name); !value.empty()) ask.headers[name] = value;
   auto answer = tls::ask(**stream, ask, {deadline, 16u << 20, {}});
@@ -197,9 +197,11 @@ response api::forward(const request& r, const member& to) {
   response out;
   out.status = answer->status;
   out.body = std::move(answer->body);
-  for (const char* name : {"location", "etag"})
-    if (const auto at = answer->headers.find(name); at != answer->headers.end())
-      out.headers[name[0] == 'l' ? "Location" : "ETag"] = at->second;
+  for (const char* name :
+       {"Location", "ETag", "Retry-After", "Content-Disposition", "Content-Range", "Accept-Ranges",
+        "Last-Modified", "X-Content-Type-Options", "X-Muster-Stale", "X-Incus-Type"})
+    if (const auto at = answer->headers.find(lower(name)); at != answer->headers.end())
+      out.headers[name] = at->second;
   if (const auto type = answer->headers.find("content-type"); type != answer->headers.end())
     out.content_type = type->second;
   return out;
@@ -336,7 +338,10 @@ response api::start_operation(node::operation what,
                               std::function<void()> on_cancel) {
   auto started = node_.ops().start(std::move(what), std::move(work), std::move(on_cancel));
   if (!started) return error(started.error());
-  return async(started->uuid, render::operation(*started));
+  auto answer = async(started->uuid, render::operation(*started, true));
+  if (!started->project.empty())
+    answer.headers["Location"] += "?project=" + percent_encode(started->project);
+  return answer;
 }
 
 }  // namespace muster::http

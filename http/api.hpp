@@ -7,6 +7,7 @@
 #include "http/front/router.hpp"
 #include "http/services.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
@@ -14,9 +15,23 @@
 namespace muster::http {
 
 class exec_sessions;
+class operation_waits;
 
 /// What a caller may do.
-enum class access : unsigned char { none, restricted, full, member };
+enum class access : unsigned char { none, metrics, restricted, full, member };
+
+/// Who asks, as this member knows it.
+struct caller {
+  access may = access::none;
+  std::vector<std::string> projects;  ///< restricted: all that it sees
+
+  [[nodiscard]] bool sees(const std::string& project) const {
+    return may == access::full || may == access::member ||
+           std::find(projects.begin(), projects.end(), project) != projects.end();
+  }
+  /// Of URLs, those of projects that it sees.
+  [[nodiscard]] std::vector<std::string> seen_of(std::vector<std::string> urls) const;
+};
 
 /// The /1.0 API: one method a route, one file a resource (resource_*.cpp). Thread-safe after start.
 class api {
@@ -25,6 +40,14 @@ public:
   ~api();
 
   response handle(request& r);
+  /// What is answered on the head alone, before a body is read.
+  [[nodiscard]] admission admit(request& r) const;
+  /// Nobody that is trusted.
+  [[nodiscard]] bool is_stranger(const peer_info& peer) const;
+  /// Ends what is passed on to other members for this certificate.
+  void cut_off(const std::string& fingerprint) { splices_.cut_off(fingerprint); }
+  /// What another member tells of an operation of its own.
+  void hear_operation(const std::string& event_json);
   upgrade_answer on_upgrade(const std::string& protocol, request& r);
   static bool is_upload(const std::string& method, const std::string& path);
 
@@ -34,8 +57,11 @@ public:
   handler reading(state_handler h);
   /// Whether the handler of a request never blocks.
   [[nodiscard]] bool is_quick(request& r) const;
-  [[nodiscard]] access access_of(const request& r) const;
+  [[nodiscard]] caller caller_of(const request& r) const;
+  [[nodiscard]] access access_of(const request& r) const { return caller_of(r).may; }
   static requestor requestor_of(const request& r);
+  /// Whether the same client asks, from whatever address.
+  static bool is_of_same(const requestor& who, const request& r);
   /// Name in `?project=`, or the default one.
   static std::string project_asked(const request& r);
   /// The project of `?project=`; none if it does not exist. Objects of features a project does not
@@ -63,6 +89,7 @@ public:
   response start_operation(node::operation what,
                            std::function<status(node::operations::handle&)> work,
                            std::function<void()> on_cancel = {});
+  static std::map<std::string, std::string> forwarded_headers(const request& r);
   /// Passes the request on to a member and its answer back.
   response forward(const request& r, const member& to);
   /// This member leaves its cluster, if it is empty.
@@ -76,6 +103,7 @@ public:
   void shut_down() { with_.shut_down(); }
   instances::lxc_driver& driver() { return *with_.driver; }
   exec_sessions& execs() { return *execs_; }
+  operation_waits& waits() { return *waits_; }
   /// Has this member's instances actor do something, and waits for it.
   status order(const request& r, instances::order what);
   /// The member to pass a request about this instance on to, or nothing if it lives here.
@@ -123,10 +151,14 @@ private:
 
   response dispatch(request& r);
   [[nodiscard]] std::optional<response> told_removed(const request& r) const;
-  [[nodiscard]] bool may(const request& r, access a) const;
+  [[nodiscard]] bool is_of_member(const request& r) const;
+  void take_identity(request& r) const;
+  [[nodiscard]] bool is_foreign(const request& r, bool is_upgrade) const;
+  [[nodiscard]] bool may(const request& r, const caller& who) const;
+  [[nodiscard]] std::optional<response> refused(const request& r, const caller& who) const;
   std::optional<response> forwarded_to_target(const request& r);
 
-  upgrade_answer open_events(const request& r);
+  upgrade_answer open_events(const request& r, const caller& who);
   upgrade_answer open_operation(const request& r);
 
   services with_;
@@ -134,11 +166,26 @@ private:
   std::unique_ptr<exec_sessions> execs_;
   link::pump splices_;  ///< WebSockets of operations on other members
   router routes_;
+  std::unique_ptr<operation_waits> waits_;
 };
+
+/// Leaves out what lies in projects that the caller does not see.
+template <class T>
+void drop_unseen(const state_view& s, const caller& who, std::vector<T>& rows) {
+  std::map<std::uint64_t, bool> known;
+  std::erase_if(rows, [&](const T& row) {
+    const auto id = row.head.project.value;
+    const auto at = known.find(id);
+    if (at != known.end()) return !at->second;
+    const auto p = s.row<project>({}, {id});
+    return !(known[id] = p && who.sees(p->name));
+  });
+}
 
 /// Objects as Incus shows them.
 namespace render {
-std::string operation(const node::operation& o);
+/// @param with_secrets for whoever began it.
+std::string operation(const node::operation& o, bool with_secrets = false);
 std::string token_operation(const token& t, const std::string& secret);
 std::string event(const muster::event& e, const std::string& location);
 std::string operation_event(const node::operation& o, const std::string& location);

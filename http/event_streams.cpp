@@ -1,5 +1,6 @@
 #include "http/event_streams.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace muster::http {
@@ -22,6 +23,9 @@ void event_streams::publish(const std::string& type, const std::string& project,
     for (const auto& [key, l] : all_) {
       if (!l.what.types.contains(type)) continue;
       if (!l.what.all_projects && !project.empty() && project != l.what.project) continue;
+      if (const auto& seen = l.what.seen;
+          seen && std::find(seen->begin(), seen->end(), project) == seen->end())
+        continue;
       if (auto socket = l.socket.lock()) to.push_back(std::move(socket));
     }
   }

@@ -4,8 +4,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace muster::http {
 
@@ -16,6 +18,8 @@ public:
     std::set<std::string> types;  ///< logging, operation, lifecycle
     std::string project;
     bool all_projects = false;
+    /// All whose events may be heard; then none of the server. None: there is no bound.
+    std::optional<std::vector<std::string>> seen;
   };
   void add(const std::shared_ptr<websocket>& to, wish what);
   /// @param project empty: of the server, shown to all.

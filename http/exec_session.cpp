@@ -19,6 +19,9 @@ namespace {
 constexpr std::size_t input_bytes_max = 1u << 20;
 constexpr std::size_t backlog_bytes_max = 1u << 20;
 constexpr std::size_t part_bytes = 64u << 10;
+constexpr int look_again_ms = 50;  // at a client that takes nothing
+constexpr auto kill_time_max = std::chrono::seconds(5);
+constexpr auto drain_time_max = std::chrono::minutes(10);  // for the client to take the last output
 
 unsigned number_of(const std::string& text) {
   unsigned n = 0;
@@ -37,9 +40,15 @@ exec_session::exec_session(bool with_terminal)
 
 exec_session::~exec_session() { ::close(wake_fd_); }
 
-bool exec_session::has_secret(const std::string& secret) const {
-  return std::any_of(secrets_.begin(), secrets_.end(),
-                     [&](const auto& s) { return s.second == secret; });
+result<std::string> exec_session::claim(const std::string& secret) {
+  for (const auto& [channel_name, known] : secrets_) {
+    if (known != secret) continue;
+    const std::lock_guard guard(lock_);
+    if (!claimed_.insert(channel_name).second)
+      return fail(errc::forbidden, "Websocket number already connected");
+    return channel_name;
+  }
+  return fail(errc::forbidden, "not authorized");
 }
 
 void exec_session::wake() const {
@@ -50,10 +59,7 @@ void exec_session::wake() const {
 // --- on the front's loop
 // ------------------------------------------------------------------------------
 
-void exec_session::attach(const std::string& secret, const std::shared_ptr<websocket>& socket) {
-  std::string name;
-  for (const auto& [channel_name, s] : secrets_)
-    if (s == secret) name = channel_name;
+void exec_session::attach(const std::string& name, const std::shared_ptr<websocket>& socket) {
   const std::weak_ptr<exec_session> weak = weak_from_this();
   if (name == "0")
     socket->on_message = [weak](ws_op op, std::string data) {
@@ -64,23 +70,28 @@ void exec_session::attach(const std::string& secret, const std::shared_ptr<webso
       if (auto self = weak.lock()) self->take_control(data);
     };
   socket->on_close = [weak, name] {
-    auto self = weak.lock();
-    if (!self || name != "0") return;
-    const std::lock_guard guard(self->lock_);
-    self->input_ended_ = true;
-    self->is_hung_up_ = self->with_terminal_;
-    self->wake();
+    if (auto self = weak.lock()) self->hear_close(name);
   };
   const std::lock_guard guard(lock_);
   sockets_[name] = socket;
   changed_.notify_all();
 }
 
+/// As Incus: a command has no use without its client.
+void exec_session::hear_close(const std::string& name) {
+  const std::lock_guard guard(lock_);
+  if (name == "0") input_ended_ = true;
+  const bool ends = name == "control" || (name == "0" && with_terminal_) ||
+                    (name == "1" && !sockets_.contains("control"));
+  is_hung_up_ = is_hung_up_ || ends;
+  wake();
+}
+
 void exec_session::take_input(ws_op op, std::string data) {
   const std::lock_guard guard(lock_);
-  if (op == ws_op::text)
+  if (op == ws_op::text && data.empty())
     input_ended_ = true;  // the client's word for the end of its input
-  else
+  else if (!input_ended_)
     input_ += data;
   if (input_.size() > input_bytes_max) sockets_["0"]->pause(true);
   wake();
@@ -96,15 +107,16 @@ void exec_session::take_control(const std::string& json) {
     const auto size = message->object("args");
     running_->resize(number_of(size.text("width")), number_of(size.text("height")));
   }
-  if (command == "signal") ::kill(running_->helper, static_cast<int>(message->number("signal")));
+  if (command == "signal") running_->signal(static_cast<int>(message->number("signal")));
 }
 
 // --- on the operation's thread
 // --------------------------------------------------------------------------
 
 bool exec_session::is_ready() const {
-  return std::all_of(secrets_.begin(), secrets_.end(),
-                     [&](const auto& s) { return sockets_.contains(s.first); });
+  return std::all_of(secrets_.begin(), secrets_.end(), [&](const auto& s) {
+    return sockets_.contains(s.first) || (s.first == "control" && !with_terminal_);
+  });
 }
 
 std::shared_ptr<websocket> exec_session::socket_of(const std::string& name) {
@@ -144,26 +156,37 @@ bool exec_session::read_output(int& fd, const std::string& to) {
   return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+/// The command is told first; the helper, which takes it along, if that was in vain.
+void exec_session::look_after_hung_up(const instances::exec_process& p) {
+  const std::lock_guard guard(lock_);
+  if (!is_hung_up_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (!hung_up_at_) {
+    hung_up_at_ = now;
+    p.signal(SIGKILL);
+  } else if (now > *hung_up_at_ + kill_time_max) {
+    ::kill(p.helper, SIGKILL);
+  }
+}
+
 /// One round of waiting and carrying; false once the command has ended and all output is sent.
 bool exec_session::carry(instances::exec_process& p) {
   const std::string out_name = with_terminal_ ? "0" : "1";
-  const bool out_waits = socket_of(out_name)->backlog_bytes() > backlog_bytes_max;
+  const bool out_waits = p.out >= 0 && socket_of(out_name)->backlog_bytes() > backlog_bytes_max;
   const bool err_waits = p.err >= 0 && socket_of("2")->backlog_bytes() > backlog_bytes_max;
   bool has_input = false;
   {
     const std::lock_guard guard(lock_);
     has_input = !input_.empty() || (input_ended_ && !with_terminal_);
-    if (is_hung_up_) ::kill(p.helper, SIGKILL);
   }
-  pollfd fds[5] = {{p.out, static_cast<short>(out_waits ? 0 : POLLIN), 0},
-                   {p.err, static_cast<short>(err_waits ? 0 : POLLIN), 0},
-                   {p.in, static_cast<short>(has_input ? POLLOUT : 0), 0},
-                   {p.exited, POLLIN, 0},
+  if (!ended_at_) look_after_hung_up(p);
+  pollfd fds[5] = {{out_waits ? -1 : p.out, POLLIN, 0},
+                   {err_waits ? -1 : p.err, POLLIN, 0},
+                   {has_input ? p.in : -1, POLLOUT, 0},
+                   {ended_at_ ? -1 : p.exited, POLLIN, 0},
                    {wake_fd_, POLLIN, 0}};
-  if (p.out < 0 || out_waits) fds[0].fd = -1;
-  if (p.err < 0 || err_waits) fds[1].fd = -1;
-  if (!has_input) fds[2].fd = -1;
-  ::poll(fds, 5, out_waits || err_waits ? 10 : -1);
+  const bool waits = out_waits || err_waits || hung_up_at_;
+  ::poll(fds, 5, waits ? look_again_ms : ended_at_ ? 0 : -1);
   if (fds[4].revents) {
     std::uint64_t ignored = 0;
     (void)!::read(wake_fd_, &ignored, sizeof ignored);
@@ -177,9 +200,10 @@ bool exec_session::carry(instances::exec_process& p) {
     p.err = -1;
   }
   if (fds[2].revents && !write_input(p)) p.close_in();
-  const bool has_ended = fds[3].revents != 0;
+  if (fds[3].revents) ended_at_ = std::chrono::steady_clock::now();
+  if (!ended_at_) return true;
   const bool said_all = !fds[0].revents && !fds[1].revents && !out_waits && !err_waits;
-  return !(has_ended && said_all);
+  return !said_all && std::chrono::steady_clock::now() < *ended_at_ + drain_time_max;
 }
 
 bool exec_session::finish_output(const std::string& to) {
@@ -204,8 +228,13 @@ result<int> exec_session::run(const instances::lxc_driver& driver, const instanc
                               const instances::exec_wish& what, unsigned columns, unsigned rows) {
   {
     std::unique_lock guard(lock_);
-    if (!changed_.wait_for(guard, limits::exec_connect_deadline, [&] { return is_ready(); }))
-      return fail(errc::timed_out, "the client has not opened the command's WebSockets in time");
+    const bool is_there =
+        changed_.wait_for(guard, limits::exec_connect_deadline, [&] { return is_ready(); });
+    guard.unlock();
+    if (!is_there) {
+      close_all();
+      return fail(errc::bad_request, "Timed out waiting for websockets to connect");
+    }
   }
   auto p = instances::begin_exec(driver, c, what, columns, rows);
   if (!p) {

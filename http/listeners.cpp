@@ -25,7 +25,10 @@ status listeners::start(const std::string& given, const std::string& known) {
   auto wanted = is_fixed_ ? addresses{given, given} : load_addresses(with_.file);
   if (listeners_of(wanted).empty() && !known.empty()) wanted = {known, known};
   const std::lock_guard guard(lock_);
-  now_ = wanted;
+  {
+    const std::lock_guard shown(now_lock_);
+    now_ = wanted;
+  }
   for (const auto& address : listeners_of(wanted)) {
     if (auto opened = with_.open(address); !opened) return opened;
     open_.insert(address);
@@ -34,7 +37,7 @@ status listeners::start(const std::string& given, const std::string& known) {
 }
 
 addresses listeners::now() const {
-  const std::lock_guard guard(lock_);
+  const std::lock_guard guard(now_lock_);
   return now_;
 }
 
@@ -62,7 +65,10 @@ status listeners::set(const addresses& wanted) {
     return done;
   }
   open_ = next;
-  now_ = wanted;
+  {
+    const std::lock_guard shown(now_lock_);
+    now_ = wanted;
+  }
   with_.told(dialled(wanted));
   return ok();
 }

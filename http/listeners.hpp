@@ -34,7 +34,8 @@ public:
 
 private:
   const listeners_settings with_;
-  mutable std::mutex lock_;
+  std::mutex lock_;              ///< one change at a time; held over names and disks
+  mutable std::mutex now_lock_;  ///< the loop asks
   addresses now_;
   std::set<std::string> open_;
   bool is_fixed_ = false;

@@ -51,7 +51,7 @@ void write_requestor(json_writer& w, const requestor& who) {
 
 }  // namespace
 
-std::string operation(const node::operation& o) {
+std::string operation(const node::operation& o, bool with_secrets) {
   json_writer w;
   w.begin_object().field("id", o.uuid).field("class", name_of(o.kind));
   w.field("description", o.description);
@@ -65,7 +65,8 @@ std::string operation(const node::operation& o) {
       w.field(kind, urls);
   }
   w.end_object();
-  w.key("metadata").raw(o.metadata_json);
+  const bool is_private = with_secrets && !o.private_json.empty();
+  w.key("metadata").raw(is_private ? o.private_json : o.metadata_json);
   w.field("may_cancel", o.may_cancel).field("err", o.error).field("location", o.location);
   return w.end_object().take();
 }

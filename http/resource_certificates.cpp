@@ -1,5 +1,6 @@
 #include "actors/node/secrets.hpp"
 #include "http/api.hpp"
+#include "schemas/wall_clock.hpp"
 #include "storage/sha256.hpp"
 
 namespace muster::http {
@@ -51,6 +52,35 @@ result<certificate> find_certificate(const state_view& s, const std::string& pri
   return *std::move(found);
 }
 
+/// Projects of a certificate: there, and only with a bound that they mean.
+status check_projects(const state_view& s, bool is_restricted,
+                      const std::vector<std::string>& all) {
+  if (!is_restricted && !all.empty())
+    return fail(errc::bad_request,
+                "projects are for restricted certificates: set restricted, or leave them out");
+  for (const auto& name : all)
+    if (!s.find(table::project, {}, name))
+      return fail(errc::not_found, "Project \"" + name + "\" not found");
+  return ok();
+}
+
+/// As Incus: what has no access is not added.
+status in_time(const std::string& pem) {
+  const auto good = tls::validity_of(pem);
+  if (!good) return good.error();
+  const auto now_s = static_cast<std::int64_t>(wall_ms() / 1000);
+  if (now_s > good->until_s) return fail(errc::bad_request, "The provided certificate has expired");
+  if (now_s < good->from_s)
+    return fail(errc::bad_request, "The provided certificate isn't valid yet");
+  return ok();
+}
+
+status check_projects_now(api& a, bool is_restricted, const std::vector<std::string>& all) {
+  if (all.empty()) return ok();
+  auto state = a.server().read(node::freshness::strict);
+  return state ? check_projects(*state->state, is_restricted, all) : status(state.error());
+}
+
 response make_trust_token(api& a, const request& r, const json_object& body) {
   auto& n = a.server();
   if (n.address().empty())
@@ -64,6 +94,8 @@ response make_trust_token(api& a, const request& r, const json_object& body) {
   t.restricted = body.flag("restricted");
   t.projects = body.list("projects").value_or(std::vector<std::string>{});
   if (auto good = body.good(); !good) return error(good.error());
+  if (auto good = check_projects_now(a, t.restricted, t.projects); !good)
+    return error(good.error());
   t.secret_hash = sha256_hex(secret);
   t.sealed_secret = node::seal(secret, shown.key);
   t.fingerprint = *tls::fingerprint_of(shown.certificate);
@@ -92,8 +124,11 @@ response redeem(api& a, const request& r, const json_object& body) {
   certificate c;
   c.pem = *clean;
   c.fingerprint = *tls::fingerprint_of(*clean);
+  if (auto good = in_time(c.pem); !good) return error(good.error());
   const auto hash = sha256_hex(decoded->secret);
-  if (!decoded->server_name.empty()) {
+  const auto kind = decoded->server_name.empty() ? token_kind::trust : token_kind::join;
+  if (auto known = a.server().expect_token(kind, hash); !known) return error(known.error());
+  if (kind == token_kind::join) {
     auto done = a.submit(r, claim_token{hash, c.fingerprint});
     return done ? created("/1.0/certificates/" + c.fingerprint) : error(done.error());
   }
@@ -121,6 +156,9 @@ response add_certificate(api& a, const request& r) {
   if (!clean) return error(clean.error());
   if (c.type != "client" && c.type != "metrics")
     return error(400, "Unknown certificate type \"" + c.type + "\"");
+  if (auto good = in_time(*clean); !good) return error(good.error());
+  if (auto good = check_projects_now(a, c.restricted, c.projects); !good)
+    return error(good.error());
   c.pem = *clean;
   c.fingerprint = *tls::fingerprint_of(*clean);
   if (c.name.empty()) c.name = c.fingerprint.substr(0, 12);
@@ -146,6 +184,8 @@ response change_certificate(api& a, const request& r, const std::string& print) 
   if (auto projects = body->list("projects"); projects || is_put)
     c->projects = projects.value_or(std::vector<std::string>{});
   if (auto good = body->good(); !good) return error(good.error());
+  if (auto good = check_projects(*state->state, c->restricted, c->projects); !good)
+    return error(good.error());
   return a.submitted(r, replace_object{*c, expected});
 }
 

@@ -1,19 +1,19 @@
 #include "actors/node/secrets.hpp"
+#include "http/exec_recorded.hpp"
 #include "http/exec_session.hpp"
 #include "http/instance_json.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/projects.hpp"
 
-#include <fcntl.h>
+#include <algorithm>
 #include <filesystem>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace muster::http {
 
 namespace {
 
-constexpr std::size_t recorded_bytes_max = 16u << 20;
+constexpr unsigned id_max = 0xfffffffe;  // -1 means "as it is"
 
 struct exec_request {
   instances::exec_wish what;
@@ -24,13 +24,46 @@ struct exec_request {
   unsigned rows = 0;
 };
 
+/// What a zero byte would cut off, or what is no variable.
+status check_words(const instances::exec_wish& what) {
+  const auto has_zero = [](const std::string& text) {
+    return text.find('\0') != std::string::npos;
+  };
+  bool bad = has_zero(what.cwd) || std::any_of(what.command.begin(), what.command.end(), has_zero);
+  for (const auto& [key, value] : what.environment)
+    bad = bad || key.empty() || key.find('=') != std::string::npos || has_zero(key) ||
+          has_zero(value);
+  return bad ? status(
+                   fail(errc::bad_request, "a word of the command or its environment is damaged"))
+             : ok();
+}
+
+/// As Incus: only root has a home that is known.
+void complete(instances::exec_wish& what) {
+  auto& all = what.environment;
+  all.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  if (what.uid == 0) {
+    all.try_emplace("HOME", "/root");
+    all.try_emplace("USER", "root");
+  }
+  all.try_emplace("LANG", "C.UTF-8");
+  all.try_emplace("container", "lxc");
+  if (!what.cwd.empty()) return;
+  const auto home = all.find("HOME");
+  what.cwd = home == all.end() ? "/" : home->second;
+}
+
 result<exec_request> read_request(const json_object& body) {
   exec_request e;
   e.what.command = body.list("command").value_or(std::vector<std::string>{});
   e.what.environment = body.map("environment").value_or(string_map{});
   e.what.cwd = body.text("cwd");
-  e.what.uid = static_cast<unsigned>(body.number("user"));
-  e.what.gid = static_cast<unsigned>(body.number("group"));
+  const auto uid = body.number("user");
+  const auto gid = body.number("group");
+  if (uid < 0 || gid < 0 || uid > id_max || gid > id_max)
+    return fail(errc::bad_request, "a user or group is out of range");
+  e.what.uid = static_cast<unsigned>(uid);
+  e.what.gid = static_cast<unsigned>(gid);
   e.is_interactive = body.flag("interactive");
   e.with_websockets = body.flag("wait-for-websocket");
   e.is_recorded = body.flag("record-output");
@@ -41,12 +74,7 @@ result<exec_request> read_request(const json_object& body) {
   if (e.what.command.empty()) return fail(errc::bad_request, "No command provided");
   if (e.is_interactive && !e.with_websockets)
     return fail(errc::bad_request, "an interactive command needs wait-for-websocket");
-  e.what.environment.try_emplace("PATH",
-                                 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  e.what.environment.try_emplace("HOME", "/root");
-  e.what.environment.try_emplace("USER", "root");
-  e.what.environment.try_emplace("LANG", "C.UTF-8");
-  e.what.environment.try_emplace("container", "lxc");
+  if (auto good = check_words(e.what); !good) return good.error();
   return e;
 }
 
@@ -67,36 +95,56 @@ std::string result_json(const instance& i, const std::vector<std::string>& files
 }
 
 /// Output goes to files, or nowhere.
-status run_recorded(api& a, const instance& i, const instances::container& c, const exec_request& e,
-                    node::operations::handle& h) {
-  std::vector<std::string> files;
-  int fds[2] = {-1, -1};
-  if (e.is_recorded) {
-    const auto directory = output_directory(a, i);
-    std::error_code failed;
-    std::filesystem::create_directories(directory, failed);
-    files = {"exec_" + h.uuid() + ".stdout", "exec_" + h.uuid() + ".stderr"};
-    for (int n = 0; n < 2; ++n)
-      fds[n] = ::open((directory + "/" + files[static_cast<std::size_t>(n)]).c_str(),
-                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+status run_alone(api& a, const instance& i, const instances::container& c, const exec_request& e,
+                 node::operations::handle& h) {
+  if (!e.is_recorded) {
+    auto helper = a.driver().exec(c, e.what, {});
+    if (!helper) return helper.error();
+    h.set_metadata(result_json(i, {}, instances::wait_for_end(*helper)));
+    return ok();
   }
-  auto helper = a.driver().exec(c, e.what, {-1, fds[0], fds[1]});
-  for (const int fd : fds)
-    if (fd >= 0) ::close(fd);
-  if (!helper) return helper.error();
-  h.set_metadata(result_json(i, files, instances::wait_for_end(*helper)));
+  const auto directory = output_directory(a, i);
+  const std::vector<std::string> files{"exec_" + h.uuid() + ".stdout",
+                                       "exec_" + h.uuid() + ".stderr"};
+  auto code = exec_recorded(a.driver(), c, e.what, directory, files);
+  if (!code) return code.error();
+  h.set_metadata(result_json(i, files, *code));
   return ok();
 }
 
-std::string channels_json(const exec_session& session, const exec_request& e,
+/// With the secrets for whoever asked; else without.
+std::string channels_json(const exec_session* secrets_of, const exec_request& e,
                           std::optional<int> code) {
   json_writer w;
   w.begin_object().field("command", e.what.command).field("environment", e.what.environment);
-  w.key("fds").begin_object();
-  for (const auto& [name, secret] : session.secrets()) w.field(name, secret);
-  w.end_object().field("interactive", e.is_interactive);
+  if (secrets_of) {
+    w.key("fds").begin_object();
+    for (const auto& [name, secret] : secrets_of->secrets()) w.field(name, secret);
+    w.end_object();
+  }
+  w.field("interactive", e.is_interactive);
   if (code) w.field("return", *code);
   return w.end_object().take();
+}
+
+response begin_session(api& a, node::operation o, const instances::container& c,
+                       const exec_request& e) {
+  auto session = std::make_shared<exec_session>(e.is_interactive);
+  o.kind = node::op_class::websocket;
+  o.metadata_json = channels_json(nullptr, e, std::nullopt);
+  o.private_json = channels_json(session.get(), e, std::nullopt);
+  const auto uuid = o.uuid;
+  a.execs().add(uuid, session);
+  auto answer =
+      a.start_operation(std::move(o), [&a, session, c, e](node::operations::handle& h) -> status {
+        auto code = session->run(a.driver(), c, e.what, e.columns, e.rows);
+        a.execs().remove(h.uuid());
+        if (!code) return code.error();
+        h.set_metadata(channels_json(nullptr, e, *code));
+        return ok();
+      });
+  if (answer.status != 202) a.execs().remove(uuid);
+  return answer;
 }
 
 response start_exec(api& a, const request& r, const std::string& name) {
@@ -113,26 +161,20 @@ response start_exec(api& a, const request& r, const std::string& name) {
   if (i->status == instance_status::frozen) return error(400, "Instance is frozen");
   if (a.driver().pid_of(i->head.id) == 0) return error(400, "Instance is not running");
   const auto c = instances::container_of(s, *i, a.server().data_dir());
+  constexpr std::string_view prefix = "environment.";
+  for (const auto& [key, value] : c.config)
+    if (key.starts_with(prefix))
+      asked->what.environment.try_emplace(key.substr(prefix.size()), value);
+  complete(asked->what);
   auto o = a.new_operation("Executing command", project_name(s, i->head.project));
   const auto url = instance_json::url(s, *i);
   o.resources = {{"containers", {url}}, {"instances", {url}}};
-  if (!asked->with_websockets)
-    return a.start_operation(std::move(o),
-                             [&a, i = *i, c, e = *asked](node::operations::handle& h) {
-                               return run_recorded(a, i, c, e, h);
-                             });
-  auto session = std::make_shared<exec_session>(asked->is_interactive);
-  o.kind = node::op_class::websocket;
-  o.metadata_json = channels_json(*session, *asked, std::nullopt);
-  a.execs().add(o.uuid, session);
-  return a.start_operation(std::move(o),
-                           [&a, session, c, e = *asked](node::operations::handle& h) -> status {
-                             auto code = session->run(a.driver(), c, e.what, e.columns, e.rows);
-                             a.execs().remove(h.uuid());
-                             if (!code) return code.error();
-                             h.set_metadata(channels_json(*session, e, *code));
-                             return ok();
-                           });
+  o.who = api::requestor_of(r);
+  o.is_exec = true;
+  if (asked->with_websockets) return begin_session(a, std::move(o), c, *asked);
+  return a.start_operation(std::move(o), [&a, i = *i, c, e = *asked](node::operations::handle& h) {
+    return run_alone(a, i, c, e, h);
+  });
 }
 
 // --- recorded output
@@ -157,7 +199,7 @@ response recorded_output(api& a, const request& r, const state_view& s, const ca
     return error(404, "not found");
   if (r.method == "DELETE")
     return ::unlink((directory + "/" + name).c_str()) == 0 ? empty_sync() : error(404, "not found");
-  auto content = storage::read_file(directory + "/" + name, recorded_bytes_max);
+  auto content = storage::read_file(directory + "/" + name, exec_recorded_bytes_max);
   if (!content) return error(404, "not found");
   response out;
   out.content_type = "application/octet-stream";
@@ -167,23 +209,30 @@ response recorded_output(api& a, const request& r, const state_view& s, const ca
 
 }  // namespace
 
-/// The WebSocket of a command: here, or passed through to the member the operation lives on.
+/// The WebSocket of a command: here, or passed through to the member the operation lives on. The
+/// secret alone opens nothing: it may have been seen.
 upgrade_answer api::open_operation(const request& r) {
   upgrade_answer answer;
   const auto& uuid = r.segments[2];
-  const auto secret = r.parameter("secret");
   if (auto session = execs_->find(uuid)) {
-    if (session->has_secret(secret))
-      answer.take_websocket = [session, secret](const std::shared_ptr<websocket>& socket) {
-        session->attach(secret, socket);
+    const auto o = node_.ops().get(uuid);
+    if (!o || !is_of_same(o->who, r)) {
+      answer.refusal = error(403, "not authorized");
+      return answer;
+    }
+    auto channel_name = session->claim(r.parameter("secret"));
+    if (channel_name)
+      answer.take_websocket = [session,
+                               name = *channel_name](const std::shared_ptr<websocket>& socket) {
+        session->attach(name, socket);
       };
     else
-      answer.refusal = error(403, "not authorized");
+      answer.refusal = error(channel_name.error());
     return answer;
   }
   const auto at = node::member_of_uuid(uuid);
   const auto m = local_member(at);
-  if (!m || at == node_.self()) {
+  if (!m || at == node_.self() || is_of_member(r)) {
     answer.refusal = error(404, "Operation not found");
     return answer;
   }
@@ -194,15 +243,17 @@ upgrade_answer api::open_operation(const request& r) {
   }
   tls::http_request ask;
   ask.target = r.target;
-  ask.headers = {{"Sec-WebSocket-Key", r.header("sec-websocket-key")},
-                 {"Sec-WebSocket-Version", "13"}};
+  ask.headers = forwarded_headers(r);
+  ask.headers["Sec-WebSocket-Key"] = r.header("sec-websocket-key");
+  ask.headers["Sec-WebSocket-Version"] = "13";
   if (auto up = tls::upgrade(**stream, ask, "websocket", clock::now() + limits::dial_deadline);
       !up) {
     answer.refusal = error(up.error());
     return answer;
   }
-  answer.take_stream = [this, there = *stream](std::shared_ptr<tls::stream> here) {
-    splices_.join(std::move(here), there);
+  answer.take_stream = [this, there = *stream,
+                        of = r.peer.fingerprint](std::shared_ptr<tls::stream> here) {
+    splices_.join(std::move(here), there, of);
   };
   return answer;
 }

@@ -1,5 +1,6 @@
 #include "actors/state/commands/lifecycle.hpp"
 #include "http/api.hpp"
+#include "http/send_file.hpp"
 #include "schemas/projects.hpp"
 #include "storage/images/image_files.hpp"
 
@@ -225,27 +226,31 @@ response change_image(api& a, const request& r, const std::string& name) {
   return a.submitted(r, replace_object{*i, expected});
 }
 
-/// The file, for clients and for members that lack it.
-response send_image(api& a, const std::string& fingerprint) {
+/// What the file is called, from its first bytes: nothing that its uploader says.
+std::string export_name(const std::string& fingerprint, const std::string& path) {
+  char first[6] = "";
+  if (const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
+                                                                 std::fclose);
+      file)
+    (void)!std::fread(first, 1, sizeof first, file.get());
+  const std::string_view bytes(first, sizeof first);
+  constexpr std::pair<std::string_view, const char*> kinds[] = {{"\x1f\x8b", ".gz"},
+                                                                {"\xfd"
+                                                                 "7zXZ",
+                                                                 ".xz"},
+                                                                {"\x28\xb5\x2f\xfd", ".zst"},
+                                                                {"BZh", ".bz2"},
+                                                                {"\x04\x22\x4d\x18", ".lz4"}};
+  for (const auto& [magic, end] : kinds)
+    if (bytes.starts_with(magic)) return fingerprint + ".tar" + end;
+  return fingerprint + ".tar";
+}
+
+/// The file or a range of it, for clients and for members that lack it.
+response send_image(api& a, const request& r, const std::string& fingerprint) {
   if (fingerprint.find_first_not_of("0123456789abcdef") != std::string::npos)
     return no_image(fingerprint);
-  const auto path = storage::image_path(a.server().data_dir(), fingerprint);
-  auto file = std::shared_ptr<std::FILE>(std::fopen(path.c_str(), "rbe"), [](std::FILE* f) {
-    if (f) std::fclose(f);
-  });
-  if (!file) return error(404, "the image file is not on this member");
-  response out;
-  out.content_type = "application/octet-stream";
-  std::fseek(file.get(), 0, SEEK_END);
-  out.parts_bytes = static_cast<std::uint64_t>(std::ftell(file.get()));
-  std::rewind(file.get());
-  out.parts = [file]() -> result<std::string> {
-    std::string part(1u << 18, '\0');
-    part.resize(std::fread(part.data(), 1, part.size(), file.get()));
-    if (std::ferror(file.get())) return fail(errc::unavailable, "the image file cannot be read");
-    return part;
-  };
-  return out;
+  return send_file(r, storage::image_path(a.server().data_dir(), fingerprint));
 }
 
 response export_image(api& a, const request& r, const state_view& s, const std::string& name) {
@@ -253,9 +258,12 @@ response export_image(api& a, const request& r, const state_view& s, const std::
   if (!i) return no_image(name);
   if (auto here = images::fetch_image(a.images(), i->head.project, i->fingerprint); !here)
     return error(here.error());
-  auto answer = send_image(a, i->fingerprint);
+  auto answer = send_image(a, r, i->fingerprint);
+  if (answer.status >= 400) return answer;
   answer.headers["Content-Disposition"] =
-      "inline;filename=" + (i->filename.empty() ? i->fingerprint : i->filename);
+      "inline;filename=" +
+      export_name(i->fingerprint, storage::image_path(a.server().data_dir(), i->fingerprint));
+  answer.headers["X-Incus-Type"] = "incus";
   return answer;
 }
 
@@ -362,8 +370,8 @@ void api::add_image_routes() {
               reading([this](const request& r, const captures& c, const state_view& s) {
                 return export_image(*this, r, s, c.at("fingerprint"));
               }));
-  routes_.add("GET", "/internal/images/{fingerprint}", [this](const request&, const captures& c) {
-    return send_image(*this, c.at("fingerprint"));
+  routes_.add("GET", "/internal/images/{fingerprint}", [this](const request& r, const captures& c) {
+    return send_image(*this, r, c.at("fingerprint"));
   });
 }
 

@@ -50,11 +50,14 @@ result<image> resolve_image(const state_view& s, project_id where, const json_ob
     if (const auto found = s.by_name<image_alias>(where, alias))
       if (auto i = s.row<image>(where, found->target)) return *std::move(i);
   if (wanted.empty()) return fail(errc::refused, "No fingerprint prefix specified for the image");
-  std::optional<image> only;
-  s.each(table::image, where, [&](const object& o) {
-    if (std::get<image>(o).fingerprint.starts_with(wanted)) only = std::get<image>(o);
-    return !only;
-  });
+  std::optional<image> only = s.by_name<image>(where, wanted);
+  int count = only ? 1 : 0;
+  if (!only)
+    s.each(table::image, where, [&](const object& o) {
+      if (std::get<image>(o).fingerprint.starts_with(wanted)) only = std::get<image>(o), ++count;
+      return count < 2;
+    });
+  if (count > 1) return fail(errc::bad_request, "More than one image matches");
   if (!only) return fail(errc::not_found, "Image \"" + wanted + "\" not found");
   return *std::move(only);
 }
@@ -236,9 +239,10 @@ std::string state_here(api& a, const instance& row) {
 
 response list_instances(api& a, const request& r, const state_view& s) {
   std::optional<project_id> where = api::project_of(s, r, "");
-  if (!*where) return error(404, "Project not found");
+  if (!*where) return list_answer(r, {}, {});
   if (r.parameter("all-projects") == "true") where.reset();
-  const auto rows = s.all<instance>(where);
+  auto rows = s.all<instance>(where);
+  if (!where) drop_unseen(s, a.caller_of(r), rows);
   const auto online = a.online();
   const bool with_state = recursion_of(r) == 2;
   std::map<object_id, std::string> states;

@@ -186,48 +186,52 @@ void api::add_internal_routes() {
 
 upgrade_answer api::on_upgrade(const std::string& protocol, request& r) {
   upgrade_answer answer;
-  const auto a = access_of(r);
-  if (const auto why = node_.barred(); why && protocol == "websocket") {
-    answer.refusal = error(*why);
-    return answer;
-  }
+  take_identity(r);
+  const auto who = caller_of(r);
+  const bool is_whole = who.may == access::full || who.may == access::member;
+  const auto refuse = [&answer](response why) {
+    answer.refusal = std::move(why);
+    return std::move(answer);
+  };
+  if (is_foreign(r, true))
+    return refuse(error(403, "not authorized: the request is from another site"));
+  if (const auto why = node_.barred(); why && protocol == "websocket") return refuse(error(*why));
   if (protocol == "muster-link") {
-    if (a != access::member || r.path != "/internal/link") {
-      answer.refusal = error(403, "not authorized");
-      return answer;
-    }
+    if (who.may != access::member || r.path != "/internal/link")
+      return refuse(error(403, "not authorized"));
     answer.take_stream = [this, print = r.peer.fingerprint](std::shared_ptr<tls::stream> s) {
       (void)node_.accept_link(print, std::move(s)).ok();
     };
     return answer;
   }
   if (protocol == "muster-probe") {
-    if ((a == access::full && !r.peer.is_unix) || a == access::member)
-      answer.take_stream = [this](std::shared_ptr<tls::stream> s) {
-        with_.probe.serve(std::move(s));
-      };
-    else
-      answer.refusal = error(403, "not authorized");
+    if (!is_whole || r.peer.is_unix) return refuse(error(403, "not authorized"));
+    answer.take_stream = [this](std::shared_ptr<tls::stream> s) {
+      with_.probe.serve(std::move(s));
+    };
     return answer;
   }
   if (protocol == "websocket" && r.path == "/1.0/events") {
-    if (a == access::full || a == access::member) return open_events(r);
-    answer.refusal = error(403, "not authorized");
-    return answer;
+    if (is_whole || who.may == access::restricted) return open_events(r, who);
+    return refuse(error(403, "not authorized"));
   }
   if (protocol == "websocket" && r.segments.size() == 4 && r.segments[1] == "operations" &&
-      r.segments[3] == "websocket")
-    return open_operation(r);
-  answer.refusal = error(404, "not found");
-  return answer;
+      r.segments[3] == "websocket") {
+    if (is_whole) return open_operation(r);
+    return refuse(error(403, "not authorized"));
+  }
+  return refuse(error(404, "not found"));
 }
 
-upgrade_answer api::open_events(const request& r) {
+upgrade_answer api::open_events(const request& r, const caller& who) {
   upgrade_answer answer;
   event_streams::wish wish;
   wish.project = r.parameter("project").empty() ? "default" : r.parameter("project");
   wish.all_projects = r.parameter("all-projects") == "true";
-  if (wish.all_projects && r.query.contains("project"))
+  if (who.may == access::restricted) wish.seen = who.projects;
+  if (!wish.all_projects && !who.sees(wish.project))
+    answer.refusal = error(403, "not authorized");
+  else if (wish.all_projects && r.query.contains("project"))
     answer.refusal = error(400, "Cannot specify a project when requesting all projects");
   else if (!node_.local_view()->find(table::project, {}, wish.project))
     answer.refusal = error(404, "Project not found");

@@ -1,5 +1,6 @@
 #include "actors/node/secrets.hpp"
 #include "http/api.hpp"
+#include "http/operation_waits.hpp"
 
 #include <charconv>
 
@@ -20,7 +21,20 @@ std::optional<token> find_token(const state_view& s, const std::string& uuid) {
 }
 
 /// A token is a secret: whoever may only read must not learn it.
-bool may_see_tokens(api& a, const request& r) { return a.access_of(r) != access::restricted; }
+bool may_see_tokens(const caller& who) {
+  return who.may == access::full || who.may == access::member;
+}
+
+/// Those of the server are shown to whoever sees all.
+bool may_see(const caller& who, const node::operation& o) {
+  return may_see_tokens(who) || (!o.project.empty() && who.sees(o.project));
+}
+
+std::optional<node::operation> own_operation(api& a, const request& r, const std::string& uuid) {
+  auto o = a.server().ops().get(uuid);
+  if (!o || !may_see(a.caller_of(r), *o)) return std::nullopt;
+  return o;
+}
 
 std::string lower(std::string text) {
   for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -33,9 +47,10 @@ struct listed {
   std::string json;
 };
 
-std::vector<listed> own_operations(api& a) {
+std::vector<listed> own_operations(api& a, const caller& who) {
   std::vector<listed> all;
   for (const auto& o : a.server().ops().list()) {
+    if (!may_see(who, o)) continue;
     const auto json = render::operation(o);
     all.push_back({lower(json_at(json, "status").value_or("running")), o.uuid, json});
   }
@@ -57,10 +72,11 @@ std::vector<listed> others_operations(api& a, const state_view& s) {
 }
 
 response list_operations(api& a, const request& r, const state_view& s) {
-  auto all = own_operations(a);
-  if (s.only<cluster>().value_or(cluster{}).enabled)
+  const auto who = a.caller_of(r);
+  auto all = own_operations(a, who);
+  if (may_see_tokens(who) && s.only<cluster>().value_or(cluster{}).enabled)
     for (auto& o : others_operations(a, s)) all.push_back(std::move(o));
-  if (may_see_tokens(a, r))
+  if (may_see_tokens(who))
     for (const auto& t : s.all<token>())
       all.push_back({"running", t.uuid, render::token_operation(t, secret_of(a, t))});
   std::map<std::string, std::vector<const listed*>> by_status;
@@ -90,14 +106,19 @@ std::optional<response> passed_on(api& a, const request& r, const state_view& s,
   return a.forward(r, *m);
 }
 
+response no_operation() { return error(404, "Operation not found"); }
+
+response shown_token(api& a, const request& r, const token& t) {
+  if (!may_see_tokens(a.caller_of(r))) return no_operation();
+  return sync(render::token_operation(t, secret_of(a, t)));
+}
+
 response show_operation(api& a, const request& r, const state_view& s, const std::string& uuid) {
-  if (const auto t = find_token(s, uuid); t && !may_see_tokens(a, r))
-    return error(404, "Operation not found");
-  if (const auto t = find_token(s, uuid))
-    return sync(render::token_operation(*t, secret_of(a, *t)));
-  if (const auto o = a.server().ops().get(uuid)) return sync(render::operation(*o));
+  if (const auto t = find_token(s, uuid)) return shown_token(a, r, *t);
+  if (const auto o = own_operation(a, r, uuid))
+    return sync(render::operation(*o, api::is_of_same(o->who, r)));
   if (auto there = passed_on(a, r, s, uuid)) return *std::move(there);
-  return error(404, "Operation not found");
+  return no_operation();
 }
 
 response cancel_operation(api& a, const request& r, const state_view& s, const std::string& uuid) {
@@ -108,23 +129,75 @@ response cancel_operation(api& a, const request& r, const state_view& s, const s
   return done ? empty_sync() : error(done.error());
 }
 
-/// No view of the state is held while it waits: the operation may be a join, which closes it.
-response wait_operation(api& a, const request& r, const std::string& uuid) {
-  if (!a.server().ops().get(uuid)) return show_operation(a, r, *a.server().local_view(), uuid);
+/// As Incus does: a failed operation is an error in an answer that says that the wait was fine.
+response outcome_of(const node::operation& o) {
+  if (o.now != node::op_status::failure) return sync(render::operation(o));
+  auto failed = error({o.error_code, o.error});
+  failed.status = 200;
+  failed.headers.erase("Retry-After");
+  return failed;
+}
+
+response now_of(api& a, const std::string& uuid) {
+  const auto o = a.server().ops().get(uuid);
+  return o ? outcome_of(*o) : no_operation();
+}
+
+clock::time_point wait_end_of(const request& r) {
   std::int64_t seconds = -1;
   const auto text = r.parameter("timeout");
   std::from_chars(text.data(), text.data() + text.size(), seconds);
-  const auto until = clock::now() + (seconds < 0 ? std::chrono::seconds(wait_max)
-                                                 : std::min<std::chrono::seconds>(
-                                                       std::chrono::seconds(seconds), wait_max));
-  const auto o = a.server().ops().wait(uuid, until);
-  if (!o) return error(404, "Operation not found");
-  // As Incus does: a failed operation is the error of the wait.
-  if (o->now == node::op_status::failure) return error({o->error_code, o->error});
-  return sync(render::operation(*o));
+  const auto most = std::chrono::seconds(wait_max);
+  return clock::now() + (seconds < 0 ? most : std::min(std::chrono::seconds(seconds), most));
+}
+
+response wait_for_own(api& a, const request& r, const std::string& uuid) {
+  const auto waiter = std::make_shared<std::optional<std::uint64_t>>();
+  response answer;
+  answer.later = [&a, uuid, waiter](const deliver& give) {
+    *waiter = a.server().ops().when_ended(
+        uuid, [give](const node::operation& o) { give([o] { return outcome_of(o); }); });
+    if (!*waiter) give([] { return no_operation(); });
+  };
+  answer.waits =
+      std::make_shared<patience>(patience{wait_end_of(r), [&a, uuid] { return now_of(a, uuid); },
+                                          [&a, uuid, waiter] {
+                                            if (*waiter) a.server().ops().forget(uuid, **waiter);
+                                          }});
+  return answer;
+}
+
+response wait_for_other(api& a, const request& r, const std::string& uuid) {
+  const auto w = a.waits().add(uuid, r.keep());
+  response answer;
+  answer.later = [&a, w](const deliver& give) { a.waits().begin(w, give); };
+  answer.waits = std::make_shared<patience>(patience{
+      wait_end_of(r), [&a, w] { return a.waits().last(w); }, [&a, w] { a.waits().forget(w); }});
+  return answer;
+}
+
+/// Never blocks, and holds no view of the state: the operation may be a join, which closes it.
+response wait_operation(api& a, const request& r, const std::string& uuid) {
+  if (const auto o = a.server().ops().get(uuid)) {
+    if (!own_operation(a, r, uuid)) return no_operation();
+    if (o->has_ended() || r.parameter("timeout") == "0") return outcome_of(*o);
+    return wait_for_own(a, r, uuid);
+  }
+  if (const auto t = find_token(*a.server().local_view(), uuid)) return shown_token(a, r, *t);
+  const auto at = node::member_of_uuid(uuid);
+  if (!at || at == a.server().self() || !a.local_member(at)) return no_operation();
+  return wait_for_other(a, r, uuid);
 }
 
 }  // namespace
+
+void api::hear_operation(const std::string& event_json) {
+  const auto event = json_object::parse(event_json);
+  if (!event) return;
+  const auto o = event->object("metadata");
+  if (o.number("status_code") >= static_cast<int>(node::op_status::success))
+    waits_->hear_end(o.text("id"));
+}
 
 void api::add_operation_routes() {
   routes_.add("GET", "/1.0/operations",
@@ -139,9 +212,10 @@ void api::add_operation_routes() {
   };
   add("GET", "/1.0/operations/{id}", show_operation);
   add("DELETE", "/1.0/operations/{id}", cancel_operation);
-  routes_.add("GET", "/1.0/operations/{id}/wait", [this](const request& r, const captures& c) {
-    return wait_operation(*this, r, c.at("id"));
-  });
+  routes_.add(
+      "GET", "/1.0/operations/{id}/wait",
+      [this](const request& r, const captures& c) { return wait_operation(*this, r, c.at("id")); },
+      pace::quick);
   routes_.add("GET", "/1.0/operations/{id}/websocket", [](const request&, const captures&) {
     return error(400, "an upgrade to websocket is expected");
   });

@@ -101,17 +101,25 @@ response change_profile(api& a, const request& r) {
   return a.changing(r, how, r.method != "POST");
 }
 
+std::vector<profile> seen(const state_view& s, const api& a, const request& r,
+                          std::optional<project_id> where) {
+  auto all = s.all<profile>(where);
+  if (!where) drop_unseen(s, a.caller_of(r), all);
+  return all;
+}
+
 }  // namespace
 
 void api::add_profile_routes() {
   routes_.add(
-      "GET", "/1.0/profiles", reading([](const request& r, const captures&, const state_view& s) {
+      "GET", "/1.0/profiles",
+      reading([this](const request& r, const captures&, const state_view& s) {
         std::vector<std::string> urls;
         std::vector<std::string> objects;
         std::optional<project_id> where = api::project_of(s, r, "profiles");
         if (r.parameter("all-projects") == "true") where.reset();
         if (!where || *where)
-          for (const auto& p : s.all<profile>(where)) {
+          for (const auto& p : seen(s, *this, r, where)) {
             urls.push_back(state::path_of(s, p));
             objects.push_back(render_profile(s, p));
           }

@@ -144,10 +144,12 @@ response show_usage(const state_view& s, const std::string& name) {
 
 void api::add_project_routes() {
   routes_.add("GET", "/1.0/projects",
-              reading([](const request& r, const captures&, const state_view& s) {
+              reading([this](const request& r, const captures&, const state_view& s) {
                 std::vector<std::string> urls;
                 std::vector<std::string> objects;
+                const auto who = caller_of(r);
                 for (const auto& p : s.all<project>()) {
+                  if (!who.sees(p.name)) continue;
                   urls.push_back(state::path_of(s, p));
                   objects.push_back(render_project(s, p));
                 }

@@ -126,11 +126,13 @@ void write_environment(json_writer& w, node::node& n, const state_view& s) {
 
 response show_server(api& a, const request& r, const state_view& s) {
   auto& n = a.server();
-  const bool trusted = a.access_of(r) != access::none && !r.query.contains("public");
+  const auto may = a.access_of(r);
+  const bool trusted = may != access::none && may != access::metrics && !r.query.contains("public");
+  const bool is_whole = may == access::full || may == access::member;
   json_writer w;
   w.begin_object();
   const auto config = shown_config(s, a, a.addresses().now());
-  if (trusted)
+  if (trusted && is_whole)
     w.field("config", config);
   else
     w.key("config").begin_object().end_object();
@@ -144,7 +146,7 @@ response show_server(api& a, const request& r, const state_view& s) {
   }
   w.end_object();
   auto answer = sync(w.take());
-  if (trusted) answer.headers["ETag"] = etag_of(writable(config));
+  if (trusted && is_whole) answer.headers["ETag"] = etag_of(writable(config));
   return answer;
 }
 

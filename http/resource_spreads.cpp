@@ -177,13 +177,23 @@ response rename(const spread_noun& n) {
 
 // --- showing ------------------------------------------------------------------------------------
 
+/// As Incus: the configuration may hold secrets of the server.
+std::string shown(const state_view& s, const object& row, std::optional<member_id> of,
+                  const caller& who) {
+  const bool is_whole = who.may == access::full || who.may == access::member;
+  return spread_json::whole(
+      s, row, of, is_whole ? shown_config(row, of) : string_map{},
+      [&](std::vector<std::string> urls) { return who.seen_of(std::move(urls)); });
+}
+
 response list(api& a, const spread_noun& n, const request& r, const state_view& s) {
   std::vector<std::string> urls;
   std::vector<std::string> objects;
   const auto of = shown_member(a, r, s);
+  const auto who = a.caller_of(r);
   s.each(n.where, std::nullopt, [&](const object& row) {
     urls.push_back(std::string(n.path) + "/" + std::string(name_of(row)));
-    objects.push_back(spread_json::whole(s, row, of, shown_config(row, of)));
+    objects.push_back(shown(s, row, of, who));
     return true;
   });
   return list_answer(r, urls, objects);
@@ -196,9 +206,8 @@ response show(api& a, const spread_noun& n, const request& r, const state_view& 
   if (!target.empty() && !s.by_name<member>({}, target))
     return error(404, "Cluster member not found");
   const auto of = shown_member(a, r, s);
-  const auto config = shown_config(*row, of);
-  auto answer = sync(spread_json::whole(s, *row, of, config));
-  answer.headers["ETag"] = etag_of(spread_json::writable(*row, config));
+  auto answer = sync(shown(s, *row, of, a.caller_of(r)));
+  answer.headers["ETag"] = etag_of(spread_json::writable(*row, shown_config(*row, of)));
   return answer;
 }
 

@@ -62,14 +62,14 @@ std::string status_of(const object& row, std::optional<member_id> of) {
 }
 
 std::string whole(const state_view& s, const object& row, std::optional<member_id> of,
-                  const string_map& config) {
+                  const string_map& config, const user_filter& shown) {
   const auto* p = std::get_if<storage_pool>(&row);
   const auto* n = std::get_if<network>(&row);
   json_writer w;
   w.begin_object().field("config", config);
   w.field("description", p ? p->description : n->description);
   w.field("name", name_of(row)).field(p ? "driver" : "type", kind_of(row));
-  w.field("used_by", users_of(s, p ? "pool" : "network", name_of(row)));
+  w.field("used_by", shown(users_of(s, p ? "pool" : "network", name_of(row))));
   if (n) w.field("managed", true);
   w.field("status", status_of(row, of)).field("locations", locations_of(s, *spread_of(row)));
   if (n) w.field("project", default_project);

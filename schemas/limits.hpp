@@ -42,6 +42,8 @@ constexpr std::size_t snapshots_kept_max = 2;             ///< if all are in use
 constexpr int snapshot_attempts_max = 3;                  ///< of one chunk
 constexpr int refusals_unsaid = 4;  ///< of a link by one member; then it is in the log
 constexpr std::size_t operations_waiting_max = 128;  ///< errc::busy
+constexpr std::size_t execs_max = 512;               ///< commands in containers: errc::busy
+constexpr int token_tries_max = 20;  ///< a second, unknown ones of strangers: errc::busy
 
 // Times.
 constexpr auto election_timeout = 300ms;     ///< unless cluster.election_timeout says otherwise

@@ -55,9 +55,13 @@ node::node_settings daemon::hooks() {
   n.show_operation = [this](const node::operation& o) { show_operation(o); };
   n.show_remote_operation = [this](const std::string& json) {
     events_.publish("operation", http::json_at(json, "project").value_or(""), json);
+    if (api_) api_->hear_operation(json);
   };
   n.show_changes = [this](const row_changes& changes) { show_changes(changes); };
-  n.cut_off = [this](const std::string& print) { front_->close_connections_of(print); };
+  n.cut_off = [this](const std::string& print) {
+    front_->close_connections_of(print);
+    api_->cut_off(print);
+  };
   return n;
 }
 
@@ -206,6 +210,8 @@ status daemon::start() {
   };
   f.is_quick = [this](http::request& r) { return api_->is_quick(r); };
   f.is_upload = http::api::is_upload;
+  f.admit = [this](http::request& r) { return api_->admit(r); };
+  f.is_stranger = [this](const http::peer_info& peer) { return api_->is_stranger(peer); };
   front_ = std::make_unique<http::front>(std::move(f));
 
   if (auto started = node_->start(with_.bootstrap); !started) return started;

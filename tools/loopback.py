@@ -121,7 +121,8 @@ class Client:
         if answer.status != 202:
             return answer.metadata
         ended = self.get(answer.json["operation"] + f"/wait?timeout={timeout_s}")
-        assert ended.status == 200 and ended.metadata["status"] == "Success", ended
+        assert ended.status == 200 and ended.json["type"] == "sync", ended
+        assert ended.metadata["status"] == "Success", ended
         return ended.metadata
 
     def __del__(self):
@@ -288,12 +289,12 @@ class Cluster:
 class WebSocket:
     """A client's end of RFC 6455, for tests."""
 
-    def __init__(self, sock, path):
+    def __init__(self, sock, path, headers=""):
         self.sock = sock
         key = base64.b64encode(os.urandom(16)).decode()
         sock.sendall((f"GET {path} HTTP/1.1\r\nHost: muster\r\nUpgrade: websocket\r\n"
                       f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-                      "Sec-WebSocket-Version: 13\r\n\r\n").encode())
+                      f"Sec-WebSocket-Version: 13\r\n{headers}\r\n").encode())
         self.buffer = b""
         while b"\r\n\r\n" not in self.buffer:
             self._more()
@@ -323,7 +324,13 @@ class WebSocket:
         return taken
 
     def read(self):
-        """The next frame: (opcode, payload)."""
+        """The next frame that is no ping: (opcode, payload)."""
+        while True:
+            op, payload = self.read_any()
+            if op != 9:
+                return op, payload
+
+    def read_any(self):
         first, length = self._take(2)
         length &= 127
         if length == 126:

@@ -8,7 +8,9 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifndef MUSTER_LEVEL
@@ -23,10 +25,19 @@ std::string host_name() {
   return name;
 }
 
+/// Each connection is one, and a member that has none left ends.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /// Runs until SIGTERM or SIGINT; the signals are blocked in every thread and taken here.
 int run(muster::tools::daemon_settings with) {
   with.level = MUSTER_LEVEL;
   std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   sigset_t ends;
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);
@@ -140,7 +151,12 @@ int main(int argc, char** argv) {
   auto* bootstrap = app.add_flag("--bootstrap", with.bootstrap, "begin a new cluster here");
   app.add_option("--join", with.join_token,
                  "token of `muster token NAME` or `incus cluster add NAME`")
-      ->excludes(bootstrap);
+      ->excludes(bootstrap)
+      ->envname("MUSTER_JOIN_TOKEN");
+  std::string join_file;
+  app.add_option("--join-file", join_file, "file that holds the token: arguments are seen by all")
+      ->excludes(bootstrap)
+      ->check(CLI::ExistingFile);
   app.add_option("--log-format", log_format)->check(CLI::IsMember({"text", "json"}));
   app.add_option("--log-level", log_level)
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
@@ -148,6 +164,11 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e);
+  }
+  ::unsetenv("MUSTER_JOIN_TOKEN");  // not for the processes that it starts
+  if (!join_file.empty()) {
+    std::ifstream from(join_file);
+    from >> with.join_token;
   }
   muster::tools::set_up_log(log_format, log_level);
   return run(std::move(with));

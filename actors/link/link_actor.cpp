@@ -8,12 +8,30 @@
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
+#include <exception>
+#include <functional>
 #include <random>
+#include <system_error>
 #include <thread>
 
 namespace muster::link {
 
 namespace {
+
+/// False: no thread can be had now. What a library throws in it ends it alone.
+bool in_background(std::function<void()> work) {
+  try {
+    std::thread([work = std::move(work)] {
+      try {
+        work();
+      } catch (const std::exception&) {
+      }
+    }).detach();
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
 
 using steady = std::chrono::steady_clock;
 using namespace std::chrono_literals;
@@ -63,7 +81,7 @@ void link_driver::on_tick() {
     if (now >= next_dial_) dial();
   } else if (now >= next_knock_) {
     next_knock_ = now + knock_after;
-    std::thread([with = with_.with, to = with_.remote] { with->knock(to); }).detach();
+    (void)in_background([with = with_.with, to = with_.remote] { with->knock(to); });
   }
 }
 
@@ -76,10 +94,15 @@ void link_driver::on_dial_at_once() {
 void link_driver::dial() {
   dialling_ = true;
   auto self = caf::actor_cast<caf::actor>(self_);
-  std::thread([with = with_.with, to = with_.remote, self] {
-    auto stream = with->dial(to);
-    caf::anon_send(self, stream_dialled{stream ? *std::move(stream) : nullptr});
-  }).detach();
+  const bool begun = in_background([with = with_.with, to = with_.remote, self] {
+    std::shared_ptr<tls::stream> made;
+    try {
+      if (auto stream = with->dial(to)) made = *std::move(stream);
+    } catch (const std::exception&) {  // a library's: as if nobody had answered
+    }
+    caf::anon_send(self, stream_dialled{made});
+  });
+  if (!begun) on_dialled(nullptr);
 }
 
 void link_driver::on_dialled(const std::shared_ptr<tls::stream>& stream) {

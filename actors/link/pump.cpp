@@ -3,8 +3,11 @@
 #include "actors/link/tls/tls_stream.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -18,6 +21,9 @@ namespace {
 
 constexpr std::size_t buffer_bytes_max = 256u << 10;
 constexpr std::size_t part_bytes = 64u << 10;
+constexpr std::size_t pairs_max = 1024;
+constexpr std::chrono::seconds drain_time_max{
+    10};  ///< for one end to take what the other said last
 
 /// One direction: what was read and not yet written.
 struct buffer {
@@ -44,6 +50,8 @@ struct side {
 
 struct pair {
   std::uint64_t id = 0;
+  std::string of;
+  std::optional<std::chrono::steady_clock::time_point> ends_by;
   side ends[2];
 };
 
@@ -102,14 +110,20 @@ struct pump::impl {
   /// Moves what can be moved; false: the pair is finished.
   bool serve(pair& p) const {
     auto& [a, b] = p.ends;
-    if (!drain(a) || !drain(b)) return false;
-    a.has_ended = a.has_ended || !carry(a, b);
-    b.has_ended = b.has_ended || !carry(b, a);
+    if ((!a.has_ended && !drain(a)) || (!b.has_ended && !drain(b))) return false;
+    if (!a.has_ended && !b.has_ended) a.has_ended = !carry(a, b);
+    if (!a.has_ended && !b.has_ended) b.has_ended = !carry(b, a);
     // What the one has said last still reaches the other.
     if ((a.has_ended && b.waiting.is_empty()) || (b.has_ended && a.waiting.is_empty()))
       return false;
+    if ((a.has_ended || b.has_ended) && !p.ends_by)
+      p.ends_by = std::chrono::steady_clock::now() + drain_time_max;
     for (std::uint64_t i = 0; i < 2; ++i) {
-      const auto& end = p.ends[i];
+      auto& end = p.ends[i];
+      if (end.has_ended) {  // a reset is told again and again
+        ::epoll_ctl(epoll, EPOLL_CTL_DEL, end.stream->fd(), nullptr);
+        continue;
+      }
       const bool may_read = !end.has_ended && p.ends[1 - i].waiting.has_room();
       watch(end.stream->fd(), p.id * 2 + i,
             (may_read ? EPOLLIN : 0U) | (end.wants_write ? EPOLLOUT : 0U), EPOLL_CTL_MOD);
@@ -117,11 +131,16 @@ struct pump::impl {
     return true;
   }
 
-  void add(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b) {
+  void add(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b, std::string of) {
     auto p = std::make_shared<pair>();
+    p->of = std::move(of);
     p->ends[0].stream = std::move(a);
     p->ends[1].stream = std::move(b);
     const std::lock_guard guard(lock);
+    if (pairs.size() >= pairs_max) {
+      for (auto& end : p->ends) end.stream->shutdown();
+      return;
+    }
     p->id = next_id++;
     pairs[p->id] = p;
     watch(p->ends[0].stream->fd(), p->id * 2, EPOLLIN | EPOLLOUT, EPOLL_CTL_ADD);  // serves at once
@@ -142,10 +161,28 @@ struct pump::impl {
     }
   }
 
+  /// Ends pairs whose other end takes nothing more.
+  void end_late() {
+    std::vector<std::uint64_t> late;
+    {
+      const auto now = std::chrono::steady_clock::now();
+      const std::lock_guard guard(lock);
+      for (const auto& [id, p] : pairs)
+        if (p->ends_by && *p->ends_by < now) late.push_back(id);
+    }
+    for (const auto id : late) finish(id);
+  }
+
   void run() {
     epoll_event events[64];
+    auto looked = std::chrono::steady_clock::now();
     while (!stopping) {
-      const int n = ::epoll_wait(epoll, events, 64, -1);
+      const int n = ::epoll_wait(epoll, events, 64, 1000);
+      if (const auto now = std::chrono::steady_clock::now();
+          now - looked > std::chrono::seconds(1)) {
+        looked = now;
+        end_late();
+      }
       for (int i = 0; i < n; ++i) {
         const auto tag = events[i].data.u64;
         if (tag == 0) {
@@ -158,7 +195,11 @@ struct pump::impl {
           const std::lock_guard guard(lock);
           if (auto at = pairs.find(tag / 2); at != pairs.end()) p = at->second;
         }
-        if (p && !serve(*p)) finish(p->id);
+        if (!p) continue;
+        auto& end = p->ends[tag % 2];
+        const bool is_over = (events[i].events & (EPOLLHUP | EPOLLERR)) != 0;
+        if (is_over && !p->ends[1 - tag % 2].waiting.has_room()) end.has_ended = true;
+        if (!serve(*p)) finish(p->id);
       }
     }
   }
@@ -184,8 +225,23 @@ pump::~pump() {
   ::close(impl_->wake);
 }
 
-void pump::join(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b) {
-  impl_->add(std::move(a), std::move(b));
+void pump::join(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b, std::string of) {
+  impl_->add(std::move(a), std::move(b), std::move(of));
+}
+
+void pump::cut_off(const std::string& fingerprint) {
+  std::vector<std::uint64_t> all;
+  {
+    const std::lock_guard guard(impl_->lock);
+    for (const auto& [id, p] : impl_->pairs)
+      if (p->of == fingerprint) all.push_back(id);
+  }
+  for (const auto id : all) impl_->finish(id);
+}
+
+std::size_t pump::pairs() const {
+  const std::lock_guard guard(impl_->lock);
+  return impl_->pairs.size();
 }
 
 }  // namespace muster::link

@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <string>
 
 namespace muster::tls {
 class stream;
@@ -16,8 +17,11 @@ public:
   pump(const pump&) = delete;
   pump& operator=(const pump&) = delete;
 
-  /// Carries bytes between two streams until either ends.
-  void join(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b);
+  /// Carries bytes between two streams until either ends. @param of the certificate it is done for.
+  void join(std::shared_ptr<tls::stream> a, std::shared_ptr<tls::stream> b, std::string of);
+  /// Nothing more is carried for this certificate.
+  void cut_off(const std::string& fingerprint);
+  [[nodiscard]] std::size_t pairs() const;
 
 private:
   struct impl;

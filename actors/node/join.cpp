@@ -12,7 +12,41 @@ namespace {
 
 constexpr auto join_time_max = std::chrono::seconds(30);
 
+/// A token, or the member that has joined with it and asks again.
+bool knows_token(const state_view& s, token_kind kind, const std::string& hash) {
+  bool found = false;
+  s.each(table::token, std::nullopt, [&](const object& o) {
+    const auto& t = std::get<token>(o);
+    found = t.kind == kind && t.secret_hash == hash;
+    return !found;
+  });
+  if (kind == token_kind::join && !found)
+    for (const auto& m : s.all<member>()) found = found || m.join_secret_hash == hash;
+  return found;
+}
+
+/// The hash of the secret that a certificate has presented before; empty: none.
+std::string claimed_hash(const state_view& s, const std::string& fingerprint) {
+  std::string hash;
+  for (const auto& t : s.all<token>())
+    if (t.kind == token_kind::join && t.claimed_by == fingerprint) hash = t.secret_hash;
+  for (const auto& m : s.all<member>())
+    if (m.fingerprint == fingerprint) hash = m.join_secret_hash;
+  return hash;
+}
+
 }  // namespace
+
+status node::expect_token(token_kind kind, const std::string& secret_hash) {
+  if (knows_token(*local_view(), kind, secret_hash)) return ok();
+  if (!strangers_.take()) return fail(errc::busy, "too many unknown tokens were tried; try again");
+  auto state = read(freshness::strict);
+  if (!state) return state.error();
+  if (knows_token(*state->state, kind, secret_hash)) return ok();
+  return fail(errc::forbidden, kind == token_kind::join
+                                   ? "No matching cluster join operation found"
+                                   : "No matching certificate add operation found");
+}
 
 // --- the cluster's side
 // ---------------------------------------------------------------------------
@@ -26,13 +60,16 @@ result<codec::join_accepted> node::accept_join(const codec::join_request& asked,
   join_member b;
   if (!asked.secret.empty()) {
     b.secret_hash = sha256_hex(asked.secret);
+    if (auto known = expect_token(token_kind::join, b.secret_hash); !known) return known.error();
   } else {  // the client has presented the token before, for this certificate
-    auto state = read(freshness::strict);
-    if (!state) return state.error();
-    for (const auto& t : state->state->all<token>())
-      if (t.kind == token_kind::join && t.claimed_by == fingerprint) b.secret_hash = t.secret_hash;
-    for (const auto& m : state->state->all<member>())
-      if (m.fingerprint == fingerprint) b.secret_hash = m.join_secret_hash;
+    b.secret_hash = claimed_hash(*local_view(), fingerprint);
+    if (b.secret_hash.empty()) {
+      if (!strangers_.take())
+        return fail(errc::busy, "too many unknown certificates were tried; try again");
+      auto state = read(freshness::strict);
+      if (!state) return state.error();
+      b.secret_hash = claimed_hash(*state->state, fingerprint);
+    }
     if (b.secret_hash.empty()) return fail(errc::forbidden, "not authorized");
   }
   b.value.name = asked.name;

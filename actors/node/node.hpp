@@ -116,6 +116,9 @@ public:
                                            const std::string& certificate,
                                            const std::string& fingerprint,
                                            const std::string& address);
+  /// Whether a token with this secret is known here, or after a read index. Nothing that a stranger
+  /// makes up reaches the log. @errors errc::forbidden, errc::busy when too many were unknown.
+  status expect_token(token_kind kind, const std::string& secret_hash);
   /// A member has said where it is now.
   status relocate(member_id who, const std::string& address, const requestor& by);
   /// A stream of another member has come in by an upgrade. @errors errc::forbidden
@@ -195,6 +198,7 @@ private:
   tls::pem_pair shown_;
   std::shared_ptr<tls::server_contexts> contexts_;
   trust trust_;
+  token_budget strangers_;
   operations operations_;
   mutable std::shared_mutex lock_;
   std::shared_ptr<runtime> runtime_;

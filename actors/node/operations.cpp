@@ -3,6 +3,7 @@
 #include "schemas/limits.hpp"
 #include "schemas/wall_clock.hpp"
 
+#include <exception>
 #include <thread>
 
 namespace muster::node {
@@ -19,17 +20,21 @@ operations::~operations() { stop(clock::now() + std::chrono::seconds(5)); }
 
 void operations::change(const std::string& uuid, const std::function<void(operation&)>& f) {
   operation shown;
+  decltype(one::waiters) waiters;
   {
     const std::lock_guard guard(lock_);
     auto at = all_.find(uuid);
     if (at == all_.end() || at->second.shown.has_ended()) return;
     f(at->second.shown);
     at->second.shown.updated_ms = wall_ms();
-    if (at->second.shown.has_ended()) at->second.ended = clock::now();
+    if (at->second.shown.has_ended()) {
+      at->second.ended = clock::now();
+      waiters.swap(at->second.waiters);
+    }
     shown = at->second.shown;
-    changed_.notify_all();
   }
   on_change_(shown);
+  for (const auto& [id, then] : waiters) then(shown);
 }
 
 void operations::forget_old() {
@@ -46,31 +51,49 @@ result<operation> operations::start(operation what, std::function<status(handle&
   {
     const std::lock_guard guard(lock_);
     if (stopping_) return fail(errc::unavailable, "Incus is shutting down");
-    if (running_ >= limits::operations_waiting_max)
+    if (running_of(what.is_exec) >=
+        (what.is_exec ? limits::execs_max : limits::operations_waiting_max))
       return fail(errc::busy, "too many operations are running on this member; try again");
     forget_old();
-    ++running_;
-    all_[what.uuid] = {what, std::move(on_cancel), {}};
+    ++running_of(what.is_exec);
+    all_[what.uuid] = {what, std::move(on_cancel), {}, {}};
   }
   on_change_(what);
-  std::thread([this, uuid = what.uuid, work = std::move(work)] {
-    handle self(*this, uuid);
-    const auto done = work(self);
-    change(uuid, [&](operation& o) {
-      if (done) {
-        o.now = op_status::success;
-      } else {
-        o.now = o.now == op_status::cancelling ? op_status::cancelled : op_status::failure;
-        o.error = done.error().detail;
-        o.error_code = done.error().code;
-      }
-      o.may_cancel = false;
-    });
+  try {
+    std::thread([this, uuid = what.uuid, is_exec = what.is_exec, work = std::move(work)] {
+      run(uuid, work);
+      const std::lock_guard guard(lock_);
+      --running_of(is_exec);
+      changed_.notify_all();
+    }).detach();
+  } catch (const std::exception&) {  // too many threads on this server
     const std::lock_guard guard(lock_);
-    --running_;
-    changed_.notify_all();
-  }).detach();
+    --running_of(what.is_exec);
+    all_.erase(what.uuid);
+    return fail(errc::busy, "no thread can be had for the operation; try again");
+  }
   return what;
+}
+
+void operations::run(const std::string& uuid, const std::function<status(handle&)>& work) {
+  status done = ok();
+  try {
+    handle self(*this, uuid);
+    done = work(self);
+  } catch (const std::exception& e) {  // a library's; ours are results
+    done = fail(errc::refused, std::string("Internal error: ") + e.what());
+  }
+  change(uuid, [&](operation& o) {
+    if (done) {
+      o.now = op_status::success;
+    } else {
+      o.now = o.now == op_status::cancelling ? op_status::cancelled : op_status::failure;
+      o.error = done.error().detail;
+      o.error_code = done.error().code;
+    }
+    o.may_cancel = false;
+    o.private_json.clear();
+  });
 }
 
 void operations::handle::set_metadata(std::string json) {
@@ -98,17 +121,26 @@ std::vector<operation> operations::list() const {
   return list;
 }
 
-std::optional<operation> operations::wait(const std::string& uuid,
-                                          clock::time_point deadline) const {
-  std::unique_lock guard(lock_);
-  if (!all_.contains(uuid)) return std::nullopt;
-  changed_.wait_until(guard, deadline, [&] {
+std::optional<std::uint64_t> operations::when_ended(const std::string& uuid,
+                                                    std::function<void(const operation&)> then) {
+  operation ended;
+  {
+    const std::lock_guard guard(lock_);
     const auto at = all_.find(uuid);
-    return at == all_.end() || at->second.shown.has_ended();
-  });
-  const auto at = all_.find(uuid);
-  if (at == all_.end()) return std::nullopt;
-  return at->second.shown;
+    if (at == all_.end()) return std::nullopt;
+    if (!at->second.shown.has_ended()) {
+      at->second.waiters[next_waiter_] = std::move(then);
+      return next_waiter_++;
+    }
+    ended = at->second.shown;
+  }
+  then(ended);
+  return 0;
+}
+
+void operations::forget(const std::string& uuid, std::uint64_t waiter) {
+  const std::lock_guard guard(lock_);
+  if (const auto at = all_.find(uuid); at != all_.end()) at->second.waiters.erase(waiter);
 }
 
 status operations::cancel(const std::string& uuid) {
@@ -131,7 +163,7 @@ status operations::cancel(const std::string& uuid) {
 void operations::stop(clock::time_point deadline) {
   std::unique_lock guard(lock_);
   stopping_ = true;
-  changed_.wait_until(guard, deadline, [&] { return running_ == 0; });
+  changed_.wait_until(guard, deadline, [&] { return running_ + execs_ == 0; });
 }
 
 }  // namespace muster::node

@@ -1,4 +1,5 @@
 #pragma once
+#include "schemas/records.hpp"
 #include "schemas/result.hpp"
 #include "schemas/strong.hpp"
 
@@ -36,6 +37,9 @@ struct operation {
   op_status now = op_status::running;
   std::map<std::string, std::vector<std::string>> resources;  ///< kind → URL paths
   std::string metadata_json = "{}";
+  std::string private_json;  ///< metadata with secrets, for `who` alone; empty: none
+  requestor who;             ///< began it
+  bool is_exec = false;      ///< counted apart
   bool may_cancel = false;
   std::string error;
   errc error_code = errc::refused;
@@ -65,14 +69,17 @@ public:
     std::string uuid_;
   };
 
-  /// Runs `work` on a thread of its own. @errors errc::busy above limits::operations_waiting_max.
+  /// Runs `work` on a thread of its own. @errors errc::busy above limits::operations_waiting_max,
+  /// or limits::execs_max of commands.
   result<operation> start(operation what, std::function<status(handle&)> work,
                           std::function<void()> on_cancel = {});
   [[nodiscard]] std::optional<operation> get(const std::string& uuid) const;
   [[nodiscard]] std::vector<operation> list() const;
-  /// The operation as it is when it ends, or at the deadline.
-  [[nodiscard]] std::optional<operation> wait(const std::string& uuid,
-                                              clock::time_point deadline) const;
+  /// Calls once it has ended, at once if it has: from any thread, must not block. Gives a number to
+  /// forget it by; none if there is no such operation.
+  std::optional<std::uint64_t> when_ended(const std::string& uuid,
+                                          std::function<void(const operation&)> then);
+  void forget(const std::string& uuid, std::uint64_t waiter);
   /// @errors errc::not_found, errc::bad_request if it cannot be cancelled.
   status cancel(const std::string& uuid);
   /// No new ones; waits for those that run, at most until `deadline`.
@@ -83,15 +90,20 @@ private:
     operation shown;
     std::function<void()> on_cancel;
     clock::time_point ended;
+    std::map<std::uint64_t, std::function<void(const operation&)>> waiters;
   };
   void change(const std::string& uuid, const std::function<void(operation&)>& f);
   void forget_old();
+  void run(const std::string& uuid, const std::function<status(handle&)>& work);
+  std::size_t& running_of(bool is_exec) { return is_exec ? execs_ : running_; }
 
   watcher on_change_;
   mutable std::mutex lock_;
   mutable std::condition_variable changed_;
   std::map<std::string, one> all_;
   std::size_t running_ = 0;
+  std::size_t execs_ = 0;
+  std::uint64_t next_waiter_ = 1;
   bool stopping_ = false;
 };
 

@@ -1,14 +1,17 @@
 #pragma once
 #include "schemas/result.hpp"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace muster::http {
 
-/// Incus's `filter=`: clauses `[not] field eq|ne value` joined by and/or, left to right; values may
-/// be quoted. An empty filter lets everything through.
+/// Incus's `filter=`: clauses `[not] field eq|ne value` and groups in brackets, joined by and/or,
+/// left to right. A value is a regular expression of Go that fits the whole field unless it says
+/// `^` or `$`; letters of either case are alike; it may be quoted. An empty filter lets everything
+/// through.
 class filter {
 public:
   /// @errors errc::bad_request
@@ -16,14 +19,10 @@ public:
   [[nodiscard]] bool accepts(std::string_view object_json) const;
 
 private:
-  struct clause {
-    bool is_or = false;  ///< joined to what is before by "or"
-    bool is_not = false;
-    std::string field;
-    bool is_equal = true;
-    std::string value;
-  };
-  std::vector<clause> clauses_;
+  struct part;
+  struct parser;
+  std::vector<std::shared_ptr<const part>> parts_;
+  static bool holds(const std::vector<std::shared_ptr<const part>>& parts, std::string_view json);
 };
 
 }  // namespace muster::http

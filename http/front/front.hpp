@@ -28,6 +28,10 @@ struct front_settings {
   std::function<upgrade_answer(const std::string& protocol, request&)> on_upgrade;
   /// Requests whose body is not kept but given in parts.
   std::function<bool(const std::string& method, const std::string& path)> is_upload;
+  /// Asked on the loop before a body is read; must not block. None: all are let in.
+  std::function<admission(request&)> admit = {};
+  /// Whether nobody knows who shook hands.
+  std::function<bool(const peer_info&)> is_stranger = {};
 };
 
 /// Listeners, connections and workers. One thread watches all sockets and answers quick requests
@@ -44,10 +48,11 @@ public:
   status listen_unix(const std::string& path);
   /// Of the address it was opened with. Connections go on.
   void stop_listening(const std::string& host_port);
-  /// A certificate or member is gone: whoever showed it is cut off.
+  /// A certificate or member is gone: whoever showed it is cut off, and who was passed on for it.
   void close_connections_of(const std::string& fingerprint);
   [[nodiscard]] std::size_t connections() const;
   [[nodiscard]] std::size_t threads() const;
+  /// Waits for nobody longer than bounds::stop_time_max and a little.
   void stop();
 
 private:

@@ -62,6 +62,13 @@ struct request : std::enable_shared_from_this<request> {
 /// Takes the answer: what makes it runs where the front can afford it. Any thread may call it.
 using deliver = std::function<void(std::function<response()>)>;
 
+/// Of an answer that may be long in coming.
+struct patience {
+  clock::time_point until;
+  std::function<response()> at_deadline;
+  std::function<void()> on_gone;  ///< nobody waits any more
+};
+
 struct response {
   int status = 200;
   std::string content_type = "application/json";
@@ -72,6 +79,14 @@ struct response {
   std::uint64_t parts_bytes = 0;  ///< whole size if it is known
   /// Instead of all others: begins what the answer waits for; must not block, calls back once.
   std::function<void(deliver)> later;
+  std::shared_ptr<const patience> waits;  ///< with `later`; none: bounds::later_time_max, then 504
+};
+
+/// What may be said on a request's head alone.
+struct admission {
+  std::optional<response> refusal;
+  std::size_t body_bytes_max = static_cast<std::size_t>(-1);
+  bool is_stranger = false;  ///< no worker waits for its bytes
 };
 
 /// Bytes and counts beyond which a request is refused.
@@ -79,17 +94,30 @@ namespace bounds {
 constexpr std::size_t head_bytes_max = 64u << 10;
 constexpr std::size_t body_bytes_max = 1u << 20;         // kept
 constexpr std::size_t quick_body_bytes_max = 64u << 10;  // read by the loop itself
-constexpr std::size_t body_read_bytes_max = 16u << 20;   // read before the connection is closed
+constexpr std::size_t path_bytes_max = 512;              // httplib matches it with std::regex
+constexpr std::size_t line_bytes_max = 8000;             // of a head; httplib takes 8192
+constexpr std::size_t linger_bytes_max = 32u << 20;      // thrown away behind a last answer
+constexpr std::size_t body_bytes_per_second = 16u << 10;  // slower than this is not waited for
 constexpr std::size_t connections_max = 8192;
+constexpr std::size_t descriptors_kept = 512;  // for stores, links and helpers
+constexpr std::size_t strangers_max = 1024;
+constexpr std::size_t strangers_of_one_max = 64;  // of one address
+constexpr int requests_a_turn = 16;
 constexpr std::size_t websocket_message_bytes_max = 1u << 20;
 constexpr std::size_t websocket_queue_bytes_max = 4u << 20;
 constexpr std::size_t workers_min = 4;
 constexpr std::size_t workers_max = 448;
+constexpr std::size_t shakers_max = 4;
 constexpr std::size_t tasks_waiting_max = 4096;
 constexpr std::chrono::seconds handshake_time_max{3};
 constexpr std::chrono::seconds head_time_max{10};
 constexpr std::chrono::seconds idle_time_max{75};
-constexpr std::chrono::seconds body_time_max{30};
+constexpr std::chrono::seconds body_time_min{10};  // and as long as its bytes take
+constexpr std::chrono::seconds body_time_max{30};  // without a byte
+constexpr std::chrono::seconds linger_time_max{5};
+constexpr std::chrono::milliseconds accept_pause{100};  // when no descriptor is left
+constexpr std::chrono::seconds websocket_ping_period{10};
+constexpr std::chrono::seconds websocket_goodbye_max{10};
 constexpr std::chrono::seconds stop_time_max{5};    // for answers that others make
 constexpr std::chrono::seconds later_time_max{15};  // more than any wait has behind it
 }  // namespace bounds

@@ -1,7 +1,9 @@
 #include "http/front/quick_request.hpp"
 
+#include "http/front/envelope.hpp"
+#include "http/front/head.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace muster::http {
@@ -16,20 +18,14 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::string_view trimmed(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-  return text.substr(0, text.find_last_not_of(" \t") + 1);
-}
-
-/// Headers that ask for more than an answer, or could be read in two ways.
+/// Nothing that asks for more than an answer, or could be read in two ways.
 bool is_plain(const request& r, std::string_view head) {
-  for (const char* special : {"upgrade", "transfer-encoding", "expect", "range", "connection"})
-    if (const auto at = r.headers.find(special);
-        at != r.headers.end() && lower(at->second) != "keep-alive")
-      return false;
+  for (const char* special : {"upgrade", "transfer-encoding", "expect"})
+    if (r.headers.contains(special)) return false;
+  if (const auto at = r.headers.find("connection"); at != r.headers.end())
+    if (const auto word = lower(at->second); word != "keep-alive" && word != "close") return false;
   const auto lines = std::count(head.begin(), head.end(), '\n');
-  return head.substr(0, head.find("\r\n")).ends_with(" HTTP/1.1") &&
-         r.headers.size() + 2 == static_cast<std::size_t>(lines);  // each header once
+  return r.headers.size() + 2 == static_cast<std::size_t>(lines);  // each header once
 }
 
 std::string_view reason_of(int status) {
@@ -50,8 +46,14 @@ std::string_view reason_of(int status) {
       return "Conflict";
     case 412:
       return "Precondition Failed";
+    case 411:
+      return "Length Required";
     case 413:
       return "Payload Too Large";
+    case 414:
+      return "URI Too Long";
+    case 431:
+      return "Request Header Fields Too Large";
     case 501:
       return "Not Implemented";
     case 503:
@@ -63,88 +65,107 @@ std::string_view reason_of(int status) {
   }
 }
 
-std::optional<std::size_t> body_bytes(const request& r) {
-  const auto text = r.header("content-length");
-  std::size_t size = 0;
-  if (text.empty()) return size;
-  const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), size);
-  if (bad != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return size;
+/// Whether the loop reads the body before a worker begins: a small one, and all of a stranger's.
+bool is_gathered(const request& r, const framing& frame, const admission& let_in) {
+  if (frame.is_chunked || frame.body_bytes == 0) return false;
+  if (let_in.is_stranger) return true;
+  return frame.body_bytes <= bounds::quick_body_bytes_max && !r.headers.contains("expect");
+}
+
+std::optional<response> refusal_of(const framing& frame, const admission& let_in) {
+  if (let_in.refusal) return let_in.refusal;
+  if (frame.body_bytes > let_in.body_bytes_max) return error(413, "Request body is too large");
+  if (frame.is_chunked && let_in.is_stranger)
+    return error(411, "the length of the body is missing");
+  return std::nullopt;
+}
+
+take_result refused(response answer) { return {taken::refused, nullptr, std::move(answer)}; }
+
+/// What becomes of a request whose head is whole.
+take_result begin(connection& c, const quick_test& is_quick, const admit_test& admit) {
+  const std::string_view head(c.in.data(), c.head_bytes);
+  auto parsed = parse_head(head, c.peer);
+  if (!parsed) return refused(error(parsed.error()));
+  auto& r = **parsed;
+  auto looked = look_at_head(head, r);
+  if (looked.refusal) return refused(*std::move(looked.refusal));
+  const auto& frame = looked.frame;
+  if (r.headers.contains("upgrade")) return {taken::other, nullptr, std::nullopt};
+  const bool has_body = frame.is_chunked || frame.body_bytes != 0;
+  const bool may_have_body = r.method != "GET";
+  const bool quick = r.method != "HEAD" && is_plain(r, head) &&
+                     frame.body_bytes <= (may_have_body ? bounds::quick_body_bytes_max : 0) &&
+                     is_quick(r);
+  admission let_in;
+  if (admit && (has_body || !quick)) let_in = admit(r);
+  if (auto no = refusal_of(frame, let_in)) return refused(*std::move(no));
+  c.must_close = c.must_close || !frame.may_keep;
+  if (!quick) {
+    c.range = r.header("range");
+    const auto clean = fenced(head, r, frame);
+    c.in.replace(0, c.head_bytes, clean);
+    c.head_bytes = clean.size();
+    if (!is_gathered(r, frame, let_in)) return {taken::other, nullptr, std::nullopt};
+  }
+  c.begun = *std::move(parsed);
+  c.begun_is_quick = quick;
+  c.begun_bytes = c.head_bytes + frame.body_bytes;
+  return {taken::need_more, nullptr, std::nullopt};
 }
 
 }  // namespace
 
-result<std::shared_ptr<request>> parse_head(std::string_view head, const peer_info& peer) {
-  auto made = std::make_shared<request>();
-  auto& r = *made;
-  r.peer = peer;
-  r.arrived = clock::now();
-  const auto line_end = head.find("\r\n");
-  const auto first = head.substr(0, line_end);
-  const auto a = first.find(' ');
-  const auto b = first.rfind(' ');
-  if (a == std::string_view::npos || b <= a)
-    return fail(errc::bad_request, "the request is damaged");
-  r.method = first.substr(0, a);
-  r.target = first.substr(a + 1, b - a - 1);
-  auto rest = head.substr(line_end + 2);
-  while (!rest.empty()) {
-    const auto end = rest.find("\r\n");
-    const auto line = rest.substr(0, end);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos) continue;
-    r.headers[lower(line.substr(0, colon))] = trimmed(line.substr(colon + 1));
-  }
-  if (!r.target.starts_with('/') || r.target.find(' ') != std::string::npos)
-    return fail(errc::bad_request, "the request is damaged");
-  if (auto parsed = parse_target(r); !parsed) return parsed.error();
-  return made;
-}
-
-take_result take_quick(connection& c, const std::function<bool(request&)>& is_quick) {
+take_result take_quick(connection& c, const quick_test& is_quick, const admit_test& admit) {
   if (!c.begun) {
     const auto end = c.in.find(head_end, c.searched);
     if (end == std::string::npos) {
-      if (c.in.size() > bounds::head_bytes_max) return {taken::too_long, nullptr};
+      if (c.in.size() > bounds::head_bytes_max)
+        return refused(error(431, "the request's head is too long"));
       c.searched = c.in.size() - std::min(c.in.size(), head_end.size() - 1);
-      return {taken::need_more, nullptr};
+      return {taken::need_more, nullptr, std::nullopt};
     }
     c.searched = 0;
     c.head_bytes = end + head_end.size();
-    const std::string_view head(c.in.data(), c.head_bytes);
-    auto parsed = parse_head(head, c.peer);
-    if (!parsed || !is_plain(**parsed, head)) return {taken::other, nullptr};
-    const auto size = body_bytes(**parsed);
-    const bool may_have_body = (*parsed)->method != "GET" && (*parsed)->method != "HEAD";
-    if (!size || *size > (may_have_body ? bounds::quick_body_bytes_max : 0) ||
-        (*parsed)->method == "HEAD" || !is_quick(**parsed))
-      return {taken::other, nullptr};
-    c.begun = *std::move(parsed);
-    c.begun_bytes = c.head_bytes + *size;
+    if (c.head_bytes > bounds::head_bytes_max)
+      return refused(error(431, "the request's head is too long"));
+    auto begun = begin(c, is_quick, admit);
+    if (begun.what != taken::need_more) return begun;
   }
-  if (c.in.size() < c.begun_bytes) return {taken::need_more, nullptr};
+  if (c.in.size() < c.begun_bytes) return {taken::need_more, nullptr, std::nullopt};
+  if (!c.begun_is_quick) {
+    c.begun = nullptr;
+    return {taken::other, nullptr, std::nullopt};
+  }
   c.begun->body = c.in.substr(c.head_bytes, c.begun_bytes - c.head_bytes);
   c.in.erase(0, c.begun_bytes);
   c.head_bytes = 0;
-  return {taken::quick, std::exchange(c.begun, nullptr)};
+  return {taken::quick, std::exchange(c.begun, nullptr), std::nullopt};
 }
+
+namespace {
+
+/// A line break in a value would begin a header of its own.
+void add_header(std::string& to, std::string_view name, std::string_view value) {
+  to += name;
+  to += ": ";
+  for (const char ch : value) to += static_cast<unsigned char>(ch) < 32 || ch == 127 ? '_' : ch;
+  to += "\r\n";
+}
+
+}  // namespace
 
 std::string to_bytes(const response& r, bool keep_alive, const std::string& trace) {
   std::string text;
   text.reserve(256 + r.body.size());
   text += "HTTP/1.1 " + std::to_string(r.status) + " ";
   text += reason_of(r.status);
-  text += "\r\nContent-Type: " + r.content_type +
-          "\r\nContent-Length: " + std::to_string(r.body.size()) + "\r\n";
+  text += "\r\n";
+  add_header(text, "Content-Type", r.content_type);
+  add_header(text, "Content-Length", std::to_string(r.body.size()));
   if (!keep_alive) text += "Connection: close\r\n";
   if (!trace.empty()) text += "X-Muster-Request: " + trace + "\r\n";
-  for (const auto& [name, value] : r.headers) {
-    text += name;
-    text += ": ";
-    text += value;
-    text += "\r\n";
-  }
+  for (const auto& [name, value] : r.headers) add_header(text, name, value);
   text += "\r\n";
   text += r.body;
   return text;

@@ -22,13 +22,18 @@ std::string lower(std::string_view text) {
 /// httplib's view of a connection. Head and body leave in one write.
 class connection_stream final : public httplib::Stream {
 public:
-  explicit connection_stream(connection& c) : c_(c) {}
+  explicit connection_stream(connection& c) : c_(c), began_(clock::now()) {}
   bool is_readable() const override { return true; }
   bool is_writable() const override { return !failed_; }
   ssize_t read(char* to, size_t size) override {
     flush();  // "100 Continue" must go out before the body comes
-    auto n = c_.read(to, size, clock::now() + bounds::body_time_max);
-    return n ? static_cast<ssize_t>(*n) : -1;
+    // Who sends slowly without end is not waited for.
+    const auto due = began_ + bounds::body_time_min +
+                     std::chrono::seconds(bytes_ / bounds::body_bytes_per_second);
+    auto n = c_.read(to, size, std::min(due, clock::now() + bounds::body_time_max));
+    if (!n) return -1;
+    bytes_ += *n;
+    return static_cast<ssize_t>(*n);
   }
   ssize_t write(const char* from, size_t size) override {
     out_.append(from, size);
@@ -61,12 +66,15 @@ public:
 
 private:
   connection& c_;
+  const clock::time_point began_;
+  std::size_t bytes_ = 0;
   std::string out_;
   bool failed_ = false;
 };
 
 thread_local connection* current = nullptr;
 thread_local connection_stream* current_stream = nullptr;
+thread_local bool was_asked = false;  ///< a handler has run: httplib did not answer by itself
 
 std::shared_ptr<request> from_httplib(const httplib::Request& in) {
   auto made = std::make_shared<request>();
@@ -75,6 +83,7 @@ std::shared_ptr<request> from_httplib(const httplib::Request& in) {
   r.target = in.target;
   for (const auto& [name, value] : in.headers)
     if (name != "REMOTE_ADDR" && name != "LOCAL_ADDR") r.headers[lower(name)] = value;
+  if (!current->range.empty()) r.headers["range"] = current->range;
   r.peer = current->peer;
   r.arrived = clock::now();
   return made;
@@ -86,8 +95,11 @@ response waited_for(response r) {
     const auto promise = std::make_shared<std::promise<std::function<response()>>>();
     auto made = promise->get_future();
     r.later([promise](std::function<response()> make) { promise->set_value(std::move(make)); });
-    if (made.wait_for(bounds::later_time_max) != std::future_status::ready)
-      return error(504, "no answer in time; look before you repeat it");
+    if (made.wait_for(bounds::later_time_max) != std::future_status::ready) {
+      if (!r.waits) return error(504, "no answer in time; look before you repeat it");
+      if (r.waits->on_gone) r.waits->on_gone();
+      return r.waits->at_deadline();
+    }
     r = made.get()();
   }
   return r;
@@ -129,7 +141,7 @@ struct request_server::impl final : httplib::Server {
       std::size_t size = 0;  // a body on GET is allowed and ignored
       const auto length = in.get_header_value("Content-Length");
       std::from_chars(length.data(), length.data() + length.size(), size);
-      if (size > bounds::body_bytes_max)
+      if (size > bounds::body_bytes_max || in.has_header("Transfer-Encoding"))
         current->must_close = true;
       else
         current_stream->skip(size);
@@ -149,6 +161,7 @@ struct request_server::impl final : httplib::Server {
 
   void answer(const httplib::Request& in, const httplib::ContentReader* reader,
               httplib::Response& out) const {
+    was_asked = true;
     const auto kept = from_httplib(in);
     auto& r = *kept;
     if (auto parsed = parse_target(r); !parsed) return to_httplib(error(parsed.error()), out);
@@ -186,9 +199,10 @@ struct request_server::impl final : httplib::Server {
       std::size_t seen = 0;
       const bool whole = (*reader)([&](const char* data, size_t size) {
         seen += size;
-        if (seen <= bounds::body_bytes_max) r.body.append(data, size);
-        return seen <= bounds::body_read_bytes_max;  // what is too much is still read, so that the
-      });                                            // client hears the answer
+        if (seen > bounds::body_bytes_max) return false;
+        r.body.append(data, size);
+        return true;
+      });
       const bool too_large = seen > bounds::body_bytes_max;
       if (!whole) current->must_close = true;
       if (too_large) return error(413, "Request body is too large");
@@ -197,10 +211,12 @@ struct request_server::impl final : httplib::Server {
     return with.handle(r);
   }
 
-  bool run(connection_stream& s) {
+  bool run(connection_stream& s, bool is_last) {
     bool closed = false;
-    const bool good = process_request(s, false, closed, [](httplib::Request&) {});
-    return good && !closed;
+    was_asked = false;
+    const bool good = process_request(s, is_last, closed, [](httplib::Request&) {});
+    // An answer of its own says nothing about where the request ends.
+    return good && !closed && was_asked;
   }
 
   const front_settings& with;
@@ -213,7 +229,9 @@ bool request_server::serve(connection& c) {
   connection_stream s(c);
   current = &c;
   current_stream = &s;
-  const bool keep = impl_->run(s);
+  const bool keep = impl_->run(s, c.must_close);
+  c.forget_taken();
+  c.range.clear();
   current = nullptr;
   current_stream = nullptr;
   return s.flush() && keep && !c.must_close;

@@ -18,7 +18,7 @@ std::string websocket_accept(std::string_view key) {
 }
 
 websocket::websocket(std::shared_ptr<tls::stream> on, std::function<void()> want_write)
-    : on_(std::move(on)), want_write_(std::move(want_write)) {}
+    : on_(std::move(on)), want_write_(std::move(want_write)), last_sent_(clock::now()) {}
 
 bool websocket::is_open() const {
   const std::lock_guard guard(lock_);
@@ -27,7 +27,7 @@ bool websocket::is_open() const {
 
 std::size_t websocket::backlog_bytes() const {
   const std::lock_guard guard(lock_);
-  return closing_ || ended_ ? 0 : out_.size();
+  return closing_ || ended_ ? 0 : out_.size() - written_;
 }
 
 void websocket::pause(bool on) {
@@ -40,7 +40,8 @@ bool websocket::wants_write() const {
 }
 
 bool websocket::queue(ws_op op, std::string_view data) {
-  if (out_.size() + data.size() > bounds::websocket_queue_bytes_max) return false;
+  if (out_.size() - written_ + data.size() > bounds::websocket_queue_bytes_max) return false;
+  last_sent_ = clock::now();
   out_ += static_cast<char>(0x80 | static_cast<unsigned char>(op));
   if (data.size() < 126) {
     out_ += static_cast<char>(data.size());
@@ -59,12 +60,17 @@ bool websocket::queue(ws_op op, std::string_view data) {
 
 /// Writes what the socket takes; false if it is broken.
 bool websocket::flush() {
-  while (!out_.empty()) {
+  bool takes = true;
+  while (takes && written_ < out_.size()) {
     std::size_t given = 0;
-    const auto got = on_->try_write(out_.data(), out_.size(), given);
-    out_.erase(0, given);
+    const auto got = on_->try_write(out_.data() + written_, out_.size() - written_, given);
+    written_ += given;
     if (got == tls::io::closed) return false;
-    if (got != tls::io::done) break;
+    takes = got == tls::io::done;
+  }
+  if (written_ > out_.size() / 2) {
+    out_.erase(0, written_);
+    written_ = 0;
   }
   return true;
 }
@@ -103,6 +109,21 @@ void websocket::close(unsigned code, std::string_view why) {
 bool websocket::write_more() {
   const std::lock_guard guard(lock_);
   return flush() && !(closing_ && out_.empty());
+}
+
+bool websocket::tend(clock::time_point now) {
+  bool more = false;
+  {
+    const std::lock_guard guard(lock_);
+    if (ended_) return false;
+    if (closing_) return now < last_sent_ + bounds::websocket_goodbye_max;
+    if (now < last_sent_ + bounds::websocket_ping_period) return true;
+    if (!queue(ws_op::ping, "keepalive")) return true;  // much waits: it is not quiet
+    if (!flush()) return false;
+    more = !out_.empty();
+  }
+  if (more) want_write_();
+  return true;
 }
 
 void websocket::ended() {

@@ -2,6 +2,7 @@
 #include "schemas/result.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -44,6 +45,8 @@ public:
   bool write_more();
   [[nodiscard]] bool wants_write() const;
   void ended();
+  /// Asks a quiet peer whether it is there; false once it has not taken a goodbye in time.
+  bool tend(std::chrono::steady_clock::time_point now);
 
 private:
   bool take_frame(bool& whole);
@@ -56,6 +59,8 @@ private:
   std::function<void()> want_write_;
   mutable std::mutex lock_;
   std::string out_;
+  std::size_t written_ = 0;                          ///< of `out_`
+  std::chrono::steady_clock::time_point last_sent_;  ///< or the goodbye
   bool closing_ = false;
   bool ended_ = false;
   std::atomic<bool> paused_{false};

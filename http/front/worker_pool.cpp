@@ -1,6 +1,6 @@
 #include "http/front/worker_pool.hpp"
 
-#include <chrono>
+#include <exception>
 
 namespace muster::http {
 
@@ -21,9 +21,15 @@ bool worker_pool::post(std::function<void()> task) {
     wake_.notify_one();
     return true;
   }
-  if (threads_ < max_) {
-    ++threads_;
+  if (threads_ >= max_) return true;
+  try {
     std::thread([this] { work(); }).detach();
+    ++threads_;
+  } catch (const std::exception&) {  // too many threads on this server
+    if (threads_ == 0) {
+      tasks_.pop_back();
+      return false;
+    }
   }
   return true;
 }
@@ -43,7 +49,10 @@ void worker_pool::work() {
     auto task = std::move(tasks_.front());
     tasks_.pop_front();
     guard.unlock();
-    task();
+    try {
+      task();
+    } catch (const std::exception&) {  // a task that cares has caught it
+    }
     task = nullptr;
     guard.lock();
   }
@@ -51,12 +60,16 @@ void worker_pool::work() {
   ended_.notify_all();
 }
 
-void worker_pool::stop() {
+bool worker_pool::stop(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock guard(lock_);
   stopping_ = true;
   tasks_.clear();
   wake_.notify_all();
-  ended_.wait(guard, [&] { return threads_ == 0; });
+  const auto is_done = [&] { return threads_ == 0; };
+  if (deadline != std::chrono::steady_clock::time_point::max())
+    return ended_.wait_until(guard, deadline, is_done);
+  ended_.wait(guard, is_done);
+  return true;
 }
 
 std::size_t worker_pool::threads() const {

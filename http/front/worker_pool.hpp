@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -13,9 +14,11 @@ class worker_pool {
 public:
   worker_pool(std::size_t threads_min, std::size_t threads_max, std::size_t waiting_max);
   ~worker_pool();
-  /// False: too much is waiting already.
+  /// False: too much is waiting already, or no thread can be had.
   bool post(std::function<void()> task);
-  void stop();
+  void stop() { stop(std::chrono::steady_clock::time_point::max()); }
+  /// False: a task was still running at the deadline.
+  bool stop(std::chrono::steady_clock::time_point deadline);
   [[nodiscard]] std::size_t threads() const;
 
 private:

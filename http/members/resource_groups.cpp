@@ -35,11 +35,13 @@ names users_of(const state_view& s, const cluster_group& g) {
   return urls;
 }
 
-std::string render_group(const state_view& s, const cluster_group& g, bool with_users) {
+/// @param who none: without users.
+std::string render_group(const state_view& s, const cluster_group& g,
+                         const std::optional<caller>& who) {
   json_writer w;
   w.begin_object().field("name", g.name).field("description", g.description);
   w.field("members", members_of(s, g)).field("config", g.config);
-  if (with_users) w.field("used_by", users_of(s, g));
+  if (who) w.field("used_by", who->seen_of(users_of(s, g)));
   return w.end_object().take();
 }
 
@@ -66,16 +68,16 @@ response list_groups(const request& r, const state_view& s) {
   names objects;
   for (const auto& g : state::all_groups(s)) {
     urls.push_back(std::string(collection) + "/" + g.name);
-    objects.push_back(render_group(s, g, false));
+    objects.push_back(render_group(s, g, std::nullopt));
   }
   return list_answer(r, urls, objects);
 }
 
-response show_group(const state_view& s, const std::string& name) {
+response show_group(const state_view& s, const std::string& name, const caller& who) {
   if (!is_clustered(s)) return not_clustered();
   const auto g = state::find_group(s, name);
   if (!g) return error(404, "Cluster group not found");
-  auto answer = sync(render_group(s, *g, true));
+  auto answer = sync(render_group(s, *g, who));
   answer.headers["ETag"] = etag_of(writable(s, *g));
   return answer;
 }
@@ -162,8 +164,8 @@ void api::add_group_routes() {
   routes_.add(
       "POST", collection,
       [this](const request& r, const captures&) { return create_group(*this, r); }, pace::quick);
-  routes_.add("GET", one, reading([](const request&, const captures& c, const state_view& s) {
-                return show_group(s, c.at("name"));
+  routes_.add("GET", one, reading([this](const request& r, const captures& c, const state_view& s) {
+                return show_group(s, c.at("name"), caller_of(r));
               }),
               pace::quick);
   for (const char* method : {"PUT", "PATCH", "POST", "DELETE"})

@@ -24,7 +24,9 @@ def join(member, token, name=None, timeout=60):
                                                 "server_address": member.address, "cluster_token": token})
     if answer.status != 202:
         return answer
-    return client.get(answer.json["operation"] + f"/wait?timeout={timeout}")
+    ended = client.get(answer.json["operation"] + f"/wait?timeout={timeout}")
+    ended.status = ended.json["error_code"] or ended.status  # a failed operation's wait is itself fine
+    return ended
 
 
 def changed(token, **fields):

@@ -8,7 +8,9 @@
 #include <lxc/attach_options.h>
 #include <lxc/lxccontainer.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -16,6 +18,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -127,9 +130,23 @@ int freeze(const wish& w, bool on) {
 // -----------------------------------------------------------------------------------------
 
 pid_t attached = -1;
+volatile sig_atomic_t heard_early = 0;
 
-void pass_on(int signal_number) {
-  if (attached > 0) ::kill(attached, signal_number);
+/// Any signal for the command comes as the value of SIGRTMIN; 9 and 19 would end or stop this.
+void pass_on(int number, siginfo_t* how, void*) {
+  const int wanted = number == SIGRTMIN ? how->si_value.sival_int : number;
+  if (attached > 0)
+    ::kill(attached, wanted);
+  else
+    heard_early = wanted;
+}
+
+void pass_signals_on() {
+  struct sigaction by {};
+  by.sa_sigaction = pass_on;
+  by.sa_flags = SA_SIGINFO;
+  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGRTMIN})
+    ::sigaction(s, &by, nullptr);
 }
 
 struct command_line {
@@ -169,18 +186,27 @@ int exec(wish& w) {
   how.stdin_fd = 0;
   how.stdout_fd = 1;
   how.stderr_fd = 2;
-  how.uid = static_cast<uid_t>(std::atoi(w.option("uid", "0").c_str()));
-  how.gid = static_cast<gid_t>(std::atoi(w.option("gid", "0").c_str()));
-  auto cwd = w.option("cwd", "/root");
+  how.uid = static_cast<uid_t>(std::strtoul(w.option("uid", "0").c_str(), nullptr, 10));
+  how.gid = static_cast<gid_t>(std::strtoul(w.option("gid", "0").c_str(), nullptr, 10));
+  auto cwd = w.option("cwd", "/");
   how.initial_cwd = cwd.data();
-  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH})
-    ::signal(s, pass_on);
+  pass_signals_on();
   if (lxc->attach(lxc.get(), run_command, &line, &how, &attached) != 0)
     return complain("the command could not be started in the container\n", 126);
+  if (heard_early != 0) ::kill(attached, heard_early);
   int state = 0;
   while (::waitpid(attached, &state, 0) < 0 && errno == EINTR) {
   }
   return WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+}
+
+/// The daemon has raised it for its connections; programs in containers expect what is usual.
+void lower_descriptor_limit() {
+  constexpr rlim_t usual = 1024;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min(limit.rlim_cur, usual);
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -188,6 +214,7 @@ int exec(wish& w) {
 int helper_main(int argc, char** argv) {
   if (argc < 1) return complain("a verb is missing");
   const std::string verb = argv[0];
+  lower_descriptor_limit();
   if (::geteuid() != 0 && !std::getenv("HOME"))
     ::setenv("HOME", "/tmp", 1);  // liblxc keeps locks there
   if (verb == "unpack") return unpack(argc - 1, argv + 1);

@@ -2,9 +2,14 @@
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <utility>
 
@@ -40,18 +45,47 @@ bool make_pipe(int& read_end, int& write_end, bool is_ours_read) {
   return true;
 }
 
+/// The container says what lies below its root: neither a link nor another device is followed.
+int open_ptmx(int root) {
+  open_how how{};
+  how.flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  // A look first: to open some devices is to use them.
+  open_how look = how;
+  look.flags = O_PATH | O_CLOEXEC;
+  const auto open = [&](open_how& by) {
+    return static_cast<int>(::syscall(SYS_openat2, root, "dev/pts/ptmx", &by, sizeof by));
+  };
+  const auto is_ptmx = [](int fd) {
+    struct stat node {};
+    struct statfs on {};
+    return ::fstat(fd, &node) == 0 && S_ISCHR(node.st_mode) && node.st_rdev == makedev(5, 2) &&
+           ::fstatfs(fd, &on) == 0 && on.f_type == DEVPTS_SUPER_MAGIC;
+  };
+  int seen = open(look);
+  const bool is_good = seen >= 0 && is_ptmx(seen);
+  close_fd(seen);
+  if (!is_good) return -1;
+  int fd = open(how);
+  if (fd >= 0 && !is_ptmx(fd)) close_fd(fd);
+  return fd;
+}
+
 /// A terminal of the container's own, so that programs in it find its name; none if this user may
 /// not.
 bool open_inner_terminal(exec_process& p, child_ends& child, pid_t init) {
-  const auto root = "/proc/" + std::to_string(init) + "/root";
-  p.out = ::open((root + "/dev/pts/ptmx").c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  int root =
+      ::open(("/proc/" + std::to_string(init) + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) return false;
+  struct stat inner_root {};
+  const bool has_owner = ::fstat(root, &inner_root) == 0;
+  p.out = open_ptmx(root);
+  close_fd(root);
   if (p.out < 0) return false;
   int locked = 0;
   ::ioctl(p.out, TIOCSPTLCK, &locked);
   child.in = ::ioctl(p.out, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-  struct stat inner_root {};
-  if (child.in >= 0 && ::stat(root.c_str(), &inner_root) == 0)
-    (void)!::fchown(child.in, inner_root.st_uid, inner_root.st_gid);
+  if (child.in >= 0 && has_owner) (void)!::fchown(child.in, inner_root.st_uid, inner_root.st_gid);
   if (child.in < 0) close_fd(p.out);
   return child.in >= 0;
 }
@@ -102,6 +136,12 @@ void exec_process::resize(unsigned columns, unsigned rows) const {
   size.ws_col = static_cast<unsigned short>(columns);
   size.ws_row = static_cast<unsigned short>(rows);
   ::ioctl(out, TIOCSWINSZ, &size);
+}
+
+void exec_process::signal(int number) const {
+  sigval value{};
+  value.sival_int = number;
+  if (number > 0 && number < NSIG) ::sigqueue(helper, SIGRTMIN, value);
 }
 
 result<exec_process> begin_exec(const lxc_driver& driver, const container& c, const exec_wish& what,

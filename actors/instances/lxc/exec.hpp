@@ -20,6 +20,8 @@ public:
   void close_in();
   void close_all();
   void resize(unsigned columns, unsigned rows) const;
+  /// To the command, whatever number: the helper hears it by another one.
+  void signal(int number) const;
 };
 
 /// Starts it with pipes, or with a terminal of that size; descriptors do not block.

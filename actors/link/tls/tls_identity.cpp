@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <ctime>
 #include <memory>
 
 namespace muster::tls {
@@ -105,6 +106,17 @@ result<std::string> fingerprint_of(std::string_view certificate_pem) {
   unsigned size = 0;
   X509_digest(certificate.get(), EVP_sha256(), digest, &size);
   return hex({reinterpret_cast<const char*>(digest), size});
+}
+
+result<validity> validity_of(std::string_view certificate_pem) {
+  const auto certificate = parse(certificate_pem);
+  if (!certificate) return fail(errc::bad_request, "not a PEM certificate");
+  std::tm from{};
+  std::tm until{};
+  if (ASN1_TIME_to_tm(X509_get0_notBefore(certificate.get()), &from) != 1 ||
+      ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &until) != 1)
+    return fail(errc::bad_request, "the certificate's time is damaged");
+  return validity{::timegm(&from), ::timegm(&until)};
 }
 
 result<std::string> pem_from_any(std::string_view text) {

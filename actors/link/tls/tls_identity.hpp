@@ -1,6 +1,7 @@
 #pragma once
 #include "schemas/result.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,13 @@ struct pem_pair {
 pem_pair make_certificate(const std::string& host);
 /// SHA-256 of the DER form, lower hex. @errors errc::bad_request if it is not one PEM certificate.
 result<std::string> fingerprint_of(std::string_view certificate_pem);
+/// Seconds since 1970.
+struct validity {
+  std::int64_t from_s = 0;
+  std::int64_t until_s = 0;
+};
+/// @errors errc::bad_request
+result<validity> validity_of(std::string_view certificate_pem);
 /// @errors errc::bad_request if the text is neither PEM nor base64 of DER.
 result<std::string> pem_from_any(std::string_view text);
 /// Whether the key belongs to the certificate.

@@ -25,15 +25,29 @@ struct free_context {
 };
 using context_ptr = std::shared_ptr<SSL_CTX>;
 
+/// What follows the certificate in the same PEM is its chain.
+bool use_chain(SSL_CTX* context, BIO* bio) {
+  bool good = true;
+  while (good) {
+    X509* next = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+    if (!next) break;
+    good = SSL_CTX_add1_chain_cert(context, next) == 1;
+    X509_free(next);
+  }
+  ERR_clear_error();  // the end of the text is one
+  return good;
+}
+
 bool use_pair(SSL_CTX* context, const pem_pair& pair) {
-  BIO* bio = BIO_new_mem_buf(pair.certificate.data(), static_cast<int>(pair.certificate.size()));
-  X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
-  BIO_free(bio);
-  bio = BIO_new_mem_buf(pair.key.data(), static_cast<int>(pair.key.size()));
+  BIO* certificates =
+      BIO_new_mem_buf(pair.certificate.data(), static_cast<int>(pair.certificate.size()));
+  X509* certificate = PEM_read_bio_X509(certificates, nullptr, nullptr, nullptr);
+  BIO* bio = BIO_new_mem_buf(pair.key.data(), static_cast<int>(pair.key.size()));
   EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
   BIO_free(bio);
   const bool good = certificate && key && SSL_CTX_use_certificate(context, certificate) == 1 &&
-                    SSL_CTX_use_PrivateKey(context, key) == 1;
+                    SSL_CTX_use_PrivateKey(context, key) == 1 && use_chain(context, certificates);
+  BIO_free(certificates);
   X509_free(certificate);
   EVP_PKEY_free(key);
   return good;
@@ -47,7 +61,8 @@ context_ptr make_context(const SSL_METHOD* method) {
   MUSTER_ENSURE(context != nullptr, "no TLS context");
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                      SSL_MODE_RELEASE_BUFFERS);  // of idle connections
   SSL_CTX_set_read_ahead(context.get(), 1);  // a record's head and body by one call
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, accept_any);
   return context;
@@ -71,6 +86,15 @@ stream::~stream() {
 }
 
 void stream::shutdown() { ::shutdown(fd_, SHUT_RDWR); }
+
+void stream::end_writing() {
+  const std::lock_guard guard(lock_);
+  if (ssl_) {
+    ERR_clear_error();
+    SSL_shutdown(ssl_);
+  }
+  ::shutdown(fd_, SHUT_WR);
+}
 
 void stream::push_back(std::string bytes) {
   const std::lock_guard guard(lock_);

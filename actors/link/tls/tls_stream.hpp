@@ -46,6 +46,8 @@ public:
   status write_all(std::string_view bytes, clock::time_point deadline);
   /// Wakes everybody who waits on it.
   void shutdown();
+  /// The peer reads the end of what was written; what it sends can still be read.
+  void end_writing();
 
   /// Bytes read too far by whoever parsed the head; the next read gives them first.
   void push_back(std::string bytes);

@@ -109,10 +109,18 @@ response show_status(api& a) {
   return sync(w.end_array().end_object().take());
 }
 
-response own_operations(api& a) {
+/// @param with_projects false: as members of older versions ask for it.
+response own_operations(api& a, bool with_projects) {
   json_writer w;
   w.begin_object();
-  for (const auto& o : a.server().ops().list()) w.field(o.uuid, render::operation(o));
+  for (const auto& o : a.server().ops().list()) {
+    if (!with_projects) {
+      w.field(o.uuid, render::operation(o));
+      continue;
+    }
+    w.key(o.uuid).begin_object().field("project", o.project);
+    w.field("json", render::operation(o)).end_object();
+  }
   response out;
   out.body = w.end_object().take();
   return out;
@@ -163,7 +171,9 @@ void api::add_internal_routes() {
   routes_.add("GET", "/internal/status",
               [this](const request&, const captures&) { return show_status(*this); });
   routes_.add("GET", "/internal/operations",
-              [this](const request&, const captures&) { return own_operations(*this); });
+              [this](const request& r, const captures&) {
+                return own_operations(*this, r.parameter("projects") == "true");
+              });
   routes_.add("GET", "/internal/snapshot",
               [this](const request& r, const captures&) { return offer_snapshot(*this, r); });
   routes_.add("GET", "/internal/snapshot/{id}/{chunk}",

@@ -26,13 +26,13 @@ bool may_see_tokens(const caller& who) {
 }
 
 /// Those of the server are shown to whoever sees all.
-bool may_see(const caller& who, const node::operation& o) {
-  return may_see_tokens(who) || (!o.project.empty() && who.sees(o.project));
+bool may_see(const caller& who, const std::string& project) {
+  return may_see_tokens(who) || (!project.empty() && who.sees(project));
 }
 
 std::optional<node::operation> own_operation(api& a, const request& r, const std::string& uuid) {
   auto o = a.server().ops().get(uuid);
-  if (!o || !may_see(a.caller_of(r), *o)) return std::nullopt;
+  if (!o || !may_see(a.caller_of(r), o->project)) return std::nullopt;
   return o;
 }
 
@@ -50,7 +50,7 @@ struct listed {
 std::vector<listed> own_operations(api& a, const caller& who) {
   std::vector<listed> all;
   for (const auto& o : a.server().ops().list()) {
-    if (!may_see(who, o)) continue;
+    if (!may_see(who, o.project)) continue;
     const auto json = render::operation(o);
     all.push_back({lower(json_at(json, "status").value_or("running")), o.uuid, json});
   }
@@ -58,13 +58,16 @@ std::vector<listed> own_operations(api& a, const caller& who) {
 }
 
 /// Operations live on the members that run them: each is asked for its own.
-std::vector<listed> others_operations(api& a, const state_view& s) {
+std::vector<listed> others_operations(api& a, const state_view& s, const caller& who) {
   std::vector<listed> all;
-  for (const auto& answer : a.ask_others(s, "/internal/operations")) {
+  for (const auto& answer : a.ask_others(s, "/internal/operations?projects=true")) {
     auto body = json_object::parse(answer);
     if (!body) continue;
     for (const auto& uuid : body->names()) {
-      auto json = body->text(uuid);
+      auto json = body->text(uuid);  // of a member of an older version, which says no project
+      const auto whole = body->object(uuid);
+      if (json.empty()) json = whole.text("json");
+      if (!may_see(who, whole.text("project"))) continue;
       all.push_back({lower(json_at(json, "status").value_or("running")), uuid, std::move(json)});
     }
   }
@@ -74,8 +77,8 @@ std::vector<listed> others_operations(api& a, const state_view& s) {
 response list_operations(api& a, const request& r, const state_view& s) {
   const auto who = a.caller_of(r);
   auto all = own_operations(a, who);
-  if (may_see_tokens(who) && s.only<cluster>().value_or(cluster{}).enabled)
-    for (auto& o : others_operations(a, s)) all.push_back(std::move(o));
+  if (s.only<cluster>().value_or(cluster{}).enabled)
+    for (auto& o : others_operations(a, s, who)) all.push_back(std::move(o));
   if (may_see_tokens(who))
     for (const auto& t : s.all<token>())
       all.push_back({"running", t.uuid, render::token_operation(t, secret_of(a, t))});
@@ -129,12 +132,11 @@ response cancel_operation(api& a, const request& r, const state_view& s, const s
   return done ? empty_sync() : error(done.error());
 }
 
-/// As Incus does: a failed operation is an error in an answer that says that the wait was fine.
+/// A failed operation is the error of the wait.
 response outcome_of(const node::operation& o) {
   if (o.now != node::op_status::failure) return sync(render::operation(o));
   auto failed = error({o.error_code, o.error});
-  failed.status = 200;
-  failed.headers.erase("Retry-After");
+  failed.headers.erase("Retry-After");  // the wait itself was fine
   return failed;
 }
 

@@ -95,7 +95,7 @@ class Exec(unittest.TestCase):
         one = self.dial(op, fds["1"])
         ended = self.ended(op)
         self.assertIn("websockets", ended.json["error"])
-        self.assertEqual((ended.status, ended.json["type"], ended.json["error_code"]), (200, "error", 400))
+        self.assertEqual((ended.status, ended.json["type"], ended.json["error_code"]), (400, "error", 400))
         self.assertEqual(read_all(one)[1], 1000)
 
     def test_a_client_that_goes_takes_the_command_along(self):
@@ -188,6 +188,8 @@ class Exec(unittest.TestCase):
                 for path in (op, "/1.0/operations?recursion=1", op + "/wait?timeout=0"):
                     self.assertNotIn(fds["0"], client.get(path).body.decode(), path)
             self.assertIn(fds["0"], member.tls(*self.full).get(op).body.decode())
+        for member in self.cluster.members:  # its project is one that the restricted one sees
+            self.assertIn(op.split("/")[-1], member.tls(*self.bound).get("/1.0/operations").body.decode())
         for member in self.cluster.members:
             for pair in (self.second, self.bound, (None, None)):
                 self.assertEqual(web_socket(raw_tls(member, *pair), f"{op}/websocket?secret={fds['0']}"), 403)

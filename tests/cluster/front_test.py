@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -219,6 +220,46 @@ class Front(unittest.TestCase):
         with open(f"/proc/{self.node.process.pid}/limits") as f:
             soft, hard = next(line for line in f if line.startswith("Max open files")).split()[3:5]
         self.assertEqual(soft, hard)
+
+
+    # --- certificates and tokens -----------------------------------------------------------------
+
+    def test_a_certificate_is_shown_with_its_chain(self):
+        folder = tempfile.mkdtemp(dir=self.cluster.folder)
+
+        def openssl(*arguments):
+            subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
+
+        new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl("req", "-x509", *new_key, "-subj", "/CN=ca", "-days", "2", "-keyout", "ca.key", "-out", "ca.crt")
+        openssl("req", *new_key, "-subj", "/CN=leaf", "-keyout", "leaf.key", "-out", "leaf.csr")
+        openssl("x509", "-req", "-in", "leaf.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-set_serial", "7", "-days", "2", "-out", "leaf.crt")
+
+        def text(*names):
+            return "".join(open(os.path.join(folder, n)).read() for n in names)
+
+        self.node.unix().done("PUT", "/1.0/cluster/certificate", {"cluster_certificate": text("leaf.crt", "ca.crt"),
+                                                                  "cluster_certificate_key": text("leaf.key")})
+
+        def shown():
+            return subprocess.run(["openssl", "s_client", "-showcerts", "-connect", self.node.address], input=b"",
+                                  capture_output=True).stdout.count(b"BEGIN CERTIFICATE")
+        wait_for(lambda: shown() == 2)
+
+    def test_a_token_in_a_file(self):
+        path = os.path.join(self.cluster.folder, "token")
+        token = self.node.muster("token", "n2").stdout.strip()
+        with open(path, "w") as f:
+            f.write(token + "\n")
+        m = Member(self.cluster.folder, "n2")
+        try:
+            m.start("--join-file", path).wait_ready()
+            wait_for(lambda: "serves" in m.log_text())
+            self.assertEqual(len(m.unix().get("/1.0/cluster/members").metadata), 2)
+            with open(f"/proc/{m.process.pid}/cmdline") as f:
+                self.assertNotIn(token, f.read())
+        finally:
+            m.kill()
 
 
 class FewDescriptors(unittest.TestCase):

@@ -107,6 +107,17 @@ class Rights(unittest.TestCase):
         self.assertEqual((event["metadata"]["source"].split("?")[0], event["project"]), ("/1.0/profiles/loud", "own"))
         heard.close()
 
+    def test_operations_of_its_projects_only(self):
+        data = b"no image"
+        for member in self.cluster.members:
+            done = member.unix().ask("POST", "/1.0/images", data, {"Content-Type": "application/octet-stream"})
+            self.assertEqual(done.status, 202, done)
+            op = done.json["operation"]
+            for asked in self.cluster.members:
+                self.assertEqual(self.client("bound", asked).get(op).status, 404)
+                self.assertEqual(self.client("bound", asked).get(op + "/wait?timeout=10").status, 404)
+                self.assertNotIn(op, self.client("bound", asked).get("/1.0/operations").body.decode())
+
     def test_projects_mean_something(self):
         pair = make_certificate(self.cluster.folder, "loose")
         refused = trust(self.node, "loose", pair, projects=["own"])

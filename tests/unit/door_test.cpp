@@ -1,14 +1,18 @@
+#include "actors/link/pump.hpp"
 #include "actors/link/tls/tls_identity.hpp"
 #include "actors/node/operations.hpp"
 #include "actors/node/trust.hpp"
 #include "http/front/filter.hpp"
 #include "http/front/head.hpp"
 #include "http/front/quick_request.hpp"
+#include "http/front/websocket.hpp"
 #include "http/front/worker_pool.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <ctime>
 #include <future>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -100,6 +104,50 @@ BOOST_AUTO_TEST_CASE(values_begin_no_header_of_their_own) {
   r.headers["Location"] = "/a\r\nSet-Cookie: x";
   const auto bytes = to_bytes(r, true);
   BOOST_TEST(bytes.find("Location: /a__Set-Cookie: x\r\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_quiet_websocket_is_asked_and_a_goodbye_has_an_end) {
+  int ends[2];
+  BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+  websocket w(std::make_shared<tls::stream>(ends[0], nullptr), [] {});
+  const auto now = http::clock::now();
+  BOOST_TEST(w.tend(now));
+  char heard[64];
+  BOOST_TEST(::recv(ends[1], heard, sizeof heard, 0) == -1);
+  BOOST_TEST(w.tend(now + bounds::websocket_ping_period + std::chrono::seconds(1)));
+  const auto n = ::recv(ends[1], heard, sizeof heard, 0);
+  BOOST_REQUIRE(n > 0);
+  BOOST_TEST(std::string(heard, static_cast<std::size_t>(n)) == "\x89\x09keepalive");
+  w.close();
+  BOOST_TEST(w.tend(http::clock::now()));
+  BOOST_TEST(!w.tend(http::clock::now() + bounds::websocket_goodbye_max + std::chrono::seconds(1)));
+  ::close(ends[1]);
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_end_of_a_pair_turns_no_circles) {
+  int client[2];
+  int server[2];
+  BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, client) == 0);
+  BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, server) == 0);
+  link::pump pump;
+  pump.join(std::make_shared<tls::stream>(client[1], nullptr),
+            std::make_shared<tls::stream>(server[0], nullptr), "print");
+  const std::string much(1u << 16, 'x');
+  for (int silent = 0; silent < 20;) {  // until nothing more is taken
+    const auto n = ::send(client[0], much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    silent = n > 0 ? 0 : silent + 1;
+    if (n <= 0) ::poll(nullptr, 0, 10);
+  }
+  ::close(client[0]);
+  const auto cpu = std::clock();
+  ::poll(nullptr, 0, 500);  // what is measured is the time itself
+  BOOST_TEST(static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC < 0.25);
+  BOOST_TEST(pump.pairs() == 1u);
+  pump.cut_off("another");
+  BOOST_TEST(pump.pairs() == 1u);
+  pump.cut_off("print");
+  BOOST_TEST(pump.pairs() == 0u);
+  ::close(server[1]);
 }
 
 BOOST_AUTO_TEST_CASE(filters_are_regular_expressions) {

@@ -107,7 +107,9 @@ bool api::is_of_member(const request& r) const {
 
 /// Only members speak for others.
 void api::take_identity(request& r) const {
-  if (is_of_member(r)) return;
+  constexpr std::string_view prefix = "x-incus-forwarded-";
+  const auto first = r.headers.lower_bound(std::string(prefix));
+  if (first == r.headers.end() || !first->first.starts_with(prefix) || is_of_member(r)) return;
   for (const char* name : {"username", "protocol", "address"})
     r.headers.erase(std::string("x-incus-forwarded-") + name);
 }

@@ -352,6 +352,8 @@ void node::keep_house() {
   auto r = now();
   if (!r) return;
   (*r)->keep_house();
+  for (const auto& print : trust_.expired(static_cast<std::int64_t>(wall_ms() / 1000)))
+    with_.cut_off(print);
   if ((*r)->board().raft.now != raft::role::leader) return;
   const auto wall = wall_ms();
   const auto all = (*r)->view()->all<token>();

@@ -51,6 +51,15 @@ public:
     return at->second;
   }
 
+  /// Clients whose time is over: what they have opened ends, too.
+  [[nodiscard]] std::vector<std::string> expired(std::int64_t now_s) const {
+    std::vector<std::string> all;
+    const std::lock_guard guard(lock_);
+    for (const auto& [print, who] : all_)
+      if (who.client && who.good_until_s < now_s) all.push_back(print);
+    return all;
+  }
+
 private:
   /// Other rights than before: what was opened with the old ones ends.
   static bool has_less(const trusted& before, const trusted& now) {

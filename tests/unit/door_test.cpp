@@ -7,6 +7,7 @@
 #include "http/front/quick_request.hpp"
 #include "http/front/websocket.hpp"
 #include "http/front/worker_pool.hpp"
+#include "storage/map_view.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -236,6 +237,34 @@ BOOST_AUTO_TEST_CASE(certificates_tell_their_time) {
   BOOST_REQUIRE(good.ok());
   BOOST_TEST(good->until_s - good->from_s > 9L * 365 * 24 * 3600);
   BOOST_TEST(!tls::validity_of("x").ok());
+}
+
+BOOST_AUTO_TEST_CASE(who_loses_rights_is_named) {
+  storage::map_view state;
+  std::uint64_t index = 0;
+  certificate c;
+  c.head.id = {7};
+  c.type = "client";
+  c.pem = tls::make_certificate("m").certificate;
+  c.fingerprint = *tls::fingerprint_of(c.pem);
+  const auto store = [&](std::optional<certificate> row) {
+    row_changes changes;
+    changes.rows[key_of(c)] = row ? std::make_shared<const object>(*row) : nullptr;
+    state.write(changes, {++index});
+  };
+  store(c);
+  node::trust trust;
+  BOOST_TEST(trust.refresh(state, {}).empty());
+  const auto until_s = trust.find(c.fingerprint)->good_until_s;
+  BOOST_TEST(trust.expired(until_s).empty());
+  BOOST_TEST(trust.expired(until_s + 1).size() == 1u);
+  BOOST_TEST(trust.refresh(state, {}).empty());
+  c.restricted = true;
+  store(c);
+  BOOST_TEST(trust.refresh(state, {}).size() == 1u);
+  store(std::nullopt);
+  BOOST_TEST(trust.refresh(state, {}).size() == 1u);
+  BOOST_TEST(!trust.find(c.fingerprint).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

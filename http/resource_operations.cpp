@@ -41,16 +41,22 @@ std::string lower(std::string text) {
   return text;
 }
 
+/// Those of the server belong to every list.
+bool is_asked_for(const request& r, const std::string& project) {
+  return project.empty() || r.parameter("all-projects") == "true" ||
+         project == api::project_asked(r);
+}
+
 struct listed {
   std::string status;
   std::string uuid;
   std::string json;
 };
 
-std::vector<listed> own_operations(api& a, const caller& who) {
+std::vector<listed> own_operations(api& a, const request& r, const caller& who) {
   std::vector<listed> all;
   for (const auto& o : a.server().ops().list()) {
-    if (!may_see(who, o.project)) continue;
+    if (!may_see(who, o.project) || !is_asked_for(r, o.project)) continue;
     const auto json = render::operation(o);
     all.push_back({lower(json_at(json, "status").value_or("running")), o.uuid, json});
   }
@@ -58,7 +64,8 @@ std::vector<listed> own_operations(api& a, const caller& who) {
 }
 
 /// Operations live on the members that run them: each is asked for its own.
-std::vector<listed> others_operations(api& a, const state_view& s, const caller& who) {
+std::vector<listed> others_operations(api& a, const request& r, const state_view& s,
+                                      const caller& who) {
   std::vector<listed> all;
   for (const auto& answer : a.ask_others(s, "/internal/operations?projects=true")) {
     auto body = json_object::parse(answer);
@@ -67,7 +74,8 @@ std::vector<listed> others_operations(api& a, const state_view& s, const caller&
       auto json = body->text(uuid);  // of a member of an older version, which says no project
       const auto whole = body->object(uuid);
       if (json.empty()) json = whole.text("json");
-      if (!may_see(who, whole.text("project"))) continue;
+      const auto project = whole.text("project");
+      if (!may_see(who, project) || !is_asked_for(r, project)) continue;
       all.push_back({lower(json_at(json, "status").value_or("running")), uuid, std::move(json)});
     }
   }
@@ -76,9 +84,9 @@ std::vector<listed> others_operations(api& a, const state_view& s, const caller&
 
 response list_operations(api& a, const request& r, const state_view& s) {
   const auto who = a.caller_of(r);
-  auto all = own_operations(a, who);
+  auto all = own_operations(a, r, who);
   if (s.only<cluster>().value_or(cluster{}).enabled)
-    for (auto& o : others_operations(a, s, who)) all.push_back(std::move(o));
+    for (auto& o : others_operations(a, r, s, who)) all.push_back(std::move(o));
   if (may_see_tokens(who))
     for (const auto& t : s.all<token>())
       all.push_back({"running", t.uuid, render::token_operation(t, secret_of(a, t))});

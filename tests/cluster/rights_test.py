@@ -118,6 +118,17 @@ class Rights(unittest.TestCase):
                 self.assertEqual(self.client("bound", asked).get(op + "/wait?timeout=10").status, 404)
                 self.assertNotIn(op, self.client("bound", asked).get("/1.0/operations").body.decode())
 
+    def test_operations_are_listed_by_project(self):
+        self.node.unix().done("POST", "/1.0/projects", {"name": "busy"})
+        done = self.node.unix().ask("POST", "/1.0/images?project=busy", b"no image", {"Content-Type": "application/octet-stream"})
+        self.assertEqual(done.status, 202, done)
+        op = done.json["operation"].split("?")[0]
+        for member in self.cluster.members:
+            def listed(query, m=member):
+                return op in m.unix().get("/1.0/operations" + query).body.decode()
+            self.assertEqual((listed("?project=busy"), listed("?all-projects=true"), listed("?project=own"), listed("")),
+                             (True, True, False, False), member.name)
+
     def test_projects_mean_something(self):
         pair = make_certificate(self.cluster.folder, "loose")
         refused = trust(self.node, "loose", pair, projects=["own"])

@@ -1,5 +1,6 @@
 #include "actors/node/secrets.hpp"
 #include "http/api.hpp"
+#include "http/server_keys.hpp"
 #include "schemas/wall_clock.hpp"
 #include "storage/sha256.hpp"
 
@@ -81,6 +82,13 @@ status check_projects_now(api& a, bool is_restricted, const std::vector<std::str
   return state ? check_projects(*state->state, is_restricted, all) : status(state.error());
 }
 
+/// Trust that was given, changed or taken counts on every member when its change is answered.
+response in_force(api& a, const result<outcome>& done, response answer) {
+  if (!done) return error(done.error());
+  a.seen_everywhere();
+  return answer;
+}
+
 response make_trust_token(api& a, const request& r, const json_object& body) {
   auto& n = a.server();
   if (n.address().empty())
@@ -101,13 +109,13 @@ response make_trust_token(api& a, const request& r, const json_object& body) {
   t.fingerprint = *tls::fingerprint_of(shown.certificate);
   t.addresses = {n.address()};
   t.location = n.is_clustered() ? n.name() : "none";
+  const auto config = n.local_view()->only<server_config>().value_or(server_config{}).config;
+  if (const auto life = config.find("core.remote_token_expiry"); life != config.end())
+    t.expires_ms = expiry_ms(life->second).value_or(0);  // as for join tokens
   auto done = a.submit(r, create_object{t});
   if (!done) return error(done.error());
-  t.head.created_ms =
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                     std::chrono::system_clock::now().time_since_epoch())
-                                     .count());
-  return async(t.uuid, render::token_operation(t, secret));
+  const auto made = n.local_view()->row<token>({}, done->id);
+  return async(t.uuid, render::token_operation(made.value_or(t), secret));
 }
 
 /// An untrusted client presents a trust token, or a server that is to join its join token.
@@ -132,8 +140,8 @@ response redeem(api& a, const request& r, const json_object& body) {
     auto done = a.submit(r, claim_token{hash, c.fingerprint});
     return done ? created("/1.0/certificates/" + c.fingerprint) : error(done.error());
   }
-  auto done = a.submit(r, redeem_token{hash, c});
-  return done ? created("/1.0/certificates/" + c.fingerprint) : error(done.error());
+  return in_force(a, a.submit(r, redeem_token{hash, c}),
+                  created("/1.0/certificates/" + c.fingerprint));
 }
 
 response add_certificate(api& a, const request& r) {
@@ -162,8 +170,8 @@ response add_certificate(api& a, const request& r) {
   c.pem = *clean;
   c.fingerprint = *tls::fingerprint_of(*clean);
   if (c.name.empty()) c.name = c.fingerprint.substr(0, 12);
-  auto done = a.submit(r, create_object{c});
-  return done ? created("/1.0/certificates/" + c.fingerprint) : error(done.error());
+  return in_force(a, a.submit(r, create_object{c}),
+                  created("/1.0/certificates/" + c.fingerprint));
 }
 
 response change_certificate(api& a, const request& r, const std::string& print) {
@@ -173,20 +181,22 @@ response change_certificate(api& a, const request& r, const std::string& print) 
   if (!c) return error(c.error());
   if (!c->head.id) return error(400, "The certificate of a member is changed with the member");
   if (auto match = check_etag(r, [&] { return writable(*c); }); !match) return error(match.error());
-  if (r.method == "DELETE") return a.submitted(r, erase_object{key_of(*c), {}});
+  state->state.reset();
+  const auto seen = r.header("if-match").empty() ? log_index{} : c->head.modified;
+  if (r.method == "DELETE")
+    return in_force(a, a.submit(r, erase_object{key_of(*c), seen}), empty_sync());
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
   const bool is_put = r.method == "PUT";
-  const auto expected = r.header("if-match").empty() ? log_index{} : c->head.modified;
   c->name = body->text("name", is_put ? "" : c->name);
   c->description = body->text("description", is_put ? "" : c->description);
   c->restricted = body->flag("restricted", is_put ? false : c->restricted);
   if (auto projects = body->list("projects"); projects || is_put)
     c->projects = projects.value_or(std::vector<std::string>{});
   if (auto good = body->good(); !good) return error(good.error());
-  if (auto good = check_projects(*state->state, c->restricted, c->projects); !good)
+  if (auto good = check_projects_now(a, c->restricted, c->projects); !good)
     return error(good.error());
-  return a.submitted(r, replace_object{*c, expected});
+  return in_force(a, a.submit(r, replace_object{*c, c->head.modified}), empty_sync());
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 #include "actors/node/secrets.hpp"
 #include "actors/scheduler/scheduler_core.hpp"
-#include "http/config_keys.hpp"
+#include "http/instance_keys.hpp"
 #include "http/instance_json.hpp"
 #include "schemas/fault_point.hpp"
 #include "schemas/projects.hpp"
+#include "schemas/units.hpp"
 
 #include <future>
 
@@ -63,7 +64,7 @@ result<image> resolve_image(const state_view& s, project_id where, const json_ob
 }
 
 /// Pool and networks must be there.
-status check_devices(const state_view& s, const instance& i) {
+status check_places(const state_view& s, const instance& i) {
   const auto devices = instances::expanded_devices(s, i);
   if (instances::root_pool_of(devices).empty())
     return fail(errc::bad_request,
@@ -114,9 +115,9 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   for (const auto& name : i.profiles)
     if (!s.find(table::profile, profiles_in, name))
       return fail(errc::refused, "Requested profile \"" + name + "\" doesn't exist");
-  for (const auto& [key, value] : i.config)
-    if (auto good = check_instance_config(key, value); !good) return good.error();
-  if (auto good = check_devices(s, i); !good) return good.error();
+  if (auto good = check_instance_config(i.config); !good) return good.error();
+  if (auto good = check_devices(i.devices); !good) return good.error();
+  if (auto good = check_places(s, i); !good) return good.error();
   auto from = resolve_image(s, api::project_of(s, r, "images"), body.object("source"));
   if (!from) return from.error();
   i.image_fingerprint = from->fingerprint;
@@ -292,12 +293,12 @@ response own_states(api& a) {
 // -----------------------------------------------------------------------------------------
 
 status check_changed(const state_view& s, const request& r, const instance& i) {
-  for (const auto& [key, value] : i.config)
-    if (auto good = check_instance_config(key, value); !good) return good;
+  if (auto good = check_instance_config(i.config); !good) return good;
+  if (auto good = check_devices(i.devices); !good) return good;
   for (const auto& name : i.profiles)
     if (!s.find(table::profile, api::project_of(s, r, "profiles"), name))
       return fail(errc::refused, "Requested profile \"" + name + "\" doesn't exist");
-  return ok();
+  return check_places(s, i);
 }
 
 /// Keys that are shown and not kept in the record.
@@ -355,6 +356,11 @@ response rename_instance(api& a, const request& r, const state_view& s, const in
 
 response delete_instance(api& a, const request& r, const state_view& s, const instance& i) {
   if (i.wanted != power::stopped) return error(400, "Instance is running");
+  if (const auto config = instances::expanded_config(s, i);
+      units::is_true(config.contains("security.protection.delete")
+                         ? config.at("security.protection.delete")
+                         : ""))
+    return error(400, "Instance is protected");
   auto o = a.new_operation("Deleting instance", project_name(s, i.head.project));
   o.resources["instances"] = {instance_json::url(s, i)};
   return a.start_operation(std::move(o), [&a, r, i](node::operations::handle&) -> status {

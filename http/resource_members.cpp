@@ -184,14 +184,14 @@ response make_token(api& a, const request& r) {
   t.secret_hash = sha256_hex(secret);
   t.sealed_secret = node::seal(secret, shown.key);
   t.fingerprint = *tls::fingerprint_of(shown.certificate);
-  t.expires_ms = wall_ms() + token_life_ms(s);
+  t.expires_ms = token_life_ms(s);  // from the entry's stamp on: see create_object
   t.location = n.name();
   for (const auto& m : s.all<member>())
     if (status_of(a, s, m).status == "Online") t.addresses.push_back(m.address);
   auto done = a.submit(r, create_object{t});
   if (!done) return error(done.error());
-  t.head.created_ms = wall_ms();
-  return async(t.uuid, render::token_operation(t, secret));
+  const auto made = n.local_view()->row<token>({}, done->id);
+  return async(t.uuid, render::token_operation(made.value_or(t), secret));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "actors/state/commands/lifecycle.hpp"
 #include "http/api.hpp"
-#include "http/config_keys.hpp"
+#include "http/instance_keys.hpp"
 #include "schemas/projects.hpp"
 
 #include <algorithm>
@@ -31,13 +31,8 @@ std::string writable(const profile& p) {
 }
 
 status check(const profile& p) {
-  for (const auto& [key, value] : p.config)
-    if (auto good = check_instance_config(key, value); !good) return good;
-  for (const auto& [name, device] : p.devices) {
-    const auto type = device.find("type");
-    if (type == device.end()) return fail(errc::bad_request, "Device \"" + name + "\" has no type");
-  }
-  return ok();
+  if (auto good = check_instance_config(p.config); !good) return good;
+  return check_devices(p.devices);
 }
 
 response create_profile(api& a, const request& r) {

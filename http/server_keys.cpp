@@ -221,6 +221,17 @@ verdict take(const std::string& key, std::string value, config_change& into) {
 
 }  // namespace
 
+std::vector<std::string> server_keys_without_effect() {
+  constexpr std::string_view acting[] = {
+      "cluster.election_timeout", "cluster.join_token_expiry", "cluster.max_standby",
+      "cluster.max_voters",       "cluster.offline_threshold", "core.remote_token_expiry"};
+  std::vector<std::string> all;
+  for (const auto& [key, known] : all_keys())
+    if (std::find(std::begin(acting), std::end(acting), key) == std::end(acting))
+      all.push_back(key);
+  return all;
+}
+
 bool is_address_key(const std::string& key) {
   return key == "core.https_address" || key == "cluster.https_address";
 }

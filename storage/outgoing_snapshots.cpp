@@ -52,7 +52,7 @@ result<std::shared_ptr<outgoing_snapshots::snapshot>> outgoing_snapshots::make(
     if (auto made = store.checkpoint(directory); !made) return made.error();
     try {
       return snapshot_manifest::describe(directory, index);
-    } catch (const fs::filesystem_error& e) {
+    } catch (const std::exception& e) {
       return fail(errc::corrupt, std::string("cannot read the checkpoint: ") + e.what());
     }
   };
@@ -113,6 +113,12 @@ void outgoing_snapshots::drop_unused(clock::time_point now) {
   });
   old.assign(kept, kept_.end());
   kept_.erase(kept, kept_.end());
+}
+
+void outgoing_snapshots::forget() {
+  std::vector<std::shared_ptr<snapshot>> old;  // removed without the lock
+  const std::lock_guard guard(lock_);
+  old.swap(kept_);
 }
 
 std::optional<log_index> outgoing_snapshots::oldest_in_use(clock::time_point now) const {

@@ -25,6 +25,8 @@ public:
   result<std::string> offer(const state_store& store, log_index at_least, clock::time_point now);
   /// @errors errc::not_found if it is not kept (any more) or has no such chunk.
   result<std::string> chunk(const std::string& id, std::size_t n, clock::time_point now);
+  /// The state they were made of has turned out to be wrong, or has been replaced.
+  void forget();
   void drop_unused(clock::time_point now);
   /// Where the oldest stands that somebody fetches: whoever installs it needs the log behind it.
   [[nodiscard]] std::optional<log_index> oldest_in_use(clock::time_point now) const;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <set>
+#include <functional>
 
 namespace muster::storage {
 
@@ -13,22 +13,36 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// N of a directory DIR/state/N; 0: it is another.
+std::uint64_t number_of(const fs::path& path) {
+  const auto name = path.filename().string();
+  std::uint64_t n = 0;
+  const auto read = std::from_chars(name.data(), name.data() + name.size(), n);
+  return read.ec == std::errc{} && read.ptr == name.data() + name.size() ? n : 0;
+}
+
 /// Highest N of DIR/state/N; 0: none.
 std::uint64_t state_number(const std::string& data_dir) {
   std::uint64_t highest = 0;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(state_root(data_dir), ignored)) {
-    const auto name = entry.path().filename().string();
-    std::uint64_t n = 0;
-    const auto read = std::from_chars(name.data(), name.data() + name.size(), n);
-    if (read.ec == std::errc{} && read.ptr == name.data() + name.size())
-      highest = std::max(highest, n);
-  }
+  for (const auto& entry : fs::directory_iterator(state_root(data_dir), ignored))
+    highest = std::max(highest, number_of(entry.path()));
   return highest;
 }
 
 std::string numbered(const std::string& data_dir, std::uint64_t n) {
   return state_root(data_dir) + "/" + std::to_string(n);
+}
+
+/// Removes what `is_old` says of DIR/state.
+status tidy(const std::string& data_dir, const std::function<bool(const fs::path&)>& is_old) {
+  std::error_code failed;
+  fs::create_directories(state_root(data_dir), failed);
+  if (!failed)
+    for (const auto& entry : fs::directory_iterator(state_root(data_dir), failed))
+      if (is_old(entry.path())) fs::remove_all(entry.path(), failed);
+  if (!failed) return ok();
+  return fail(errc::refused, "cannot prepare " + state_root(data_dir) + ": " + failed.message());
 }
 
 }  // namespace
@@ -65,16 +79,17 @@ status drop_incoming(const std::string& data_dir) {
 }
 
 status prepare_state(const std::string& data_dir) {
-  std::error_code failed;
-  fs::create_directories(state_root(data_dir), failed);
-  const std::set<fs::path> kept = {state_directory(data_dir), incoming_directory(data_dir),
-                                   incoming_manifest(data_dir)};
-  if (!failed)
-    for (const auto& entry : fs::directory_iterator(state_root(data_dir), failed))
-      if (!kept.contains(entry.path())) fs::remove_all(entry.path(), failed);
-  if (failed)
-    return fail(errc::refused, "cannot prepare " + state_root(data_dir) + ": " + failed.message());
-  return ok();
+  return tidy(data_dir, [](const fs::path& path) {
+    return path.filename().string().starts_with("outgoing.");
+  });
+}
+
+status drop_replaced(const std::string& data_dir) {
+  const auto newest = state_number(data_dir);
+  return tidy(data_dir, [newest](const fs::path& path) {
+    const auto n = number_of(path);
+    return n != 0 && n < newest;
+  });
 }
 
 }  // namespace muster::storage

@@ -1,6 +1,7 @@
 """Real musterd processes on loopback, for the demo, tests and benchmarks. Standard library only."""
 import base64
 import contextlib
+import fcntl
 import hashlib
 import http.client
 import json
@@ -19,15 +20,27 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.environ.get("MUSTER_BIN", os.path.join(ROOT, "build/release/bin"))
 
 
+_ports = []  # locks of the ports that this process was given, held as long as it lives
+
+
 def free_port():
-    """A port nobody listens on now, below those that outgoing connections take."""
+    """A port nobody listens on now, below those that outgoing connections take; no other test gets it."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
         first_given = int(f.read().split()[0])
+    locks = os.path.join(tempfile.gettempdir(), "muster-ports")
+    os.makedirs(locks, exist_ok=True)
     while True:
         port = random.randrange(max(1024, first_given - 20_000), first_given)
-        with contextlib.closing(socket.socket()) as s, contextlib.suppress(OSError):
-            s.bind(("127.0.0.1", port))
-            return port
+        lock = open(os.path.join(locks, str(port)), "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.closing(socket.socket()) as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            lock.close()
+            continue
+        _ports.append(lock)
+        return port
 
 
 def wait_for(what, deadline_s=20.0, every_s=0.02):
@@ -223,8 +236,9 @@ class Member:
 class Cluster:
     """Members in a temporary folder; everything is ended and removed at the end."""
 
-    def __init__(self, count=3, env=None, keep=False):
-        self.folder = tempfile.mkdtemp(prefix="muster.")
+    def __init__(self, count=3, env=None, keep=False, folder=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="muster.")
+        os.makedirs(self.folder, exist_ok=True)
         os.chmod(self.folder, 0o711)  # containers' users pass through it
         self.env = env
         self.keep = keep

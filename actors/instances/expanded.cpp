@@ -30,7 +30,8 @@ nic nic_on(const state_view& state, const string_map& device, member_id self) {
              : part == row->across.parts.end() ? std::string{}
                                                : value_of(part->second.config, "parent");
   }
-  if (kind == "bridged") n.type = "veth";
+  if (kind == "bridged" || kind == "p2p") n.type = "veth";
+  if (kind == "p2p") n.link.clear();  // its other end is the host's
   if (kind == "macvlan") n.type = "macvlan";
   if (kind == "physical") n.type = "phys";
   return n;
@@ -75,7 +76,7 @@ std::vector<nic> nics_of(const state_view& state, const device_map& devices,
   for (const auto& [name, device] : devices) {
     if (value_of(device, "type") != "nic") continue;
     auto n = nic_on(state, device, self);
-    if (n.type.empty() || n.link.empty()) continue;
+    if (n.type.empty() || (n.link.empty() && value_of(device, "nictype") != "p2p")) continue;
     n.name = value_of(device, "name");
     if (n.name.empty()) n.name = "eth" + std::to_string(all.size());
     n.hwaddr = value_of(device, "hwaddr");

@@ -181,6 +181,7 @@ void link_driver::open_session(const caf::actor& remote, std::uint64_t session,
 void link_driver::close_session(const char*) {
   if (!session_) return;
   session_.reset();
+  show_window();
   self_->demonitor(remote_);
   remote_ = nullptr;
   with_.board->is_up.store(false, std::memory_order_release);
@@ -218,6 +219,7 @@ void link_driver::on_message(const flat& message) {
   else
     with_.with->on_message(with_.remote.id,
                            std::make_shared<const codec::link_body>(std::move(m->body)));
+  show_window();
   if (session_ && session_->owes_acknowledgement()) on_send(codec::link_body{codec::beat{}});
 }
 
@@ -233,9 +235,16 @@ void link_driver::on_send(const codec::link_body& body) {
     counts().link_messages_dropped.fetch_add(1, std::memory_order_relaxed);
     return;
   }
+  show_window();
   session_->acknowledged_now();
   next_beat_ = steady::now() + limits::link_beat_period;
   self_->send(remote_, std::move(words));
+}
+
+void link_driver::sent(std::size_t queued_bytes) { with_.board->queued_bytes -= queued_bytes; }
+
+void link_driver::show_window() {
+  with_.board->unacknowledged_bytes = session_ ? session_->unacknowledged_bytes() : 0;
 }
 
 caf::behavior link_actor(caf::io::stateful_broker<link_state>* self, link_settings with) {
@@ -257,7 +266,10 @@ caf::behavior link_actor(caf::io::stateful_broker<link_state>* self, link_settin
         drive->on_tick();
         tick_after(tick_every);
       },
-      [=](const body_to_send& m) { drive->on_send(*m.body); },
+      [=](const body_to_send& m) {
+        drive->on_send(*m.body);
+        drive->sent(m.queued_bytes);
+      },
       [=](const flat& m) { drive->on_message(m); },
       [=](const flat& m, const caf::actor& remote) { drive->on_hello(m, remote); },
       [=](const stream_accepted& m) { drive->on_accepted(m.stream); },

@@ -16,6 +16,8 @@ struct link_board {
   std::atomic<std::chrono::steady_clock::rep> last_heard{0};
   std::atomic<std::int64_t> skew_ms{0};
   std::atomic<std::uint32_t> level{0};
+  std::atomic<std::size_t> queued_bytes{0};          ///< of writes, before they are sent
+  std::atomic<std::size_t> unacknowledged_bytes{0};  ///< of the session
 };
 
 struct link_settings {
@@ -36,6 +38,7 @@ struct stream_closed {
 };
 struct body_to_send {
   std::shared_ptr<const codec::link_body> body;
+  std::size_t queued_bytes = 0;  ///< counted in the board
 };
 struct dial_at_once {};
 struct link_tick {};
@@ -55,6 +58,8 @@ public:
   void on_hello(const flat& message, const caf::actor& remote);
   void on_message(const flat& message);
   void on_send(const codec::link_body& body);
+  /// What was counted as queued is no more.
+  void sent(std::size_t queued_bytes);
   void on_dial_at_once();
 
 private:
@@ -64,6 +69,7 @@ private:
   void open_session(const caf::actor& remote, std::uint64_t session, const codec::hello& theirs);
   void close_session(const char* why);
   void close_stream();
+  void show_window();
   void note_clock(const codec::beat& beat);
   [[nodiscard]] bool dials() const;
 

@@ -85,9 +85,20 @@ bool links::send(member_id to, codec::link_body body) {
   const auto at = impl_->all.find(to);
   if (at == impl_->all.end() || !at->second.board->is_up.load(std::memory_order_acquire))
     return false;
+  const auto* write = std::get_if<codec::submit>(&body);
+  const auto bytes = write ? write->command.size_bytes() : 0;
+  at->second.board->queued_bytes += bytes;
   caf::anon_send(at->second.actor,
-                 body_to_send{std::make_shared<const codec::link_body>(std::move(body))});
+                 body_to_send{std::make_shared<const codec::link_body>(std::move(body)), bytes});
   return true;
+}
+
+bool links::is_full(member_id to) const {
+  const std::lock_guard guard(impl_->lock);
+  const auto at = impl_->all.find(to);
+  return at != impl_->all.end() && at->second.board->queued_bytes.load() +
+                                           at->second.board->unacknowledged_bytes.load() >=
+                                       limits::link_window_bytes;
 }
 
 void links::send_to_all(const codec::link_body& body) {
@@ -95,7 +106,7 @@ void links::send_to_all(const codec::link_body& body) {
   const std::lock_guard guard(impl_->lock);
   for (const auto& [id, one] : impl_->all)
     if (one.board->is_up.load(std::memory_order_acquire))
-      caf::anon_send(one.actor, body_to_send{shared});
+      caf::anon_send(one.actor, body_to_send{shared, 0});
 }
 
 std::vector<peer_health> links::health() const {

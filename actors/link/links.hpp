@@ -64,8 +64,10 @@ public:
   status accept(member_id from, std::shared_ptr<tls::stream> stream);
   /// A member asks to be dialled now.
   void dial_now(member_id to);
-  /// False: there is no session or its window is full; nothing was sent.
+  /// False: there is no session; nothing was sent.
   bool send(member_id to, codec::link_body body);
+  /// Whether more than the window allows is on its way to a member, or waits to be.
+  [[nodiscard]] bool is_full(member_id to) const;
   void send_to_all(const codec::link_body& body);
   [[nodiscard]] std::vector<peer_health> health() const;
   /// Afterwards none of the callbacks runs; a dial under way is waited for (limits::dial_deadline).

@@ -46,6 +46,7 @@ status runtime::open_stores() {
   auto state = storage::state_store::open(storage::state_directory(with_.data_dir), with_.env);
   if (!state) return state.error();
   holder_ = std::make_shared<state::state_holder>(*std::move(state));
+  if (auto dropped = storage::drop_replaced(with_.data_dir); !dropped) return dropped;
 
   auto contents = log_->take_contents();
   auto plan = raft::plan_start(contents.hard, std::move(contents.start),
@@ -94,6 +95,8 @@ void runtime::spawn_actors(caf::actor_system& system) {
   spawn_applier(system);
   raft::driver_settings drive;
   drive.core.self = with_.who.member;
+  drive.started = with_.who.started;
+  drive.stop = with_.stop_member;
   drive.core.seed = random_number();
   drive.start = std::move(start_);
   drive.waiters = waiters_;
@@ -104,6 +107,7 @@ void runtime::spawn_actors(caf::actor_system& system) {
   drive.send = [this](member_id to, codec::link_body body) {
     return links_->send(to, std::move(body));
   };
+  drive.is_full = [this](member_id to) { return links_->is_full(to); };
   drive.fetch_snapshot = [this](member_id leader, const raft::snapshot_meta& offered) {
     fetch(leader, offered);
   };
@@ -139,7 +143,15 @@ void runtime::spawn_applier(caf::actor_system& system) {
     refresh_members();
     with_.show_members();
   };
-  apply.reopen = [this] { return open_state(); };
+  apply.reopen = [this] {
+    {
+      const std::lock_guard guard(replaced_lock_);
+      replaced_ = holder_->get()->life();
+      has_replaced_ = true;
+    }
+    outgoing_.forget();
+    return open_state();
+  };
   apply.look_at_incoming = [this] {
     return storage::state_store::look_at(storage::incoming_directory(with_.data_dir), with_.env);
   };
@@ -249,9 +261,18 @@ void runtime::fetch(member_id leader, const raft::snapshot_meta& offered) {
 void runtime::keep_house() {
   const auto now = clock::now();
   outgoing_.drop_unused(now);
+  drop_replaced_state();
   const std::unique_lock alone(incoming_lock_, std::try_to_lock);
   if (alone && now - last_fetch_ > limits::snapshot_kept_time)  // whoever sent it keeps no longer
     (void)storage::drop_incoming(with_.data_dir).ok();
+}
+
+/// The state that another has taken the place of, once nobody reads in it.
+void runtime::drop_replaced_state() {
+  const std::lock_guard guard(replaced_lock_);
+  if (!has_replaced_ || !replaced_.expired()) return;
+  has_replaced_ = false;
+  (void)storage::drop_replaced(with_.data_dir).ok();
 }
 
 void runtime::begin_write(command_body body, const requestor& who, const std::string& trace,

@@ -125,6 +125,7 @@ private:
   void fetch(member_id leader, const raft::snapshot_meta& offered);
   void ask_raft(std::variant<raft::write_ptr, raft::read_ptr> one);
   void refresh_facts();
+  void drop_replaced_state();
   void follow(const row_changes& changes);
   void spawn_applier(caf::actor_system& system);
   void spawn_health(caf::actor_system& system);
@@ -134,6 +135,9 @@ private:
 
   runtime_settings with_;
   storage::outgoing_snapshots outgoing_;
+  std::mutex replaced_lock_;
+  std::weak_ptr<const void> replaced_;  ///< the state before the one that was installed last
+  bool has_replaced_ = false;
   caf::actor_system* system_ = nullptr;
   std::shared_ptr<storage::raft_store> log_;
   std::shared_ptr<state::state_holder> holder_;

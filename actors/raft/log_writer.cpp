@@ -1,5 +1,6 @@
 #include "actors/raft/log_writer.hpp"
 
+#include "actors/raft/guarded.hpp"
 #include "schemas/metrics.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -12,6 +13,7 @@ log_writer_handle::behavior_type log_writer(
     log_writer_handle::stateful_pointer<log_writer_state> self,
     std::shared_ptr<storage::raft_store> store, stop_member stop) {
   ::pthread_setname_np(::pthread_self(), "log-writer");
+  stop_on_exception(self, "log writer", stop);
   self->state.store = std::move(store);
   self->state.stop = std::move(stop);
   const auto raft_actor = [self] { return caf::actor_cast<raft_handle>(self->current_sender()); };

@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::size_t entries_held_max = 64;
 
+std::uint64_t steady_ms() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(clock::now().time_since_epoch()).count());
+}
+
 bool has_majority(const std::vector<member_id>& voters, const std::set<member_id>& reachable) {
   const auto count = std::count_if(voters.begin(), voters.end(),
                                    [&](member_id v) { return reachable.contains(v); });
@@ -27,10 +33,12 @@ driver::driver(raft_handle::broker_pointer self, driver_settings with)
     : self_(self),
       with_(std::move(with)),
       core_(with_.core, with_.start),
+      tags_(with_.started),
       applied_(with_.start.applied),
       tick_period_(with_.facts()->election_timeout / with_.core.election_ticks),
       last_flushed_(with_.start.snapshot),
       is_condemned_(with_.start.condemned) {
+  std::exchange(with_.start.entries, {});  // the core has them
   show_board();
 }
 
@@ -54,7 +62,7 @@ void driver::on_beat() {
 
 void driver::tick_core() {
   ++ticks_;
-  step(tick{wall_ms()});
+  step(tick{stamps_.read(wall_ms(), steady_ms(), core_.role_now() == role::leader)});
   if (ticks_ % 4 == 0) {
     check_roles();
     refusals_ = roles_wait_ ? refusals_ + 1 : 0;
@@ -77,7 +85,8 @@ void driver::carry_out_now() {
   answer_askers();
   answer_reads();
   if (roles_wait_) check_roles();
-  if (out_.fetch_snapshot && !fetching_) {
+  // A state that this build cannot go on from would only take the place of the next one.
+  if (out_.fetch_snapshot && !fetching_ && !with_.is_blocked()) {
     fetching_ = true;
     with_.fetch_snapshot(out_.fetch_from, *out_.fetch_snapshot);
   }
@@ -157,21 +166,28 @@ void driver::hand_to_applier() {
 
 void driver::answer_askers() {
   for (const auto& a : out_.accepted) remote_writes_.erase(a.tag);
-  for (const auto& r : std::exchange(out_.refused, {})) settle_refusal(r);
+  for (const auto& r : std::exchange(out_.refused, {})) settle_refusal(r, with_.core.self);
   out_.accepted.clear();
 }
 
-void driver::settle_refusal(const proposal_refused& r) {
-  if (auto remote = remote_writes_.find(r.tag); remote != remote_writes_.end()) {
-    with_.send(remote->second.peer, codec::submit_refused{remote->second.tag, r.why});
-    remote_writes_.erase(remote);
+void driver::settle_refusal(const proposal_refused& r, member_id from) {
+  if (!tag_source::is_own_write(r.tag)) {
+    auto remote = remote_writes_.extract(r.tag);
+    if (!remote.empty() && from == with_.core.self)
+      with_.send(remote.mapped().peer, codec::submit_refused{remote.mapped().tag, r.why});
     return;
   }
   auto own = writes_.find(r.tag);
   if (own == writes_.end()) return;
-  if (r.why.code == errc::not_leader) {
-    own->second.sent = false;  // waits for a leader
-    return;
+  auto& u = own->second;
+  switch (refusal_of(r.why.code, u.copies, from, u.to)) {
+    case refusal::is_of_others:
+      return;
+    case refusal::send_again:
+      u.sent = false;  // waits for a leader that takes it; at its deadline it is unknown
+      return;
+    case refusal::is_final:
+      break;
   }
   with_.waiters->refuse(r.tag, r.why);
   writes_.erase(own);
@@ -207,16 +223,28 @@ void driver::on_write(const write_ptr& write) {
 void driver::try_send(unsettled& u) {
   const auto leader = core_.leader();
   const auto sequence = u.write->id.sequence;
-  if (u.sent || !leader) return;
+  if (u.sent || u.is_answered || !leader) return;
   if (leader == with_.core.self) {
     if (!reaches_quorum()) return;
     u.sent = true;
+    u.to = leader;
+    ++u.copies;
     with_.waiters->mark_sent(sequence);
     step(propose{sequence, u.write->command});
     return;
   }
+  if (with_.is_full(leader)) {
+    if (u.copies != 0) return;  // again later: an earlier copy may be in a log
+    with_.waiters->refuse(sequence, fail(errc::busy, "too much is on its way to the leader; "
+                                                     "nothing was changed, try again"));
+    u.is_answered = true;
+    return;
+  }
+  if (!with_.send(leader, codec::submit{sequence, u.write->command})) return;
+  u.sent = true;
+  u.to = leader;
+  ++u.copies;
   with_.waiters->mark_sent(sequence);
-  u.sent = with_.send(leader, codec::submit{sequence, u.write->command});
 }
 
 void driver::try_send_all() {
@@ -239,7 +267,7 @@ void driver::expire_writes() {
   const auto silence = quorum_silence();
   std::erase_if(writes_, [&](auto& item) {
     auto& [sequence, u] = item;
-    if (now >= u.write->deadline) return true;  // answered
+    if (now >= u.write->deadline || u.is_answered) return true;
     if (silence <= silence_max()) return false;
     if (!with_.waiters->was_sent(sequence)) {
       with_.waiters->refuse(sequence, no_quorum());
@@ -301,7 +329,7 @@ void driver::ask_read(const read_ptr& read) {
     waiting_reads_.push_back(read);
     return;
   }
-  const auto tag = next_tag_++;
+  const auto tag = tags_.next();
   asked_reads_[tag] = read;
   step(muster::raft::read{tag});
 }
@@ -343,19 +371,39 @@ void driver::expire_reads() {
 
 void driver::on_link(member_id peer, const codec::link_body& body) {
   if (const auto* m = std::get_if<message>(&body)) {
-    if (m->from == peer && m->to == with_.core.self) step(received{*m});
+    if (m->from == peer && m->to == with_.core.self && !is_beyond_its_level(*m))
+      step(received{*m});
   } else if (const auto* s = std::get_if<codec::submit>(&body)) {
-    const auto tag = next_tag_++;
-    remote_writes_[tag] = {peer, s->tag};
-    if (core_.leader() == with_.core.self && !reaches_quorum())
-      settle_refusal({tag, fail(errc::not_leader, "the leader has lost its quorum")});
-    else
-      step(propose{tag, s->command, peer});
+    on_submit(peer, *s);
   } else if (const auto* r = std::get_if<codec::submit_refused>(&body)) {
-    settle_refusal({r->tag, r->why});
+    if (tag_source::is_own_write(r->tag)) settle_refusal({r->tag, r->why}, peer);
   } else if (const auto* h = std::get_if<codec::hand_over>(&body)) {
     on_hand_over(peer, h->is_done);
   }
+}
+
+/// What no member could read must not get into the log.
+void driver::on_submit(member_id peer, const codec::submit& s) {
+  const auto refuse = [&](failure why) {
+    with_.send(peer, codec::submit_refused{s.tag, std::move(why)});
+  };
+  if (s.command.size_bytes() > limits::command_bytes_max)
+    return refuse(fail(errc::too_large, "the object is too large"));
+  if (auto readable = codec::decode_command(s.command); !readable)
+    return refuse(fail(errc::bad_request, "the leader cannot read the command: members of "
+                                          "different builds, or a damaged one"));
+  if (core_.leader() == with_.core.self && !reaches_quorum())
+    return refuse(fail(errc::not_leader, "the leader has lost its quorum"));
+  const auto tag = tags_.next();
+  remote_writes_[tag] = {peer, s.tag};
+  step(propose{tag, s.command, peer});
+}
+
+/// A member that applies nothing any more takes no more entries than its log may keep.
+bool driver::is_beyond_its_level(const message& m) const {
+  const auto* append = std::get_if<append_request>(&m.body);
+  return append && !append->entries.empty() && with_.is_blocked() &&
+         core_.last_index().value > applied_.value + limits::log_kept_entries_max;
 }
 
 void driver::on_session(member_id peer, bool is_up) {
@@ -472,6 +520,7 @@ void driver::show_board() {
 
 raft_handle::behavior_type raft_actor(raft_handle::stateful_broker_pointer<raft_actor_state> self,
                                       driver_settings with) {
+  stop_on_exception(static_cast<caf::io::abstract_broker*>(self), "raft actor", with.stop);
   self->state.drive = std::make_unique<driver>(self, std::move(with));
   const auto tick_after = [self](std::chrono::milliseconds pause) {
     caf::delayed_anon_send(caf::actor_cast<raft_handle>(self), pause, tick_now{});

@@ -3,6 +3,8 @@
 #include "actors/raft/core/raft_core.hpp"
 #include "actors/raft/raft_board.hpp"
 #include "actors/raft/raft_messages.hpp"
+#include "actors/raft/guarded.hpp"
+#include "actors/raft/write_rules.hpp"
 #include "actors/raft/write_waiters.hpp"
 #include "actors/roles/role_keeper.hpp"
 #include "actors/state/cluster_facts.hpp"
@@ -20,6 +22,7 @@ namespace muster::raft {
 
 struct driver_settings {
   settings core;
+  incarnation started;  ///< of this process
   start_state start;
   std::shared_ptr<write_waiters> waiters;
   std::shared_ptr<asked_inbox> inbox;
@@ -28,6 +31,8 @@ struct driver_settings {
   applier_handle applier;
   /// Gives a message to the link of a member; must not block. False: no session, nothing was sent.
   std::function<bool(member_id, codec::link_body)> send;
+  /// Whether the window of a member's link is full: nothing more can be sent for now.
+  std::function<bool(member_id)> is_full;
   /// Starts a download in the background; its end is told by `state_installed` or `fetch_failed`.
   std::function<void(member_id from, const snapshot_meta&)> fetch_snapshot;
   /// Where the oldest snapshot stands that somebody fetches from here.
@@ -41,6 +46,7 @@ struct driver_settings {
   std::function<void(bool is_condemned)> show_standing;
   /// Leader: so has the state of another member.
   std::function<void(member_id, bool is_condemned)> note_standing;
+  stop_member stop;
   /// The cluster acts at a level that this build does not know.
   std::function<bool()> is_blocked;
   /// For sentences: the name of a member.
@@ -75,6 +81,9 @@ private:
   struct unsettled {
     write_ptr write;
     bool sent = false;
+    member_id to{};       ///< who has the last copy
+    unsigned copies = 0;      ///< that were sent
+    bool is_answered = false;  ///< refused; nothing of it is sent any more
   };
   struct remote_write {
     member_id peer;
@@ -88,9 +97,12 @@ private:
   void hand_to_writer();
   [[nodiscard]] bool may_apply_later() const;
   void hand_to_applier();
-  void settle_refusal(const proposal_refused& r);
+  /// @param from who refuses; none: the own core.
+  void settle_refusal(const proposal_refused& r, member_id from);
   void try_send(unsettled& u);
   void try_send_all();
+  void on_submit(member_id peer, const codec::submit& s);
+  [[nodiscard]] bool is_beyond_its_level(const message& m) const;
   void expire_writes();
   void expire_reads();
   void on_write(const write_ptr& write);
@@ -127,7 +139,8 @@ private:
   std::vector<message> after_write_;           ///< messages that wait for the write at work
   std::map<std::uint64_t, unsettled> writes_;  ///< own writes by sequence
   std::map<std::uint64_t, remote_write> remote_writes_;  ///< by tag given to the core
-  std::uint64_t next_tag_ = 1u << 20;
+  tag_source tags_;
+  stamp_clock stamps_;
   std::map<std::uint64_t, read_ptr> asked_reads_;     ///< by tag, at the core
   std::vector<read_ptr> waiting_reads_;               ///< no leader yet
   std::multimap<log_index, read_ptr> indexed_reads_;  ///< wait for apply

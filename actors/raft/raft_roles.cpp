@@ -54,7 +54,7 @@ void driver::check_roles() {
   if (core_.role_now() != role::leader || is_condemned_ || core_.is_changing_members()) return;
   const auto all = candidates(refusals_ < refusals_max ? entries_near : 0);
   if (auto next = roles::plan(core_.members(), all, with_.core.self, with_.facts()->roles)) {
-    step(change_members{next_tag_++, next->next});
+    step(change_members{tags_.next(), next->next});
     roles_wait_ = !core_.is_changing_members();
     if (!roles_wait_) keeper_.planned(*next);
     return;

@@ -1,5 +1,6 @@
 #include "actors/state/applier.hpp"
 
+#include "actors/raft/guarded.hpp"
 #include "actors/state/apply.hpp"
 #include "schemas/metrics.hpp"
 #include "storage/condemned.hpp"
@@ -25,10 +26,17 @@ struct group {
   bool is_blocked = false;  ///< what comes next is for newer builds
 };
 
-/// False: it is of a kind that this build does not know, and nothing was done.
+/// Whether builds newer than this one may have written to the log.
+bool may_be_newer(const transaction& tx, const applier_settings& with) {
+  const auto row = tx.only<cluster>();
+  return row && row->level > with.level;
+}
+
+/// False: it is of a kind that this build does not know, and nothing was done. One that nobody can
+/// read is nothing, the same on every member: it must not stop the cluster for ever.
 bool apply_command(transaction& tx, const applier_settings& with, const entry& e, group& g) {
   const auto c = codec::decode_command(e.payload);
-  if (!c) return false;
+  if (!c) return !may_be_newer(tx, with);
   auto result = apply(tx, *c);
   if (c->id.member == with.self && c->id.started == with.started)
     g.own.push_back({c->id.sequence, std::move(result)});
@@ -129,6 +137,7 @@ std::optional<raft::snapshot_meta> install(applier_state& state, log_index offer
 raft::applier_handle::behavior_type applier(
     raft::applier_handle::stateful_pointer<applier_state> self, applier_settings with) {
   ::pthread_setname_np(::pthread_self(), "applier");
+  raft::stop_on_exception(self, "applier", with.stop);
   self->state.with = std::move(with);
   const auto raft_actor = [self] {
     return caf::actor_cast<raft::raft_handle>(self->current_sender());

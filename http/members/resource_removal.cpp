@@ -50,6 +50,7 @@ response remove(api& a, const request& r, const std::string& name) {
                             "\" is offline: start it, or remove it with --force; then nothing of "
                             "it is kept");
   }
+  read->state.reset();  // no view is held while others are waited for
   fault_point("removal.before_write");
   auto done = a.submit(r, remove_member{m->id(), force});
   if (!done) return error(done.error());

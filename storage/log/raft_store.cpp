@@ -69,6 +69,8 @@ status raft_store::load() {
   auto files = files_in(folder_);
   if (auto dropped = drop_unbegun(files); !dropped) return dropped;
   log_replay replay;
+  if (!files.empty() && *files.rbegin() - *files.begin() + 1 != files.size())
+    return damaged("a file in the middle of " + folder_ + " is missing");
   for (const auto number : files)
     if (auto loaded = load_file(number, number == *files.rbegin(), replay); !loaded) return loaded;
   auto all = replay.finish();
@@ -177,7 +179,7 @@ status raft_store::begin_file(std::size_t record_bytes) {
 result<raft_store::file_ptr> raft_store::next_file(std::size_t size_bytes_min) {
   if (next_.valid()) {
     auto made = next_.get();
-    if (!made || (*made)->size_bytes() >= size_bytes_min) return made;
+    if (made && (*made)->size_bytes() >= size_bytes_min) return made;  // else anew: room may be back
   }
   const auto number = current_ ? current_->number() + 1 : 1;
   return log_file::make(folder_, number, std::max(file_bytes_min, size_bytes_min));
@@ -185,8 +187,12 @@ result<raft_store::file_ptr> raft_store::next_file(std::size_t size_bytes_min) {
 
 void raft_store::prepare_next() {
   if (next_.valid()) return;
-  next_ = std::async(std::launch::async, log_file::make, folder_, current_->number() + 1,
-                     std::clamp(2 * current_->size_bytes(), file_bytes_min, file_bytes_max));
+  try {
+    next_ = std::async(std::launch::async, log_file::make, folder_, current_->number() + 1,
+                       std::clamp(2 * current_->size_bytes(), file_bytes_min, file_bytes_max));
+  } catch (const std::system_error&) {
+    // No thread can be had: it is made when it is needed.
+  }
 }
 
 void raft_store::drop_files_before(log_index begins) {

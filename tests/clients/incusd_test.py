@@ -100,6 +100,8 @@ class AsIncusd(unittest.TestCase):
     def test_shutdown_ends_instances_and_the_next_start_starts_them(self):
         s = self.server("a")
         self.image(s)
+        s.incus("storage", "create", "default", "dir")
+        s.incus("profile", "device", "add", "default", "root", "disk", "path=/", "pool=default")
         s.incus("launch", "tiny", "c1")
         pid = s.incus.json("list", "c1")[0]["state"]["pid"]
         s.incus("admin", "shutdown", "--timeout", "30")

@@ -1,6 +1,7 @@
 #include "actors/instances/lxc/lxc_config.hpp"
 
 #include "actors/instances/lxc/mounts.hpp"
+#include "schemas/units.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -50,19 +51,9 @@ std::string cgroup_tree(const container& c) {
   return "muster/" + name + "/" + container_name(c.id);
 }
 
-/// "512MiB", "1GB", "1024" in bytes; 0 if it is none.
-std::uint64_t bytes_of(const std::string& text) {
-  std::size_t end = 0;
-  const auto number = std::stoull(text, &end);
-  const auto unit = text.substr(end);
-  const std::string prefixes = "kMGT";
-  if (unit.empty() || unit == "B") return number;
-  const auto at = prefixes.find(unit[0] == 'K' ? 'k' : unit[0]);
-  if (at == std::string::npos) return 0;
-  const std::uint64_t step = unit.find('i') != std::string::npos ? 1024 : 1000;
-  std::uint64_t bytes = number;
-  for (std::size_t i = 0; i <= at; ++i) bytes *= step;
-  return bytes;
+std::uint64_t memory_total_bytes() {
+  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 void set_limits(items& to, const string_map& config) {
@@ -70,19 +61,17 @@ void set_limits(items& to, const string_map& config) {
     const auto at = config.find(key);
     return at == config.end() ? std::string{} : at->second;
   };
-  if (const auto memory = value("limits.memory");
-      !memory.empty() && std::isdigit(static_cast<unsigned char>(memory[0]))) {
-    const auto bytes = std::to_string(bytes_of(memory));
-    to.try_set("lxc.cgroup.memory.limit_in_bytes", bytes);
-    to.try_set("lxc.cgroup2.memory.max", bytes);
+  if (const auto memory =
+          units::bytes_or_percent(value("limits.memory"), memory_total_bytes())) {
+    to.try_set("lxc.cgroup.memory.limit_in_bytes", std::to_string(*memory));
+    to.try_set("lxc.cgroup2.memory.max", std::to_string(*memory));
   }
-  if (const auto cpus = value("limits.cpu");
-      !cpus.empty() && std::isdigit(static_cast<unsigned char>(cpus[0]))) {
-    const auto quota = std::to_string(std::stoull(cpus) * 100'000);
+  if (const auto cpus = units::number(value("limits.cpu"), 4096); cpus && *cpus != 0) {
+    const auto quota = std::to_string(*cpus * 100'000);
     to.try_set("lxc.cgroup.cpu.cfs_quota_us", quota);
     to.try_set("lxc.cgroup2.cpu.max", quota + " 100000");
   }
-  if (const auto count = value("limits.processes"); !count.empty()) {
+  if (const auto count = value("limits.processes"); units::number(count)) {
     to.try_set("lxc.cgroup.pids.max", count);
     to.try_set("lxc.cgroup2.pids.max", count);
   }
@@ -120,7 +109,7 @@ status set_rootfs_as_root(items& to, const container& c, const std::string& lowe
   const auto directory = container_directory(c.data_dir, c.id);
   const auto at = c.config.find("security.privileged");
   id_range ids;
-  if (at == c.config.end() || at->second != "true") {
+  if (at == c.config.end() || !units::is_true(at->second)) {
     auto granted = granted_range("root");
     if (!granted) return granted.error();
     if (auto open = check_passage(directory); !open) return open;
@@ -157,7 +146,7 @@ status set_nics(items& to, const container& c) {
     const auto& n = c.nics[i];
     const auto key = "lxc.net." + std::to_string(i) + ".";
     to.set(key + "type", n.type);
-    to.set(key + "link", n.link);
+    if (!n.link.empty()) to.set(key + "link", n.link);
     to.set(key + "name", n.name);
     to.set(key + "flags", "up");
     if (n.type == "macvlan") to.set(key + "macvlan.mode", "bridge");

@@ -120,6 +120,7 @@ void core::on(const applied& a, output& out) {
 /// A session that dies with its process shows in milliseconds: no need to wait out the silence.
 void core::on(const link_down& l, output& out) {
   if (auto p = progress_.find(l.peer); p != progress_.end()) p->second.to_probe();
+  drop_reads_of(l.peer);
   if (role_ != role::follower || l.peer != leader_) return;
   lost_leader_link_ = true;
   leader_ = {};
@@ -131,6 +132,7 @@ void core::on(const link_down& l, output& out) {
 
 void core::on(const link_up& l, output&) {
   if (auto p = progress_.find(l.peer); p != progress_.end()) p->second.to_probe();
+  drop_reads_of(l.peer);
 }
 
 /// A log that holds the snapshot's last entry goes on behind it: what it has acknowledged there

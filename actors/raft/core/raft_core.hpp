@@ -122,6 +122,8 @@ private:
   void answer_reads(output& out);
   void answer(const waiting_read& r, output& out);
   void refuse_reads(const failure& why, output& out);
+  /// Its session has ended: whoever asked there is gone, or asks again.
+  void drop_reads_of(member_id peer);
 
   // Members whose state is wrong (condemned.cpp).
   void hear_chain(member_id from, progress& p, chain_point said, output& out);

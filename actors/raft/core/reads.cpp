@@ -84,6 +84,10 @@ void core::answer(const waiting_read& r, output& out) {
   }
 }
 
+void core::drop_reads_of(member_id peer) {
+  std::erase_if(reads_, [&](const waiting_read& r) { return r.from == peer; });
+}
+
 void core::refuse_reads(const failure& why, output& out) {
   for (const auto& r : reads_) {
     if (r.from == with_.self)

@@ -117,7 +117,9 @@ outcome handle(transaction& tx, const requestor& who, const create_object& b) {
   if (auto good = check_projects_named(tx, row); !good) return refuse(good.error());
   if (rules.may_create)
     if (auto may = rules.may_create(tx, row); !may) return refuse(may.error());
-  if (const auto* t = std::get_if<token>(&row)) {
+  if (auto* t = std::get_if<token>(&row)) {
+    // The command says how long it lives: one clock judges when that is over, the log's.
+    if (t->expires_ms != 0 && t->expires_ms < tx.stamp_ms()) t->expires_ms += tx.stamp_ms();
     if (auto may = may_create_token(tx, *t); !may) return refuse(may.error());
     cancel_older(tx, *t);
     if (t->kind == token_kind::join) emit_token(tx, who);

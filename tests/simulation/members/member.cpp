@@ -154,7 +154,7 @@ bool change_a_row(saved_state& state, chance& random) {
     ++(random.one_in(2) ? numbers->next_object : numbers->next_event);
     wrong.rows[key_of(*numbers)] = std::make_shared<const object>(*numbers);
   } else if (auto config = state.rows.only<server_config>()) {
-    config->config["user.wrong"] = "x";
+    config->config.insert_or_assign("user.wrong", std::string("x"));
     wrong.rows[key_of(*config)] = std::make_shared<const object>(*config);
   } else {
     return false;

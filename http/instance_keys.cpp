@@ -1,0 +1,163 @@
+#include "http/instance_keys.hpp"
+
+#include "schemas/text_rules.hpp"
+#include "schemas/units.hpp"
+
+#include <algorithm>
+
+namespace muster::http {
+
+namespace {
+
+constexpr std::uint64_t cpus_max = 4096;
+constexpr std::uint64_t seconds_max = 100'000'000;
+constexpr std::uint64_t some_memory = 1ULL << 40;  // any: what a percentage is of
+
+bool is_any(std::string_view) { return true; }
+bool is_flag(std::string_view v) { return units::flag(v).has_value(); }
+bool is_cpu_count(std::string_view v) { return units::number(v, cpus_max).value_or(0) != 0; }
+bool is_memory(std::string_view v) {
+  return units::bytes_or_percent(v, some_memory).value_or(0) != 0;
+}
+bool is_count(std::string_view v) { return units::number(v, 1ULL << 31).has_value(); }
+bool is_positive(std::string_view v) { return units::number(v, 1ULL << 31).value_or(0) != 0; }
+bool is_seconds(std::string_view v) { return units::number(v, seconds_max).has_value(); }
+bool is_evacuation(std::string_view v) {
+  for (const char* mode : {"auto", "migrate", "live-migrate", "stop", "stateful-stop", "force-stop"})
+    if (v == mode) return true;
+  return false;
+}
+
+bool is_interface_name(std::string_view v) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_' || c == '.';
+  };
+  return !v.empty() && v.size() <= 15 && v != "." && v != ".." &&
+         std::all_of(v.begin(), v.end(), fits);
+}
+bool is_mac(std::string_view v) {
+  if (v.size() != 17) return false;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    const char c = v[i];
+    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    if (i % 3 == 2 ? c != ':' : !is_hex) return false;
+  }
+  return true;
+}
+bool is_size(std::string_view v) { return units::bytes(v).has_value(); }
+bool is_nic_type(std::string_view v) {
+  return v == "bridged" || v == "macvlan" || v == "physical" || v == "p2p";
+}
+bool is_root(std::string_view v) { return v == "/"; }
+
+failure bad_value(const std::string& key, const std::string& value) {
+  return fail(errc::bad_request,
+              "Invalid value for \"" + key + "\": \"" + value.substr(0, 100) + "\"" +
+                  (key == "limits.cpu" ? " (a number of CPUs; sets are not supported yet)" : ""));
+}
+
+std::string value_of(const string_map& device, const char* key) {
+  const auto at = device.find(key);
+  return at == device.end() ? std::string{} : at->second;
+}
+
+status check_device(const std::string& name, const string_map& device) {
+  const auto type = value_of(device, "type");
+  const auto bad = [&](const std::string& why) {
+    return fail(errc::bad_request,
+                "Invalid devices: Device validation failed for \"" + name + "\": " + why);
+  };
+  if (type.empty()) return bad("Missing device type");
+  const auto is_of_type = [&](const device_key& k) { return k.type == type; };
+  const auto& all = device_keys();
+  if (std::none_of(all.begin(), all.end(), is_of_type))
+    return bad("Unsupported device type \"" + type + "\": disk, nic and none are known");
+  for (const auto& [key, value] : device) {
+    if (key == "type" || key.starts_with("user.") || value.empty()) continue;
+    const auto known = std::find_if(all.begin(), all.end(), [&](const device_key& k) {
+      return is_of_type(k) && k.name == key;
+    });
+    if (known == all.end())
+      return bad("Invalid device option \"" + key + "\"" +
+                 (key == "source" ? ": only the root disk is supported yet" : ""));
+    if (!known->is_valid(value)) return bad(bad_value(key, value).detail);
+  }
+  const auto network = value_of(device, "network");
+  const auto kind = value_of(device, "nictype");
+  if (type == "disk" && (value_of(device, "path").empty() || value_of(device, "pool").empty()))
+    return bad("Root disk entry must have a \"pool\" and \"path\" set to \"/\"");
+  if (type == "nic" && network.empty() == kind.empty())
+    return bad("one of \"network\" and \"nictype\" is needed");
+  if (type == "nic" && !kind.empty() && kind != "p2p" && value_of(device, "parent").empty())
+    return bad("\"parent\" is needed");
+  return ok();
+}
+
+}  // namespace
+
+const std::vector<instance_key>& instance_keys() {
+  using enum effect;
+  static const std::vector<instance_key> all{
+      {"boot.autostart", is_flag, none},
+      {"boot.autostart.delay", is_seconds, none},
+      {"boot.autostart.priority", is_count, none},
+      {"boot.host_shutdown_timeout", is_seconds, acts},
+      {"boot.stop.priority", is_count, none},
+      {"cloud-init.", is_any, none},
+      {"cluster.evacuate", is_evacuation, none},
+      {"environment.", is_any, start},
+      {"image.", is_any, acts},
+      {"limits.cpu", is_cpu_count, start},
+      {"limits.memory", is_memory, start},
+      {"limits.processes", is_positive, start},
+      {"security.privileged", is_flag, start},
+      {"security.protection.delete", is_flag, acts},
+      {"snapshots.expiry", is_any, none},
+      {"snapshots.pattern", is_any, none},
+      {"snapshots.schedule", is_any, none},
+      {"snapshots.schedule.stopped", is_flag, none},
+      {"user.", is_any, acts},
+      {"volatile.", is_any, acts},
+  };
+  return all;
+}
+
+const std::vector<device_key>& device_keys() {
+  using enum effect;
+  static const std::vector<device_key> all{
+      {"disk", "path", is_root, start},
+      {"disk", "pool", is_any, start},
+      {"disk", "size", is_size, none},
+      {"nic", "hwaddr", is_mac, start},
+      {"nic", "mtu", is_positive, none},
+      {"nic", "name", is_interface_name, start},
+      {"nic", "network", is_interface_name, start},
+      {"nic", "nictype", is_nic_type, start},
+      {"nic", "parent", is_interface_name, start},
+      {"none", "", is_any, acts},
+  };
+  return all;
+}
+
+status check_instance_config(const string_map& config) {
+  if (auto good = text_rules::check_config(config); !good) return good;
+  const auto& all = instance_keys();
+  for (const auto& [key, value] : config) {
+    const auto known = std::find_if(all.begin(), all.end(), [&](const instance_key& k) {
+      return k.name == key || (k.name.ends_with('.') && key.starts_with(k.name));
+    });
+    if (known == all.end()) return fail(errc::bad_request, "Unknown configuration key: " + key);
+    if (!value.empty() && !known->is_valid(value)) return bad_value(key, value);
+  }
+  return ok();
+}
+
+status check_devices(const device_map& devices) {
+  if (auto good = text_rules::check_devices(devices); !good) return good;
+  for (const auto& [name, device] : devices)
+    if (auto good = check_device(name, device); !good) return good;
+  return ok();
+}
+
+}  // namespace muster::http

@@ -1,0 +1,35 @@
+#pragma once
+#include "schemas/records.hpp"
+#include "schemas/result.hpp"
+
+namespace muster::http {
+
+/// What a key that is accepted does.
+enum class effect : unsigned char {
+  acts,   ///< at once
+  start,  ///< at the next start of the instance
+  none    ///< nothing yet: it is kept, and listed in docs/no-effect-yet.md
+};
+
+/// A key of instances and profiles, or of their devices. `name` ending in "." means all behind it.
+struct instance_key {
+  std::string_view name;
+  bool (*is_valid)(std::string_view value);
+  effect does;
+};
+const std::vector<instance_key>& instance_keys();
+
+struct device_key {
+  std::string_view type;
+  std::string_view name;
+  bool (*is_valid)(std::string_view value);
+  effect does;
+};
+const std::vector<device_key>& device_keys();
+
+/// Config of an instance or profile. @errors errc::bad_request, names the key.
+status check_instance_config(const string_map& config);
+/// Devices of an instance or profile. @errors errc::bad_request, names the device.
+status check_devices(const device_map& devices);
+
+}  // namespace muster::http

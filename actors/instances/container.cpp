@@ -34,6 +34,7 @@ std::string unpacked_directory(const std::string& data_dir, const std::string& p
 
 std::vector<std::string> to_arguments(const container& c) {
   std::vector<std::string> all{"data_dir=" + c.data_dir, "id=" + std::to_string(c.id.value),
+                               "cluster=" + c.cluster, "uuid=" + c.uuid,
                                "generation=" + std::to_string(c.generation),
                                "host_name=" + c.host_name, "image=" + c.image};
   for (const auto& n : c.nics)
@@ -53,6 +54,8 @@ container from_arguments(const std::vector<std::string>& arguments) {
     if (key == "data_dir") c.data_dir = value;
     if (key == "id") c.id = {std::stoull(value)};
     if (key == "generation") c.generation = std::stoull(value);
+    if (key == "cluster") c.cluster = value;
+    if (key == "uuid") c.uuid = value;
     if (key == "host_name") c.host_name = value;
     if (key == "image") c.image = value;
     if (key == "nic") {

@@ -171,16 +171,17 @@ life life_of(const run_mark& what) {
   return is_alive(what.monitor) ? life::running : life::orphaned;
 }
 
-result<container_lock> container_lock::take(const std::string& directory) {
+result<container_lock> container_lock::take(const std::string& directory, when_held what) {
   const auto path = directory + lock_name;
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0)
     return fail(errno == ENOENT ? errc::not_found : errc::refused,
                 "cannot lock " + path + ": " + std::strerror(errno));
   container_lock lock(fd);
-  while (::flock(fd, LOCK_EX) != 0)
+  while (::flock(fd, LOCK_EX | (what == when_held::refuse ? LOCK_NB : 0)) != 0)
     if (errno != EINTR)
-      return fail(errc::refused, "cannot lock " + path + ": " + std::strerror(errno));
+      return fail(errno == EWOULDBLOCK ? errc::busy : errc::refused,
+                  "cannot lock " + path + ": " + std::strerror(errno));
   struct stat held {};
   struct stat there {};
   if (::fstat(fd, &held) != 0 || ::stat(path.c_str(), &there) != 0 || held.st_ino != there.st_ino ||

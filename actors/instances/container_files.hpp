@@ -57,10 +57,13 @@ status store_run_mark(const std::string& directory, pid_t init);
 void forget_run_mark(const std::string& directory);
 life life_of(const run_mark& what);
 
-/// Held while somebody works on a container; a second one waits. @errors errc::not_found
+/// Held while somebody works on a container; a second one waits, or is told so.
 class container_lock {
 public:
-  static result<container_lock> take(const std::string& directory);
+  enum class when_held : unsigned char { wait, refuse };
+  /// @errors errc::not_found, errc::busy
+  static result<container_lock> take(const std::string& directory,
+                                     when_held what = when_held::wait);
   container_lock(container_lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   container_lock& operator=(container_lock&&) = delete;
   ~container_lock();

@@ -6,8 +6,8 @@ import signal
 import subprocess
 import unittest
 
-from holding import Holding, content, directory_of, inits_of, is_alive, monitor_of, mounts_below, state
-from loopback import BIN, wait_for
+from holding import Holding, content, directory_of, inits_of, is_alive, monitor_of, mounts_below
+from loopback import BIN, Member, upload_image, wait_for
 
 FAILED = "Failed to autostart instance"
 
@@ -45,6 +45,14 @@ class RecordsAreMissing(Holding):
         self.assertFalse(os.path.exists(os.path.join(self.member.dir, "logs", name)))
         self.assertFalse(os.path.exists(f"/run/lxc/lock{self.member.dir}/containers/.{name}"))
         self.assertEqual((groups_of(self.member), mounts_below(self.member.dir)), ([], []))
+        # What has lain there for an hour goes.
+        old, = [n for n in os.listdir(trash) if ".logs." not in n]
+        stem, came = old.rsplit(".", 1)
+        os.rename(os.path.join(trash, old), os.path.join(trash, f"{stem}.{int(came) - 3600}"))
+        subprocess.run([os.path.join(BIN, "musterd"), "container-helper", "sweep", f"data_dir={self.member.dir}"],
+                       check=True)
+        self.assertEqual([n for n in os.listdir(trash) if ".logs." not in n], [])
+        self.assertEqual(len(os.listdir(trash)), 1)
 
 
 class WhoseFiles(Holding):
@@ -107,6 +115,39 @@ class Starting(Holding):
             self.check_file(name)
         wait_for(lambda: {w["status"] for w in self.warnings(FAILED)} == {"resolved"})
 
+    def test_where_no_overlay_can_be_mounted_the_image_is_copied_once(self):
+        folder = self.cluster.folder
+        for part in ("lower", "upper", "work", "over"):
+            os.mkdir(os.path.join(folder, part))
+            os.chmod(os.path.join(folder, part), 0o711)
+        over = os.path.join(folder, "over")
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={folder}/lower,upperdir={folder}/upper,"
+                        f"workdir={folder}/work", over], check=True)
+        self.cluster.members.append(Member(over, "m1").start().wait_ready())
+        self.cluster.members.reverse()
+        upload_image(self.client(), folder)
+        self.launch("k1", "m1", config={"security.privileged": "true"})
+        self.assertIn("layout: copy", content(os.path.join(directory_of(self.member), "identity")))
+        self.write_file("k1")
+        self.stop("k1")
+        self.assertIsNone(self.change("k1", "start"))
+        self.check_file("k1")
+        self.stop("k1")
+        rootfs = os.path.join(directory_of(self.member), "rootfs")
+        os.rename(rootfs, rootfs + ".off")
+        self.assertIn("its files are not on this member", self.change("k1", "start"))
+        self.assertFalse(os.path.exists(rootfs))
+
+    def test_a_parent_that_does_not_care_for_its_children_hides_no_failure(self):
+        self.member.kill()
+        self.member.prefix = ["env", "--ignore-signal=CHLD"]
+        self.cluster.restart(self.member)
+        nic = {"type": "nic", "nictype": "bridged", "parent": "mtnone0"}
+        c = self.client()
+        c.done("POST", "/1.0/instances", {"name": "k1", "devices": {"eth0": nic},
+                                          "source": {"type": "image", "alias": "tiny"}})
+        self.assertIn("Failed to start the container", self.change("k1", "start"))
+
     def test_a_container_that_runs_unwanted_is_stopped(self):
         """As after a start that timed out: it runs, and the wish is that it does not."""
         self.launch("k1")
@@ -146,6 +187,23 @@ class Ends(Holding):
         wait_for(lambda: not is_alive(pid) and not groups_of(self.member) and not mounts_below(self.member.dir))
         self.assertIsNone(self.change("k1", "start"))
         self.check_file("k1")
+
+    def test_an_init_that_has_outlived_its_monitor_is_ended(self):
+        self.launch("k1")
+        self.stop("k1")
+        left = subprocess.Popen(["sleep", "1000"], stdin=subprocess.DEVNULL)
+        gone = subprocess.Popen(["sleep", "1000"], stdin=subprocess.DEVNULL)
+        marks = [f"{p.pid} {content(f'/proc/{p.pid}/stat').split()[21]}" for p in (left, gone)]
+        gone.kill()
+        gone.wait()
+        boot = content("/proc/sys/kernel/random/boot_id").strip()
+        path = os.path.join(directory_of(self.member), "run")
+        with open(path + ".new", "w") as f:
+            f.write(f"boot: {boot}\ninit: {marks[0]}\nmonitor: {marks[1]}\n")
+        os.rename(path + ".new", path)
+        self.assertEqual(left.wait(20), -9)
+        wait_for(lambda: not os.path.exists(path))
+        self.assertIsNone(self.change("k1", "start"))
 
     def test_a_container_whose_start_failed_starts_later(self):
         self.launch("k1")

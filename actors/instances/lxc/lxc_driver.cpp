@@ -299,8 +299,9 @@ found lxc_driver::look_at(object_id id) {
   if (now != life::running && !is_reachable) return f;
   f.is_running = true;
   f.is_frozen = is_reachable && std::strcmp(lxc->state(lxc.get()), "FROZEN") == 0;
-  if (now != life::running) {  // started by an older version, or its helper was killed
-    if (!store_run_mark(directory, lxc->init_pid(lxc.get()))) return f;
+  if (now != life::running) {  // by an older version, by a helper that was killed, or just now
+    const auto lock = container_lock::take(directory, container_lock::when_held::refuse);
+    if (!lock || !store_run_mark(directory, lxc->init_pid(lxc.get()))) return f;
     run = load_run_mark(directory);
   }
   const std::lock_guard guard(lock_);

@@ -22,7 +22,8 @@ result<std::string> enter_data_dir(const std::string& as_typed) {
   if (kept && *kept == name) return name;
   if (kept)
     if (const auto running = instances::running_in(name); !running.empty())
-      return fail(errc::refused, name + " was " + *kept + " when its containers were started, and " +
+      return fail(errc::refused, name + " was " + *kept +
+                                     " when its containers were started, and " +
                                      instances::names_of(running) +
                                      " still run: start this server with --data-dir " + *kept +
                                      ", or end those processes first");

@@ -96,10 +96,10 @@ result<container_identity> load_container_identity(const std::string& directory)
 
 status store_container_identity(const std::string& directory, const container_identity& who) {
   return storage::write_file_durably(
-      directory + identity_name,
-      "cluster: " + who.cluster + "\ninstance: " + who.instance +
-          "\ngeneration: " + std::to_string(who.generation) +
-          "\nlayout: " + (who.how == layout::copy ? "copy" : "overlay") + "\n");
+      directory + identity_name, "cluster: " + who.cluster + "\ninstance: " + who.instance +
+                                     "\ngeneration: " + std::to_string(who.generation) +
+                                     "\nlayout: " + (who.how == layout::copy ? "copy" : "overlay") +
+                                     "\n");
 }
 
 status check_container_identity(const container_identity& who, const container& c) {
@@ -110,11 +110,17 @@ status check_container_identity(const container_identity& who, const container& 
                                    " holds those of instance " + who.instance + " of cluster " +
                                    who.cluster);
   if (who.generation != c.generation)
-    return fail(errc::refused,
-                "its files are not on this member: " + directory + " holds those of generation " +
-                    std::to_string(who.generation) + ", before it went to another member; " +
-                    std::to_string(c.generation) + " is wanted");
+    return fail(errc::refused, "its files are not on this member: " + directory +
+                                   " holds those of generation " + std::to_string(who.generation) +
+                                   ", before it went to another member; " +
+                                   std::to_string(c.generation) + " is wanted");
   return ok();
+}
+
+bool is_of_another(const container& c) {
+  const auto who = load_container_identity(container_directory(c.data_dir, c.id));
+  return who && !who->cluster.empty() &&
+         (who->cluster != c.cluster || (!c.uuid.empty() && who->instance != c.uuid));
 }
 
 std::optional<process_mark> mark_of(pid_t pid) {

@@ -27,6 +27,8 @@ result<container_identity> load_container_identity(const std::string& directory)
 status store_container_identity(const std::string& directory, const container_identity& who);
 /// Whether these are the files of `c`. @errors errc::refused: "its files are not on this member"
 status check_container_identity(const container_identity& who, const container& c);
+/// Files of another cluster or instance lie in its place: they are nobody's business here.
+bool is_of_another(const container& c);
 
 struct process_mark {
   pid_t pid = 0;

@@ -49,8 +49,8 @@ bool leaves_it_running(verb what) {
 void note_end(instances_state& state, const order& what, const status& how) {
   auto& known = state.known[what.key.id];
   if (how) {
-    known.was_running = leaves_it_running(what.what) ||
-                        (what.what == verb::tidy && known.was_running);
+    known.was_running =
+        leaves_it_running(what.what) || (what.what == verb::tidy && known.was_running);
     known.failures = 0;
     known.not_before_ms = 0;
   } else if (what.is_own) {
@@ -154,7 +154,9 @@ void carry_out_task(self_pointer self, const task& t, const instance* row) {
 /// As what this server acts, when that is certain; none: it touches nothing.
 std::optional<acting_member> certain_member(instances_state& state) {
   const auto& with = *state.with;
-  const auto as = [](const acting_member& m) { return m.cluster + " " + std::to_string(m.self.value); };
+  const auto as = [](const acting_member& m) {
+    return m.cluster + " " + std::to_string(m.self.value);
+  };
   auto me = with.acting();
   if (me && as(*me) == state.looked_as) return me;
   if (!state.looked_as.empty())

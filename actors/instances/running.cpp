@@ -22,16 +22,14 @@ constexpr std::string_view title = "[lxc monitor] ";
 
 object_id id_of(const std::string& name) {
   object_id id;
-  if (name.starts_with('i'))
-    std::from_chars(name.data() + 1, name.data() + name.size(), id.value);
+  if (name.starts_with('i')) std::from_chars(name.data() + 1, name.data() + name.size(), id.value);
   return id;
 }
 
 void add_marked(std::vector<running_container>& all, const fs::path& containers) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(containers, ignored))
-    if (const auto run = load_run_mark(entry.path().string());
-        run && life_of(*run) != life::ended)
+    if (const auto run = load_run_mark(entry.path().string()); run && life_of(*run) != life::ended)
       all.push_back({entry.path().filename().string(), run->init, run->monitor});
 }
 
@@ -97,8 +95,8 @@ status end_running(const std::string& data_dir, const std::vector<running_contai
     if (!wait_until_ended(r.init, std::max(0, static_cast<int>(left.count())))) {
       begin_kill(r.init, SIGKILL);
       if (!wait_until_ended(r.init, patience_ms))
-        return fail(errc::refused, "container " + r.name + " does not end: process " +
-                                       std::to_string(r.init.pid));
+        return fail(errc::refused,
+                    "container " + r.name + " does not end: process " + std::to_string(r.init.pid));
     }
     if (wait_until_ended(r.monitor, patience_ms)) continue;
     begin_kill(r.monitor, SIGKILL);

@@ -44,8 +44,8 @@ status put_into(const fs::path& trash, const fs::path& what, const std::string& 
   for (int n = 2; fs::exists(to, failed); ++n) to = trash / (stem + "-" + std::to_string(n));
   fs::rename(what, to, failed);
   if (failed)
-    return fail(errc::refused, "cannot move " + what.string() + " to " + trash.string() + ": " +
-                                   failed.message());
+    return fail(errc::refused,
+                "cannot move " + what.string() + " to " + trash.string() + ": " + failed.message());
   return ok();
 }
 
@@ -120,8 +120,7 @@ status move_to_trash(const std::string& data_dir, object_id id) {
     if (auto moved = put_into(trash, real, name); !moved) return moved;
   if (is_linked) fs::remove(directory, failed);
   const fs::path logs = fs::path(data_dir) / "logs" / name;
-  if (fs::exists(logs, failed))
-    return put_into(fs::path(data_dir) / "trash", logs, name + ".logs");
+  if (fs::exists(logs, failed)) return put_into(fs::path(data_dir) / "trash", logs, name + ".logs");
   return ok();
 }
 

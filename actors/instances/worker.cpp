@@ -86,6 +86,11 @@ public:
     }
     box_ = container_of(*view, row_, with_.data_dir);
     images_ = home_of(*view, row_.head.project, "images");
+    if (is_of_another(box_) && what_.what == verb::remove) return ok();
+    if (is_of_another(box_) && what_.what != verb::create && what_.what != verb::start)
+      return fail(errc::refused, "its files are not on this member: those in " +
+                                     container_directory(with_.data_dir, row_.head.id) +
+                                     " are of another instance");
     switch (what_.what) {
       case verb::create:
         return create();
@@ -118,9 +123,9 @@ private:
     }
     if (row_.status != instance_status::stopped) (void)report(instance_status::stopped, "").ok();
     (void)with_
-        .write(raise_warning{start_failed, self_, key_of(row_), started.error().detail,
-                             severity::low},
-               {}, what_.trace)
+        .write(
+            raise_warning{start_failed, self_, key_of(row_), started.error().detail, severity::low},
+            {}, what_.trace)
         .ok();
     return started;
   }

@@ -199,7 +199,9 @@ private:
 
 void look_once(self_pointer self, bool again) {
   auto& state = self->state;
-  const auto as = [](const acting_member& m) { return m.cluster + " " + std::to_string(m.self.value); };
+  const auto as = [](const acting_member& m) {
+    return m.cluster + " " + std::to_string(m.self.value);
+  };
   auto me = state.with->acting();
   const bool is_first = !me || as(*me) != state.looked_in;
   if (is_first) {

@@ -27,8 +27,8 @@ bool erase_instance(const state_view& view, row_changes& changes, const std::str
 
 }  // namespace
 
-/// muster-change-row DATA-DIR KEY VALUE: sets a server key in the state of a member that is stopped,
-/// behind the back of its log; DATA-DIR --erase-instance NAME takes an instance out of it.
+/// muster-change-row DATA-DIR KEY VALUE: sets a server key in the state of a member that is
+/// stopped, behind the back of its log; DATA-DIR --erase-instance NAME takes an instance out of it.
 int main(int argc, char** argv) {
   if (argc != 4) return 2;
   auto store = storage::state_store::open(storage::state_directory(argv[1]), nullptr);

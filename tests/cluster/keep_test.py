@@ -24,7 +24,7 @@ class RecordsAreMissing(Holding):
         self.member.kill(signal.SIGTERM)  # an orderly end leaves its state on the disk
         subprocess.run([os.path.join(BIN, "muster-change-row"), self.member.dir, "--erase-instance", "k1"], check=True)
         self.cluster.restart(self.member)
-        wait_for(lambda: "has no record: it is left alone" in self.member.log_text())
+        wait_for(lambda: "has no record: it is left alone" in self.member.log_text() or not is_alive(pid))
         self.assertTrue(is_alive(pid))
         # After a minute it goes, and its files lie in the trash.
         wait_for(lambda: glob.glob(os.path.join(self.member.dir, "trash/i*")), 100)
@@ -123,7 +123,7 @@ class Starting(Holding):
         over = os.path.join(folder, "over")
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={folder}/lower,upperdir={folder}/upper,"
                         f"workdir={folder}/work", over], check=True)
-        self.cluster.members.append(Member(over, "m1").start().wait_ready())
+        self.cluster.members.append(Member(over, "m1").start("--bootstrap").wait_ready())
         self.cluster.members.reverse()
         upload_image(self.client(), folder)
         self.launch("k1", "m1", config={"security.privileged": "true"})
@@ -246,7 +246,7 @@ class OfARemovedMember(Holding):
         file = os.path.join(directory_of(n2), "upper/root/file")
         self.assertEqual(self.client().ask("DELETE", "/1.0/cluster/members/n2?force=1").status, 200)
         wait_for(lambda: n2.unix().get("/1.0").status == 503)
-        wait_for(lambda: "containers here are left alone" in n2.log_text())
+        wait_for(lambda: "containers here are left alone" in n2.log_text() or not is_alive(pid))
         self.assertTrue(is_alive(pid))
         n2.kill()
         self.cluster.restart(n2)

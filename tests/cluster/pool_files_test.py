@@ -4,10 +4,15 @@ import os
 import subprocess
 import unittest
 
-from holding import Holding
+from holding import Holding, mounts_below
 from loopback import wait_for
 
 ROOT = {"root": {"type": "disk", "path": "/", "pool": "fast"}}
+
+
+def content(path):
+    with open(path, "rb") as f:
+        return f.read()
 
 
 def is_mounted(place):
@@ -33,8 +38,7 @@ class PoolFiles(Holding):
 
     def reboot(self):
         self.power_off("k1")
-        for point in reversed([line.split()[1] for line in open("/proc/self/mounts")
-                               if line.split()[1].startswith(self.member.dir + "/")]):
+        for point in reversed(mounts_below(self.member.dir)):
             subprocess.run(["umount", point], check=True)
 
     def test_a_pool_whose_note_is_lost_is_mounted_and_not_formatted(self):
@@ -43,7 +47,8 @@ class PoolFiles(Holding):
                 if how == "removed":
                     self.one_on_it()
                 self.reboot()
-                note, = glob.glob(os.path.join(self.member.dir, "made/pool-*"))
+                note, = [p for p in glob.glob(os.path.join(self.member.dir, "made/pool-*"))
+                         if b"fast" in content(p)]
                 if how == "removed":
                     os.unlink(note)
                 else:
@@ -60,8 +65,7 @@ class PoolFiles(Holding):
         refused = self.make_pool()
         self.assertEqual(refused.status, 500, refused)
         self.assertIn("move it away", refused.json["error"])
-        with open(self.disk) as f:
-            self.assertEqual(f.read(), "of somebody else")
+        self.assertEqual(content(self.disk), b"of somebody else")
 
     def test_a_pool_that_is_not_mounted_is_not_used(self):
         self.one_on_it()

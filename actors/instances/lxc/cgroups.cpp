@@ -38,7 +38,8 @@ void leave(const fs::path& place, const std::string& tree) {
   for (pid_t pid = 0; in >> pid;)
     if (pid == ::getpid()) {
       const auto whole = place.string();
-      std::ofstream(whole.substr(0, whole.size() - tree.size()) + "cgroup.procs") << pid << std::flush;
+      std::ofstream(whole.substr(0, whole.size() - tree.size()) + "cgroup.procs")
+          << pid << std::flush;
       return;
     }
 }

@@ -185,8 +185,7 @@ status stop(const wish& w) {
   } else if (o->is.now == life::running) {
     return fail(errc::refused, elsewhere(o->is));
   }
-  return tidy_up(w.what,
-                 standing_of(lxc, container_directory(w.what.data_dir, w.what.id)));
+  return tidy_up(w.what, standing_of(lxc, container_directory(w.what.data_dir, w.what.id)));
 }
 
 /// After an end that nobody has ordered.
@@ -200,6 +199,7 @@ status tidy(const wish& w) {
 /// Its files go to the trash.
 status remove(const wish& w) {
   const auto& c = w.what;
+  if (is_of_another(c)) return ok();
   auto o = open_and_look(c);
   if (!o) return o.error();
   if (o->is.is_reachable) return fail(errc::refused, "The instance is running");
@@ -207,7 +207,8 @@ status remove(const wish& w) {
   if (auto tidied = tidy_up(c, o->is); !tidied) return tidied;
   if (auto moved = move_to_trash(c.data_dir, c.id); !moved) return moved;
   o->lxc.reset();
-  ::unlink(("/run/lxc/lock" + containers_directory(c.data_dir) + "/." + container_name(c.id)).c_str());
+  ::unlink(
+      ("/run/lxc/lock" + containers_directory(c.data_dir) + "/." + container_name(c.id)).c_str());
   return ok();
 }
 
@@ -224,7 +225,8 @@ int locked(status (*verb)(const wish&), const wish& w) {
   const auto directory = container_directory(w.what.data_dir, w.what.id);
   auto lock = container_lock::take(directory);
   if (!lock) {
-    if (lock.error().code != errc::not_found || verb != remove) return complain(lock.error().detail);
+    if (lock.error().code != errc::not_found || verb != remove)
+      return complain(lock.error().detail);
     auto moved = move_to_trash(w.what.data_dir, w.what.id);  // a dangling link, or what was logged
     return moved ? 0 : complain(moved.error().detail);
   }
@@ -288,6 +290,10 @@ int run_command(void* argument) {
 int exec(wish& w) {
   auto lxc = open_container(w.what);
   if (!lxc || !lxc->is_running(lxc.get())) return complain("Instance is not running\n", 126);
+  const auto who = load_container_identity(container_directory(w.what.data_dir, w.what.id));
+  if (!who) return complain(who.error().detail + "\n", 126);
+  if (auto ours = check_container_identity(*who, w.what); !ours)
+    return complain(ours.error().detail + "\n", 126);
   command_line line;
   for (auto& word : w.command) line.argv.push_back(word.data());
   line.argv.push_back(nullptr);

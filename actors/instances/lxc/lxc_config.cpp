@@ -125,8 +125,7 @@ status set_rootfs_as_root(items& to, const container& c, layout how) {
   if (how == layout::overlay)
     if (auto mounted = mount_rootfs(lower_of(c), directory, ids); !mounted) return mounted;
   to.set("lxc.rootfs.path", "dir:" + directory + "/rootfs");
-  if (ids.count != 0 && how == layout::copy)
-    to.set("lxc.rootfs.options", "idmap=container");
+  if (ids.count != 0 && how == layout::copy) to.set("lxc.rootfs.options", "idmap=container");
   set_cgroups(to, c);
   return ok();
 }
@@ -171,8 +170,7 @@ status configure(lxc_container* lxc, const container& c, layout how) {
   lxc->clear_config(lxc);
   items to(lxc);
   to.set("lxc.include", common);
-  auto rooted =
-      ::geteuid() == 0 ? set_rootfs_as_root(to, c, how) : set_rootfs_as_user(to, c);
+  auto rooted = ::geteuid() == 0 ? set_rootfs_as_root(to, c, how) : set_rootfs_as_user(to, c);
   if (!rooted) return rooted;
   utsname u{};
   ::uname(&u);

@@ -181,7 +181,8 @@ result<layout> lxc_driver::layout_on(const container& c) {
 status lxc_driver::create(const container& c) {
   std::error_code ignored;
   const auto directory = container_directory(data_dir_, c.id);
-  const auto pool = std::filesystem::is_symlink(directory, ignored) ? pool_of(data_dir_, c.id) : c.pool;
+  const auto pool =
+      std::filesystem::is_symlink(directory, ignored) ? pool_of(data_dir_, c.id) : c.pool;
   if (auto there = check_pool(pool); !there) return there;
   if (auto made = make_directory(c); !made) return made;
   if (auto aside = set_strangers_aside(c); !aside) return aside;
@@ -317,8 +318,7 @@ std::map<object_id, found> lxc_driver::observe() {
     const auto name = entries->path().filename().string();
     if (name.size() < 2 || name[0] != 'i') continue;
     const object_id id{number_in(name.substr(1))};
-    if (id && name == container_name(id) &&
-        load_container_identity(entries->path().string()))
+    if (id && name == container_name(id) && load_container_identity(entries->path().string()))
       all[id] = look_at(id);
   }
   return all;
@@ -338,7 +338,8 @@ std::optional<usage> lxc_driver::use_of(object_id id) const {
   usage u;
   u.pid = lxc->init_pid(lxc.get());
   const auto ticks_a_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  u.started_ms = boot_ms() + number_in(mark_of(u.pid).value_or(process_mark{}).since) * 1000 / ticks_a_second;
+  u.started_ms =
+      boot_ms() + number_in(mark_of(u.pid).value_or(process_mark{}).since) * 1000 / ticks_a_second;
   u.memory_bytes = cgroup_number(lxc.get(), {"memory.current", "memory.usage_in_bytes"});
   u.memory_peak_bytes = cgroup_number(lxc.get(), {"memory.peak", "memory.max_usage_in_bytes"});
   u.cpu_ns = cgroup_number(lxc.get(), {"cpuacct.usage"});

@@ -73,10 +73,10 @@ result<bool> find_pool(const wish& w, const std::string& what, bool is_there) {
   const auto label = is_there ? label_of(what) : std::nullopt;
   if (label && *label == w.name) return true;
   if (w.before || w.was_made)
-    return fail(errc::refused,
-                what + (is_there ? " does not hold the btrfs of this pool any more"
-                                 : " is gone, and the pool with it") +
-                    ": bring it back, or delete the pool");
+    return fail(errc::refused, what +
+                                   (is_there ? " does not hold the btrfs of this pool any more"
+                                             : " is gone, and the pool with it") +
+                                   ": bring it back, or delete the pool");
   return false;
 }
 

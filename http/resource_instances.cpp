@@ -355,15 +355,18 @@ response rename_instance(api& a, const request& r, const state_view& s, const in
 }
 
 response delete_instance(api& a, const request& r, const state_view& s, const instance& i) {
-  if (i.wanted != power::stopped) return error(400, "Instance is running");
-  if (const auto config = instances::expanded_config(s, i);
-      units::is_true(config.contains("security.protection.delete")
-                         ? config.at("security.protection.delete")
-                         : ""))
+  const bool is_down = i.status == instance_status::stopped && a.driver().pid_of(i.head.id) == 0;
+  if (i.wanted != power::stopped && !is_down) return error(400, "Instance is running");
+  const auto config = instances::expanded_config(s, i);
+  if (const auto at = config.find("security.protection.delete");
+      at != config.end() && units::is_true(at->second))
     return error(400, "Instance is protected");
   auto o = a.new_operation("Deleting instance", project_name(s, i.head.project));
   o.resources["instances"] = {instance_json::url(s, i)};
   return a.start_operation(std::move(o), [&a, r, i](node::operations::handle&) -> status {
+    if (i.wanted != power::stopped)  // it was to be started again
+      if (auto given_up = a.order(r, {verb::stop, key_of(i), true, 0, {}, {}, {}, {}}); !given_up)
+        return given_up;
     auto done = a.submit(r, erase_object{key_of(i), {}});
     if (!done) return done.error();
     return a.order(r, {verb::remove, key_of(i), true, 0, {}, {}, i, {}});

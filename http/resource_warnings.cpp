@@ -1,4 +1,5 @@
 #include "http/api.hpp"
+#include "http/instance_json.hpp"
 
 /// What operators should know: /1.0/warnings.
 namespace muster::http {
@@ -18,6 +19,7 @@ const char* text_of(warning_status s) {
 std::string url_of(const state_view& s, const row_key& about) {
   const auto row = s.get(about);
   if (!row) return "";
+  if (about.where == table::instance) return instance_json::url(s, std::get<instance>(*row));
   if (about.where == table::storage_pool) return "/1.0/storage-pools/" + std::string(name_of(*row));
   return about.where == table::network ? "/1.0/networks/" + std::string(name_of(*row)) : "";
 }

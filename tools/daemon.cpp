@@ -97,9 +97,12 @@ void daemon::show_changes(const row_changes& changes) {
 void daemon::spawn_keeper() {
   keeper::keeper_settings k;
   k.data_dir = with_.data_dir;
-  k.self = [this] { return node_->self(); };
-  k.view = [this] { return node_->local_view(); };
+  k.acting = [this] { return node_->acting(); };
   k.readable = [this] { return node_->wait_readable(); };
+  k.told_pool = [driver = driver_](const std::string& pool, const status& in_place,
+                                   bool is_mounted) {
+    driver->note_pool(pool, in_place, is_mounted);
+  };
   k.write = [this](command_body body) {
     return node_->write(std::move(body), {}, "keeper", node::clock::now() + limits::write_deadline);
   };
@@ -124,8 +127,7 @@ void daemon::spawn_keepers() {
   instances::instances_settings k;
   k.data_dir = with_.data_dir;
   k.driver = driver_;
-  k.self = [this] { return node_->self(); };
-  k.view = [this] { return node_->local_view(); };
+  k.acting = [this] { return node_->acting(); };
   k.readable = [this]() -> status {
     if (!rows_.wait_until(node::clock::now() + std::chrono::seconds(1),
                           [this] { return is_in_place_.load(); }))
@@ -175,11 +177,12 @@ void daemon::end_instances() {
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::scoped_actor waits{system_};
   waits->wait_for(instances_);
-  const auto view = node_->local_view();
+  const auto me = node_->acting();
+  if (!me) return;
   std::vector<std::thread> ending;
-  for (const auto& i : view->all<instance>()) {
-    if (i.owner != node_->self() || driver_->pid_of(i.head.id) == 0) continue;
-    ending.emplace_back([this, c = instances::container_of(*view, i, with_.data_dir)] {
+  for (const auto& i : me->view->all<instance>()) {
+    if (i.owner != me->self || driver_->pid_of(i.head.id) == 0) continue;
+    ending.emplace_back([this, c = instances::container_of(*me->view, i, with_.data_dir)] {
       constexpr int patience_s = 10;
       if (!driver_->stop(c, false, patience_s)) (void)driver_->stop(c, true, 0).ok();
     });
@@ -188,8 +191,6 @@ void daemon::end_instances() {
 }
 
 status daemon::start() {
-  if (::mkdir(with_.data_dir.c_str(), 0711) != 0 && errno != EEXIST)
-    return fail(errc::bad_request, "cannot make " + with_.data_dir + ": " + std::strerror(errno));
   if (with_.bootstrap)
     if (auto begun = node::find_identity(with_.data_dir); begun && !*begun)
       if (auto marked = storage::write_file_durably(init_mark(with_.data_dir), "", 0600); !marked)

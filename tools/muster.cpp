@@ -1,3 +1,4 @@
+#include "actors/instances/running.hpp"
 #include "actors/link/probe.hpp"
 #include "actors/link/tls/https_client.hpp"
 #include "actors/link/tls/tls_identity.hpp"
@@ -30,6 +31,7 @@ struct options {
   std::string name;
   bool replace = false;
   bool yes = false;
+  bool stop_containers = false;
   std::string address;
   std::string certificate;
   std::string key;
@@ -59,11 +61,18 @@ status reset(const options& with) {
     return fail(errc::not_found, with.data_dir + " is not there or cannot be written");
   if (node::is_running(with.data_dir))
     return fail(errc::refused, "a server runs in " + with.data_dir + ": stop it first");
+  const auto running = instances::running_in(with.data_dir);
+  if (!running.empty() && !with.stop_containers)
+    return fail(errc::refused, "containers run from " + with.data_dir + ": " +
+                                   instances::names_of(running) +
+                                   ". Nobody would look after them any more: say --stop-containers "
+                                   "to stop them, or let this server go on");
   if (!with.yes)
     return fail(errc::bad_request,
                 "everything in " + with.data_dir +
                     " but the server's own certificate goes to before-reset/, in place of what is "
                     "kept there; say --yes if this is wanted");
+  if (auto ended = instances::end_running(with.data_dir, running); !ended) return ended;
   auto done = node::put_aside(with.data_dir, node::aside::everything);
   if (!done) return done;
   std::cout << "the old state is kept in " << with.data_dir
@@ -204,6 +213,8 @@ int main_of(int argc, char** argv) {
       "reset", "make a stopped server a new empty one; its old state is kept in before-reset/");
   data_dir(resetting)->required();
   resetting->add_flag("--yes", with.yes, "do it");
+  resetting->add_flag("--stop-containers", with.stop_containers,
+                      "containers that still run are shut down, or killed after ten seconds");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -1,5 +1,6 @@
 #include "actors/instances/lxc/container_helper.hpp"
 #include "tools/daemon.hpp"
+#include "tools/data_dir.hpp"
 #include "tools/init.hpp"
 #include "tools/log.hpp"
 #include "tools/offline/offline.hpp"
@@ -38,6 +39,12 @@ int run(muster::tools::daemon_settings with) {
   with.level = MUSTER_LEVEL;
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
+  auto entered = muster::tools::enter_data_dir(with.data_dir);
+  if (!entered) {
+    std::cerr << "musterd: " << entered.error().detail << "\n";
+    return 1;
+  }
+  with.data_dir = *entered;
   sigset_t ends;
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);
@@ -132,6 +139,7 @@ int incusd_main(int argc, char** argv) {
 }
 
 int main(int argc, char** argv) {
+  std::signal(SIGCHLD, SIG_DFL);  // a parent's SIG_IGN would take the ends of all helpers
   if (argc > 1 && std::string(argv[1]) == muster::instances::helper_word)
     return muster::instances::helper_main(argc - 2, argv + 2);
   const int words = argc > 2 && std::string(argv[1]) == "admin" ? 2 : 1;

@@ -76,14 +76,19 @@ void drop(const images_settings& with, const state_view& view, const std::string
   if (!is_used) with.remove_unpacked(fingerprint);
 }
 
+/// Records are gone; a server that is no member any more, or whose state is wrong, believes none.
+void drop_all(const images_settings& with, const std::vector<std::string>& fingerprints) {
+  if (const auto me = with.server->acting())
+    for (const auto& fingerprint : fingerprints) drop(with, *me->view, fingerprint);
+}
+
 void sweep(const images_settings& with) {
+  const auto me = with.server->acting();
+  if (!me) return;
   auto old = storage::images_older_than(with.data_dir, record_comes_within);
-  std::erase_if(old, [view = with.server->local_view()](const auto& fingerprint) {
-    return is_wanted(*view, fingerprint);
-  });
+  std::erase_if(old, [&](const auto& fingerprint) { return is_wanted(*me->view, fingerprint); });
   if (old.empty() || !with.server->wait_readable()) return;
-  const auto view = with.server->local_view();
-  for (const auto& fingerprint : old) drop(with, *view, fingerprint);
+  drop_all(with, old);
 }
 
 }  // namespace
@@ -95,8 +100,7 @@ images_handle::behavior_type images_actor(images_handle::stateful_pointer<images
   return {
       [=](const begin_fetch& m) { m.what->answer.set_value(get(self->state.with, *m.what)); },
       [=](const drop_files& m) {
-        const auto view = self->state.with.server->local_view();
-        for (const auto& fingerprint : m.fingerprints) drop(self->state.with, *view, fingerprint);
+        drop_all(self->state.with, m.fingerprints);
       },
       [=](sweep_files) { sweep(self->state.with); },
   };

@@ -21,6 +21,8 @@ struct nic {
 struct container {
   std::string data_dir;
   object_id id;
+  std::string cluster;  ///< uuid; with the next two: whose files they are
+  std::string uuid;     ///< of the instance
   std::uint64_t generation = 1;
   std::string host_name;
   std::string image;             ///< fingerprint

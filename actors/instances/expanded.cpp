@@ -90,6 +90,8 @@ container container_of(const state_view& state, const instance& row, const std::
   container c;
   c.data_dir = data_dir;
   c.id = row.head.id;
+  if (const auto info = state.only<cluster>()) c.cluster = info->uuid;
+  c.uuid = row.uuid;
   c.generation = row.generation;
   c.host_name = row.name;
   c.image = row.image_fingerprint;

@@ -1,20 +1,21 @@
 #pragma once
 #include "actors/instances/instances_core.hpp"
 #include "actors/instances/lxc/lxc_driver.hpp"
+#include "schemas/acting_member.hpp"
 #include "schemas/commands.hpp"
-#include "schemas/state_view.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/fwd.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <chrono>
 #include <deque>
 #include <future>
 #include <memory>
 
 namespace muster::instances {
 
-enum class verb : unsigned char { create, start, stop, restart, freeze, unfreeze, remove };
+enum class verb : unsigned char { create, start, stop, restart, freeze, unfreeze, tidy, remove };
 
 /// Work on one instance that somebody waits for. Orders for the same instance run one after the
 /// other.
@@ -27,15 +28,15 @@ struct order {
   std::string trace;
   instance last;  ///< remove: the record as it was
   std::promise<status> answer;
+  bool is_own = false;  ///< nobody has asked: wanted and real differ
 };
 using order_ptr = std::shared_ptr<order>;
 
 struct instances_settings {
   std::string data_dir;
   std::shared_ptr<lxc_driver> driver;
-  std::function<member_id()> self;
-  std::function<std::unique_ptr<state_view>()> view;
-  /// Waits for a fresh read index: before it nothing is started or stopped.
+  std::function<std::optional<acting_member>()> acting;
+  /// Waits for a fresh read index: before it nothing is started, stopped or removed.
   std::function<status()> readable;
   std::function<result<outcome>(command_body, const requestor&, const std::string& trace)> write;
   /// Gets the image to this member if it is not here. Blocks.
@@ -47,7 +48,8 @@ struct begin_order {
   order_ptr what;
 };
 struct order_done {
-  object_id id;
+  order_ptr what;
+  status how = ok();
 };
 struct look_now {};
 
@@ -59,13 +61,18 @@ using instances_handle =
 struct instances_state {
   std::shared_ptr<const instances_settings> with;
   std::map<object_id, std::deque<order_ptr>> queues;  ///< first: under way
-  bool has_looked = false;
+  std::map<object_id, memory> known;
+  std::string looked_as;  ///< cluster and member; empty: the records may be old
+  std::chrono::steady_clock::time_point swept{};
   static inline const char* name = "instances";
 };
 
 /// Keeps this member's containers as the records want them. Detached: it looks at the disk.
 instances_handle::behavior_type instances_actor(
     instances_handle::stateful_pointer<instances_state> self, instances_settings with);
+
+/// Type of the warning that an instance that is wanted does not start.
+constexpr const char* start_failed = "Failed to autostart instance";
 
 /// Config with the profiles of the instance laid under it, and the same for devices.
 string_map expanded_config(const state_view& state, const instance& row);

@@ -1,11 +1,14 @@
 #include "actors/keeper/keeper_actor.hpp"
 
 #include "actors/keeper/maker.hpp"
+#include "actors/keeper/pools/pool_places.hpp"
 #include "schemas/fault_point.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
 
 namespace muster::keeper {
 
@@ -14,6 +17,7 @@ namespace {
 using self_pointer = keeper_handle::stateful_pointer<keeper_state>;
 constexpr auto try_again_after = std::chrono::seconds(10);
 constexpr auto first_try_after = std::chrono::milliseconds(500);
+constexpr auto absent_least = std::chrono::minutes(1);
 
 struct makers {
   make_function make;
@@ -45,8 +49,8 @@ string_map config_on(const object& row, member_id self) {
 /// One look, with what it needs at hand.
 class look {
 public:
-  look(keeper_state& state, member_id self, std::string cluster)
-      : state_(state), with_(*state.with), self_(self), cluster_(std::move(cluster)) {}
+  look(keeper_state& state, const acting_member& me)
+      : state_(state), with_(*state.with), self_(me.self), cluster_(me.cluster), view_(*me.view) {}
 
   void run(bool is_first) {
     const auto now = situation_now(is_first);
@@ -58,18 +62,33 @@ private:
     situation now;
     now.self = self_;
     now.is_first = is_first;
-    const auto view = with_.view();
-    each_spread(*view, [&](const object& row) {
+    each_spread(view_, [&](const object& row) {
       now.wanted.push_back(row);
       return true;
     });
-    now.left = view->all<leftover>();
+    now.left = view_.all<leftover>();
     for (const auto& [key, m] : state_.made->all()) {
       now.made[key] = spread_of(m.row)->version;
       if (m.cluster != cluster_) now.strange.insert(key);
     }
     now.failed = state_.failed;
+    note_absent(now);
     return now;
+  }
+
+  void note_absent(situation& now) {
+    const auto at = std::chrono::steady_clock::now();
+    std::map<row_key, std::chrono::steady_clock::time_point> absent;
+    for (const auto& [key, version] : now.made) {
+      const auto is_it = [key = key](const object& row) { return key_of(row) == key; };
+      if (std::any_of(now.wanted.begin(), now.wanted.end(), is_it)) continue;
+      const auto known = state_.absent_since.find(key);
+      absent[key] = known == state_.absent_since.end() ? at : known->second;
+      if (at - absent[key] >= absent_least) now.long_absent.insert(key);
+    }
+    state_.absent_since = std::move(absent);
+    // The absence must not be one of old records.
+    if (!now.long_absent.empty() && !with_.readable()) now.long_absent.clear();
   }
 
   void carry_out(const task& t, const situation& now) {
@@ -80,7 +99,11 @@ private:
   }
 
   wish wish_of(const object& row) const {
-    wish w{with_.data_dir, std::string(name_of(row)), config_on(row, self_), std::nullopt};
+    wish w{with_.data_dir, std::string(name_of(row)), config_on(row, self_), std::nullopt, false};
+    const auto& reported = spread_of(row)->parts;
+    const auto own = reported.find(self_);
+    w.was_made = own != reported.end() && own->second.state == part_state::created &&
+                 own->second.version != 0;
     const auto before = state_.made->all().find(key_of(row));
     if (before != state_.made->all().end() && spread_of(before->second.row)->version != 0) {
       const auto& parts = spread_of(before->second.row)->parts;
@@ -116,6 +139,11 @@ private:
     auto chosen = how ? begin(row) : result<string_map>(how.error());
     if (chosen) chosen = how->make(wish_of(row));
     fault_point("keeper.after_make");
+    if (key.where == table::storage_pool) {
+      const auto place = pool_place(with_.data_dir, std::string(name_of(row)));
+      with_.told_pool(std::string(name_of(row)), chosen ? ok() : status(chosen.error()),
+                      is_mount_point(place));
+    }
     if (chosen)
       if (auto kept = keep(row, version, *chosen); !kept) chosen = kept.error();
     const auto& parts = spread_of(row)->parts;
@@ -166,21 +194,26 @@ private:
   const keeper_settings& with_;
   member_id self_;
   std::string cluster_;
+  const state_view& view_;
 };
 
 void look_once(self_pointer self, bool again) {
   auto& state = self->state;
-  const auto id = state.with->self();
-  if (!id) return;
-  const auto view = state.with->view();
-  const auto info = view->only<cluster>();
-  if (!info || !view->row<member>({}, {id.value})) return;  // a join is not complete
-  const auto where = info->uuid + " " + std::to_string(id.value);
-  const bool is_first = where != state.looked_in;
-  if (is_first && !state.with->readable()) return;  // the records may be old
+  const auto as = [](const acting_member& m) {
+    return m.cluster + " " + std::to_string(m.self.value);
+  };
+  auto me = state.with->acting();
+  const bool is_first = !me || as(*me) != state.looked_in;
+  if (is_first) {
+    state.looked_in.clear();
+    state.absent_since.clear();
+    if (!me || !state.with->readable()) return;  // a join is not complete; the records may be old
+    me = state.with->acting();
+    if (!me) return;
+  }
   if (is_first || again) state.failed.clear();
-  state.looked_in = where;
-  look(state, id, info->uuid).run(is_first);
+  state.looked_in = as(*me);
+  look(state, *me).run(is_first);
   if (is_first) state.with->told_ready();
 }
 

@@ -12,6 +12,15 @@ const object* find(const std::vector<object>& rows, const row_key& key) {
   return at == rows.end() ? nullptr : &*at;
 }
 
+/// A row that is only missing is no reason.
+bool may_go(const situation& now, const row_key& key) {
+  if (now.strange.contains(key)) return true;
+  if (find(now.wanted, key)) return false;
+  return now.long_absent.contains(key) ||
+         std::any_of(now.left.begin(), now.left.end(),
+                     [&](const leftover& l) { return l.on == now.self && l.of == key; });
+}
+
 void plan_row(std::vector<task>& plan, const situation& now, const object& row) {
   const auto key = key_of(row);
   const auto& across = *spread_of(row);
@@ -34,7 +43,7 @@ std::vector<task> plan(const situation& now) {
   std::vector<task> all;
   for (const auto& [key, version] : now.made) {
     if (now.failed.contains(key) && !find(now.wanted, key)) continue;
-    if (!find(now.wanted, key) || now.strange.contains(key)) all.push_back({step::remove, key});
+    if (may_go(now, key)) all.push_back({step::remove, key});
   }
   for (const auto& l : now.left)
     if (l.on == now.self && !now.made.contains(l.of)) all.push_back({step::report_gone, key_of(l)});

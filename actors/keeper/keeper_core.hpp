@@ -9,7 +9,7 @@
 namespace muster::keeper {
 
 enum class step : unsigned char {
-  remove,       ///< made here, and nobody wants it any more
+  remove,       ///< made here, and known to be wanted by nobody any more
   make,         ///< wanted, and not made here as it is wanted now
   report,       ///< made as wanted, and not reported
   report_gone,  ///< the leftover's part is not here
@@ -27,6 +27,7 @@ struct situation {
   std::vector<leftover> left;               ///< of all members
   std::map<row_key, std::uint64_t> made;    ///< version of what is here
   std::set<row_key> strange;                ///< made here, for another cluster
+  std::set<row_key> long_absent;            ///< neither row nor leftover, for a minute
   std::map<row_key, std::uint64_t> failed;  ///< version that failed; not due for another try
   bool is_first = false;                    ///< since the start: what is made is made sure of
 };

@@ -13,6 +13,7 @@ struct wish {
   std::string name;
   string_map config;                 ///< of all members and of this one, together
   std::optional<string_map> before;  ///< as it was made last
+  bool was_made = false;             ///< the records say so: nothing is begun anew
   [[nodiscard]] std::string value(const std::string& key, const std::string& otherwise = {}) const {
     const auto at = config.find(key);
     return at == config.end() || at->second.empty() ? otherwise : at->second;

@@ -1,5 +1,6 @@
 #include "actors/node/node.hpp"
 
+#include "actors/instances/running.hpp"
 #include "actors/node/secrets.hpp"
 #include "actors/snapshots/https_source.hpp"
 #include "schemas/limits.hpp"
@@ -72,6 +73,7 @@ tls::pem_pair node::shown_pair() const {
 status node::start(bool bootstrap) {
   if (auto finished = finish_put_aside(with_.data_dir); !finished) return finished;
   if (auto notice = load_removed(with_.data_dir)) {
+    if (!instances::running_in(with_.data_dir).empty()) notice->forced = true;
     if (!notice->forced)
       if (auto done = put_aside(with_.data_dir, aside::membership); !done) return done;
     if (notice->forced) {
@@ -223,6 +225,17 @@ result<std::shared_ptr<runtime>> node::now() const {
 std::unique_ptr<state_view> node::local_view() const {
   if (auto r = now()) return (*r)->view();
   return std::make_unique<storage::map_view>();
+}
+
+std::optional<acting_member> node::acting() const {
+  auto r = now();
+  if (!r) return std::nullopt;
+  acting_member a{(*r)->who().member, {}, (*r)->view()};
+  const auto info = a.view->only<cluster>();
+  if (!info || !a.view->row<member>({}, {a.self.value})) return std::nullopt;
+  a.cluster = info->uuid;
+  if (barred()) return std::nullopt;  // asked last: the view may be of a state known to be wrong
+  return a;
 }
 
 void node::begin_write(command_body body, const requestor& who, const std::string& trace,

@@ -7,6 +7,7 @@
 #include "actors/node/removal/reset_files.hpp"
 #include "actors/node/runtime.hpp"
 #include "actors/node/trust.hpp"
+#include "schemas/acting_member.hpp"
 
 #include <map>
 #include <set>
@@ -82,6 +83,8 @@ public:
   [[nodiscard]] std::optional<failure> barred() const;
   /// The local replica; nothing while no member runs.
   [[nodiscard]] std::unique_ptr<state_view> local_view() const;
+  /// None while no member runs, while this one is barred, and once its row is gone.
+  [[nodiscard]] std::optional<acting_member> acting() const;
 
   // --- who this is ---
   [[nodiscard]] member_id self() const;

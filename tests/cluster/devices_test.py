@@ -172,26 +172,33 @@ class Devices(unittest.TestCase):
 
     def test_what_was_being_made_when_the_server_died_is_known(self):
         """Killed after the bridge and the file system were made and before it was noted: one is wanted when it is
-        back, the other is not."""
+        back, the other is not. Nothing else is there, whose making would come first."""
         name = "mt" + secrets.token_hex(4)
         self.addCleanup(subprocess.run, ["ip", "link", "del", name], capture_output=True)
-        for path, body in (("/1.0/networks", {"name": name, "type": "bridge"}),
-                           ("/1.0/storage-pools", {"name": "cut", "driver": "btrfs", "config": {"size": "200MiB"}})):
-            self.member.kill()
-            self.member.start(env={"MUSTER_TEST_FAULT": "keeper.after_make"}).wait_ready()
-            with self.assertRaises((OSError, http.client.HTTPException)):
-                self.client().ask("POST", path, body)
-            self.member.process.wait(20)
-            self.cluster.restart(self.member)
-            wait_for(lambda: self.client().get(f"{path}/{body['name']}").metadata["status"] == "Created")
-        self.assertNotEqual(output("ip", "link", "show", "dev", name), "")
-        place = os.path.join(self.member.dir, "storage-pools/cut")
-        self.assertTrue(is_mounted(place))
-        self.client().done("DELETE", f"/1.0/networks/{name}")
-        self.client().done("DELETE", "/1.0/storage-pools/cut")
-        self.assertEqual(output("ip", "link", "show", "dev", name), "")
-        self.assertFalse(is_mounted(place) or os.path.exists(os.path.join(self.member.dir, "disks/cut.img")))
-        self.assertEqual(os.listdir(os.path.join(self.member.dir, "made")), [])
+        with Cluster(1) as cluster:
+            member = cluster[0]
+            member.unix().done("PUT", "/1.0/profiles/default", {"config": {}, "devices": {}, "description": ""})
+            member.unix().done("DELETE", "/1.0/storage-pools/default")
+            self.check_cut_short(cluster, member, "/1.0/networks", {"name": name, "type": "bridge"})
+            wait_for(lambda: output("ip", "link", "show", "dev", name) != "")
+            member.unix().done("DELETE", f"/1.0/networks/{name}")
+            self.assertEqual(output("ip", "link", "show", "dev", name), "")
+            self.check_cut_short(cluster, member, "/1.0/storage-pools",
+                                 {"name": "cut", "driver": "btrfs", "config": {"size": "200MiB"}})
+            place = os.path.join(member.dir, "storage-pools/cut")
+            wait_for(lambda: is_mounted(place))
+            member.unix().done("DELETE", "/1.0/storage-pools/cut")
+            self.assertFalse(is_mounted(place) or os.path.exists(os.path.join(member.dir, "disks/cut.img")))
+            self.assertEqual(os.listdir(os.path.join(member.dir, "made")), [])
+
+    def check_cut_short(self, cluster, member, path, body):
+        member.kill()
+        member.start(env={"MUSTER_TEST_FAULT": "keeper.after_make"}).wait_ready()
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            member.unix().ask("POST", path, body)
+        member.process.wait(20)
+        cluster.restart(member)
+        wait_for(lambda: member.unix().get(f"{path}/{body['name']}").metadata["status"] == "Created")
 
     def test_macvlan_and_physical_go_out_by_their_parent(self):
         a, b = "mu" + secrets.token_hex(4), "mu" + secrets.token_hex(4)

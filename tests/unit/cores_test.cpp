@@ -42,55 +42,156 @@ instance row(power wanted, instance_status status, std::uint64_t owner = 1,
   return i;
 }
 
-std::vector<step> steps(const instance& r, std::optional<found> seen, bool is_first,
+constexpr std::uint64_t now_ms = 100'000;
+
+/// Looked at once; `known` is what is remembered of it.
+std::vector<step> steps(const instance& r, std::optional<found> seen, memory known = {},
                         bool busy = false) {
   situation s;
   s.self = {1};
+  s.cluster = "c";
+  s.now_ms = now_ms;
   s.rows = {r};
   if (seen) s.seen[{5}] = *seen;
-  s.is_first = is_first;
+  s.known[{5}] = known;
   if (busy) s.is_busy[{5}] = true;
   std::vector<step> all;
   for (const auto& t : plan(s)) all.push_back(t.what);
   return all;
 }
 
+memory waits_until(std::uint64_t ms) {
+  memory m;
+  m.not_before_ms = ms;
+  return m;
+}
+
+const memory was_up{true, 0, 0, 0};
+const found up{"c", "", 1, true, false, false};
+const found down{"c", "", 1, false, false, false};
+const found ended{"c", "", 1, false, false, true};
+using all = std::vector<step>;
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(table_of_plans) {
   const auto running = row(power::running, instance_status::running);
   const auto stopped = row(power::stopped, instance_status::stopped);
-  const found up{1, true, false};
-  const found old{1, true, false};
-  using all = std::vector<step>;
-  BOOST_CHECK(steps(running, up, true) == all{});                       // re-adopted
-  BOOST_CHECK(steps(running, std::nullopt, true) == all{step::start});  // the host was restarted
-  BOOST_CHECK(steps(running, std::nullopt, false) == all{step::report_ended});
-  BOOST_CHECK(steps(stopped, up, true) == all{step::stop});
-  BOOST_CHECK(steps(stopped, up, false) == all{});  // its order is on the way
-  BOOST_CHECK(steps(stopped, std::nullopt, true) == all{});
-  BOOST_CHECK(steps(row(power::running, instance_status::stopped), up, false) ==
+  BOOST_CHECK(steps(running, up) == all{});  // re-adopted
+  BOOST_CHECK(steps(stopped, up) == all{step::stop});
+  BOOST_CHECK(steps(stopped, up, {}, true) == all{});  // its order is on the way
+  BOOST_CHECK(steps(stopped, std::nullopt) == all{});
+  BOOST_CHECK(steps(row(power::running, instance_status::stopped), up) ==
               all{step::report_running});
-  BOOST_CHECK(steps(row(power::frozen, instance_status::frozen), up, true) == all{step::freeze});
-  BOOST_CHECK(steps(row(power::stopped, instance_status::creating), std::nullopt, false) ==
+  BOOST_CHECK(steps(row(power::frozen, instance_status::frozen), up) == all{step::freeze});
+  BOOST_CHECK(steps(row(power::stopped, instance_status::creating), std::nullopt) ==
               all{step::create});
-  BOOST_CHECK(steps(row(power::running, instance_status::running, 2, 2), old, true) ==
-              all{step::abandon});
-  BOOST_CHECK(steps(row(power::running, instance_status::running, 2, 2), found{1, false, false},
-                    true) == all{});
-  BOOST_CHECK(steps(running, up, true, true) == all{});
-  situation gone;
-  gone.self = {1};
-  gone.seen[{9}] = up;
-  BOOST_REQUIRE(plan(gone).size() == 1U);
-  BOOST_CHECK(plan(gone)[0].what == step::remove);
+  BOOST_CHECK(steps(row(power::stopped, instance_status::running), down) ==
+              all{step::report_stopped});
+  BOOST_CHECK(steps(running, up, {}, true) == all{});
 }
 
-BOOST_AUTO_TEST_CASE(a_container_of_an_older_generation_of_ours_is_stopped) {
+BOOST_AUTO_TEST_CASE(only_what_was_seen_running_has_ended) {
+  const auto running = row(power::running, instance_status::running);
+  BOOST_CHECK(steps(running, down) == all{step::start});  // the host was restarted
+  BOOST_CHECK(steps(running, std::nullopt) == all{step::start});
+  BOOST_CHECK(steps(row(power::running, instance_status::stopped), down) == all{step::start});
+  BOOST_CHECK(steps(running, down, was_up) == all{step::report_ended});
+  BOOST_CHECK(steps(running, ended, was_up) == (all{step::tidy, step::report_ended}));
+  BOOST_CHECK(steps(running, ended) == all{step::start});
+  BOOST_CHECK(steps(row(power::stopped, instance_status::stopped), ended) == all{step::tidy});
+  // What stands to be made anew waits for people.
+  BOOST_CHECK(steps(row(power::running, instance_status::error), std::nullopt) == all{});
+}
+
+BOOST_AUTO_TEST_CASE(what_has_failed_is_tried_again_later_and_shown_as_it_is) {
+  const auto running = row(power::running, instance_status::running);
+  BOOST_CHECK(steps(running, down, waits_until(now_ms)) == all{step::start});
+  BOOST_CHECK(steps(running, down, waits_until(now_ms + 1)) == all{step::report_stopped});
+  BOOST_CHECK(steps(row(power::running, instance_status::stopped), down, waits_until(now_ms + 1)) ==
+              all{});
+  BOOST_CHECK(steps(row(power::stopped, instance_status::stopped), up, waits_until(now_ms + 1)) ==
+              all{step::report_running});
+  BOOST_CHECK(steps(row(power::stopped, instance_status::creating), std::nullopt,
+                    waits_until(now_ms + 1)) == all{});
+  BOOST_TEST(wait_after_ms(1) == 1'000U);
+  BOOST_TEST(wait_after_ms(3) == 4'000U);
+  BOOST_TEST(wait_after_ms(1'000) == 60'000U);
+}
+
+BOOST_AUTO_TEST_CASE(what_belongs_to_others_is_stopped_here_and_kept) {
+  const auto elsewhere = row(power::running, instance_status::running, 2, 2);
+  BOOST_CHECK(steps(elsewhere, up) == all{step::abandon});
+  BOOST_CHECK(steps(elsewhere, down) == all{});
   const auto again_ours = row(power::running, instance_status::running, 1, 3);
-  const auto all = steps(again_ours, found{1, true, false}, true);
-  BOOST_REQUIRE(!all.empty());
-  BOOST_CHECK(all[0] == step::abandon);
+  const auto planned = steps(again_ours, up);
+  BOOST_REQUIRE(!planned.empty());
+  BOOST_CHECK(planned[0] == step::abandon);
+}
+
+BOOST_AUTO_TEST_CASE(files_of_another_cluster_or_instance_are_nobodys_business) {
+  auto strange = up;
+  strange.cluster = "d";
+  BOOST_CHECK(steps(row(power::running, instance_status::running, 2, 2), strange) == all{});
+  BOOST_CHECK(steps(row(power::stopped, instance_status::stopped), strange) == all{});
+  auto other = up;
+  other.instance = "u";
+  BOOST_CHECK(steps(row(power::running, instance_status::running, 2, 2), other) == all{});
+  situation gone;
+  gone.self = {1};
+  gone.cluster = "c";
+  gone.now_ms = now_ms;
+  gone.seen[{9}] = strange;
+  gone.known[{9}].absent_since_ms = 1;
+  BOOST_TEST(plan(gone).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_record_must_be_missing_for_a_minute) {
+  situation gone;
+  gone.self = {1};
+  gone.cluster = "c";
+  gone.seen[{9}] = up;
+  const auto planned_at = [&](std::uint64_t ms) {
+    gone.now_ms = ms;
+    remember(gone.known, gone);
+    return plan(gone);
+  };
+  BOOST_TEST(planned_at(1'000).empty());
+  BOOST_TEST(planned_at(60'999).empty());
+  BOOST_CHECK(planned_at(61'000) == (std::vector<task>{{step::remove, {9}}}));
+  auto back = row(power::running, instance_status::running);
+  back.head.id = {9};
+  gone.rows = {back};
+  BOOST_TEST(planned_at(62'000).empty());
+  gone.rows.clear();
+  BOOST_TEST(planned_at(63'000).empty());  // from the beginning
+  BOOST_TEST(!planned_at(123'000).empty());
+  gone.known[{9}].not_before_ms = 124'000;
+  BOOST_TEST(planned_at(123'500).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_remembered_of_a_look) {
+  situation s;
+  s.self = {1};
+  s.cluster = "c";
+  s.now_ms = now_ms;
+  s.rows = {row(power::running, instance_status::running)};
+  s.seen[{5}] = up;
+  std::map<object_id, memory> known;
+  s.is_busy[{5}] = true;
+  remember(known, s);
+  BOOST_TEST(!known[{5}].was_running);  // of the order that is under way nothing is known
+  s.is_busy.clear();
+  remember(known, s);
+  BOOST_TEST(known[{5}].was_running);
+  s.seen[{5}].generation = 7;
+  known.clear();
+  remember(known, s);
+  BOOST_TEST(!known[{5}].was_running);
+  s.rows.clear();
+  s.seen.clear();
+  remember(known, s);
+  BOOST_TEST(known.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

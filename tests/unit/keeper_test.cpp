@@ -85,6 +85,16 @@ BOOST_AUTO_TEST_CASE(removals_come_first_and_leftovers_that_are_not_here_are_tol
                                   {step::make, key(6)}}));
 }
 
+BOOST_AUTO_TEST_CASE(a_row_that_is_only_missing_takes_nothing_along) {
+  auto now = of({});
+  now.made[key(5)] = 1;
+  BOOST_CHECK(plan(now).empty());
+  now.left = {left(9, 5, 2)};  // of another member
+  BOOST_CHECK(plan(now).empty());
+  now.long_absent = {key(5)};
+  BOOST_CHECK(plan(now) == (tasks{{step::remove, key(5)}}));
+}
+
 BOOST_AUTO_TEST_CASE(what_was_made_for_another_cluster_goes) {
   auto now = of({pool(5, 1)});
   now.made[key(5)] = 1;

@@ -1,8 +1,9 @@
 #include "actors/instances/lxc/container_helper.hpp"
 
-#include "actors/instances/container.hpp"
+#include "actors/instances/lxc/cgroups.hpp"
 #include "actors/instances/lxc/lxc_config.hpp"
 #include "actors/instances/lxc/mounts.hpp"
+#include "actors/instances/trash.hpp"
 #include "storage/images/image_files.hpp"
 
 #include <lxc/attach_options.h>
@@ -71,59 +72,178 @@ int unpack(int argc, char** argv) {
   return done ? 0 : complain(done.error().detail);
 }
 
-int start(const wish& w) {
-  const auto& c = w.what;
-  const auto directory = container_directory(c.data_dir, c.id);
-  auto lxc = open_container(c);
-  if (!lxc) return complain("liblxc gives no container");
-  if (lxc->is_running(lxc.get())) return complain("The instance is already running");
-  ::unlink((directory + "/lxc.log").c_str());
-  auto configured = configure(lxc.get(), c);
-  if (!configured) return complain(configured.error().detail);
-  lxc->want_daemonize(lxc.get(), true);
-  lxc->want_close_all_fds(lxc.get(), true);
-  if (lxc->start(lxc.get(), 0, nullptr)) return 0;
-  unmount_rootfs(directory);
-  return complain("Failed to start the container: " + first_lxc_error(c));
+// --- the life of one container; each verb holds its lock --------------------------------------
+
+constexpr int end_time_ms = 10'000;
+
+/// What `run` and liblxc say together. Liblxc knows a container by the name of its directory and by
+/// its network namespace; `run` knows its processes.
+struct standing {
+  bool is_reachable = false;      ///< liblxc finds it
+  life now = life::ended;         ///< by `run`
+  std::optional<run_mark> run{};  ///< none: never started, or nobody wrote it down
+};
+
+standing standing_of(lxc_container* lxc, const std::string& directory) {
+  standing s;
+  s.is_reachable = lxc->is_running(lxc);
+  s.run = load_run_mark(directory);
+  if (s.run) s.now = life_of(*s.run);
+  return s;
 }
 
-int stop(const wish& w) {
-  auto lxc = open_container(w.what);
-  if (!lxc) return complain("liblxc gives no container");
-  if (lxc->is_running(lxc.get())) {
+std::string elsewhere(const standing& s) {
+  return "The instance is already running as process " + std::to_string(s.run->init.pid) +
+         ", and cannot be reached from here: was this server started in another network namespace?";
+}
+
+/// Its init may have outlived its monitor; a monitor ends a moment after its init.
+status end_processes(const container& c, const standing& s) {
+  if (!s.run || s.now == life::running) return ok();
+  if (s.now == life::orphaned) {
+    begin_kill(s.run->init, SIGKILL);
+    thaw(c.data_dir, c.id);
+  }
+  for (const auto& left : {s.run->init, s.run->monitor}) {
+    if (s.now == life::ended && left == s.run->init) continue;  // the pid may be another's by now
+    if (wait_until_ended(left, end_time_ms)) continue;
+    begin_kill(left, SIGKILL);
+    if (!wait_until_ended(left, end_time_ms))
+      return fail(errc::refused, "process " + std::to_string(left.pid) +
+                                     ", left behind by the instance, does not end");
+  }
+  return ok();
+}
+
+/// Mounts, groups and marks of a run that is over.
+status tidy_up(const container& c, const standing& s) {
+  if (auto ended = end_processes(c, s); !ended) return ended;
+  const auto directory = container_directory(c.data_dir, c.id);
+  unmount_rootfs(directory);
+  remove_cgroups(c.data_dir, c.id);
+  forget_run_mark(directory);
+  return ok();
+}
+
+struct opened {
+  lxc_ptr lxc;
+  standing is;
+};
+
+result<opened> open_and_look(const container& c) {
+  opened o{open_container(c), {}};
+  if (!o.lxc) return fail(errc::refused, "liblxc gives no container");
+  o.is = standing_of(o.lxc.get(), container_directory(c.data_dir, c.id));
+  return o;
+}
+
+status begin(const container& c, opened& o) {
+  const auto directory = container_directory(c.data_dir, c.id);
+  auto who = load_container_identity(directory);
+  if (!who) return who.error();
+  if (auto ours = check_container_identity(*who, c); !ours) return ours;
+  if (auto tidy = tidy_up(c, o.is); !tidy) return tidy;
+  auto* lxc = o.lxc.get();
+  ::unlink((directory + "/lxc.log").c_str());
+  if (auto configured = configure(lxc, c, who->how); !configured) return configured;
+  lxc->want_daemonize(lxc, true);
+  lxc->want_close_all_fds(lxc, true);
+  if (!lxc->start(lxc, 0, nullptr))
+    return fail(errc::refused, "Failed to start the container: " + first_lxc_error(c));
+  auto marked = store_run_mark(directory, lxc->init_pid(lxc));
+  if (marked || lxc->is_running(lxc)) return marked;
+  return tidy_up(c, o.is);  // one that has ended at once has been started, too
+}
+
+status start(const wish& w) {
+  auto o = open_and_look(w.what);
+  if (!o) return o.error();
+  if (o->is.is_reachable) return fail(errc::refused, "The instance is already running");
+  if (o->is.now == life::running) return fail(errc::refused, elsewhere(o->is));
+  auto begun = begin(w.what, *o);
+  if (begun) return begun;
+  if (auto* lxc = o->lxc.get(); lxc->is_running(lxc)) lxc->stop(lxc);
+  auto left = standing_of(o->lxc.get(), container_directory(w.what.data_dir, w.what.id));
+  (void)tidy_up(w.what, left).ok();
+  return begun;
+}
+
+status stop(const wish& w) {
+  auto o = open_and_look(w.what);
+  if (!o) return o.error();
+  auto* lxc = o->lxc.get();
+  if (o->is.is_reachable) {
     const int timeout_s = std::atoi(w.option("timeout", "0").c_str());
     const bool stopped =
-        w.option("force") == "true" ? lxc->stop(lxc.get()) : lxc->shutdown(lxc.get(), timeout_s);
-    if (!stopped && lxc->is_running(lxc.get()))
-      return complain(
+        w.option("force") == "true" ? lxc->stop(lxc) : lxc->shutdown(lxc, timeout_s);
+    if (!stopped && lxc->is_running(lxc))
+      return fail(
+          errc::refused,
           "Failed shutting down instance, status is \"Running\": it has not stopped within " +
-          std::to_string(timeout_s) + " s; use --force");
+              std::to_string(timeout_s) + " s; use --force");
+    lxc->wait(lxc, "STOPPED", 5);
+  } else if (o->is.now == life::running) {
+    return fail(errc::refused, elsewhere(o->is));
   }
-  lxc->wait(lxc.get(), "STOPPED", 5);
-  unmount_rootfs(container_directory(w.what.data_dir, w.what.id));
-  remove_cgroups(w.what);
-  return 0;
+  return tidy_up(w.what, standing_of(lxc, container_directory(w.what.data_dir, w.what.id)));
 }
 
-int remove(const wish& w) {
+/// After an end that nobody has ordered.
+status tidy(const wish& w) {
+  auto o = open_and_look(w.what);
+  if (!o) return o.error();
+  if (o->is.is_reachable || o->is.now == life::running) return ok();
+  return tidy_up(w.what, o->is);
+}
+
+/// Its files go to the trash.
+status remove(const wish& w) {
+  const auto& c = w.what;
+  if (is_of_another(c)) return ok();
+  auto o = open_and_look(c);
+  if (!o) return o.error();
+  if (o->is.is_reachable) return fail(errc::refused, "The instance is running");
+  if (o->is.now == life::running) return fail(errc::refused, elsewhere(o->is));
+  if (auto tidied = tidy_up(c, o->is); !tidied) return tidied;
+  if (auto moved = move_to_trash(c.data_dir, c.id); !moved) return moved;
+  o->lxc.reset();
+  ::unlink(
+      ("/run/lxc/lock" + containers_directory(c.data_dir) + "/." + container_name(c.id)).c_str());
+  return ok();
+}
+
+status copy(const wish& w) { return copy_files(w.what); }
+
+/// Exit code 3: no overlays there.
+int probe(const wish& w) {
+  auto how = possible_layout(w.what);
+  if (!how) return complain(how.error().detail);
+  return *how == layout::overlay ? 0 : 3;
+}
+
+int locked(status (*verb)(const wish&), const wish& w) {
   const auto directory = container_directory(w.what.data_dir, w.what.id);
-  unmount_rootfs(directory);
-  remove_cgroups(w.what);
-  std::error_code failed;
-  const bool is_linked = std::filesystem::is_symlink(directory, failed);
-  std::filesystem::remove_all(
-      is_linked ? pool_directory(w.what.data_dir, pool_of(w.what.data_dir, w.what.id), w.what.id)
-                : directory,
-      failed);
-  if (is_linked && !failed) std::filesystem::remove(directory, failed);
-  return failed ? complain("cannot remove " + directory + ": " + failed.message()) : 0;
+  auto lock = container_lock::take(directory);
+  if (!lock) {
+    if (lock.error().code != errc::not_found || verb != remove)
+      return complain(lock.error().detail);
+    auto moved = move_to_trash(w.what.data_dir, w.what.id);  // a dangling link, or what was logged
+    return moved ? 0 : complain(moved.error().detail);
+  }
+  auto done = verb(w);
+  return done ? 0 : complain(done.error().detail);
 }
 
-int freeze(const wish& w, bool on) {
+status freeze(const wish& w) {
   auto lxc = open_container(w.what);
-  if (lxc && (on ? lxc->freeze(lxc.get()) : lxc->unfreeze(lxc.get()))) return 0;
-  return complain(on ? "the container could not be frozen (no cgroups for this user?)"
-                     : "the container could not be unfrozen");
+  if (lxc && lxc->freeze(lxc.get())) return ok();
+  return fail(errc::refused, "the container could not be frozen (no cgroups for this user?)");
+}
+
+status unfreeze(const wish& w) {
+  auto lxc = open_container(w.what);
+  if (lxc && lxc->unfreeze(lxc.get())) return ok();
+  return fail(errc::refused, "the container could not be unfrozen");
 }
 
 // --- exec
@@ -170,6 +290,10 @@ int run_command(void* argument) {
 int exec(wish& w) {
   auto lxc = open_container(w.what);
   if (!lxc || !lxc->is_running(lxc.get())) return complain("Instance is not running\n", 126);
+  const auto who = load_container_identity(container_directory(w.what.data_dir, w.what.id));
+  if (!who) return complain(who.error().detail + "\n", 126);
+  if (auto ours = check_container_identity(*who, w.what); !ours)
+    return complain(ours.error().detail + "\n", 126);
   command_line line;
   for (auto& word : w.command) line.argv.push_back(word.data());
   line.argv.push_back(nullptr);
@@ -219,11 +343,15 @@ int helper_main(int argc, char** argv) {
     ::setenv("HOME", "/tmp", 1);  // liblxc keeps locks there
   if (verb == "unpack") return unpack(argc - 1, argv + 1);
   auto w = parse(argc - 1, argv + 1);
-  if (verb == "start") return start(w);
-  if (verb == "stop") return stop(w);
-  if (verb == "remove") return remove(w);
-  if (verb == "freeze") return freeze(w, true);
-  if (verb == "unfreeze") return freeze(w, false);
+  const std::map<std::string, status (*)(const wish&)> verbs{
+      {"start", start}, {"stop", stop},     {"tidy", tidy},        {"remove", remove},
+      {"copy", copy},   {"freeze", freeze}, {"unfreeze", unfreeze}};
+  if (const auto at = verbs.find(verb); at != verbs.end()) return locked(at->second, w);
+  if (verb == "probe") return probe(w);
+  if (verb == "sweep") {
+    sweep_trash(w.what.data_dir);
+    return 0;
+  }
   if (verb == "exec") return exec(w);
   return complain("unknown verb " + verb);
 }

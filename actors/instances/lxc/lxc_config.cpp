@@ -1,13 +1,12 @@
 #include "actors/instances/lxc/lxc_config.hpp"
 
+#include "actors/instances/lxc/cgroups.hpp"
 #include "actors/instances/lxc/mounts.hpp"
 #include "schemas/units.hpp"
 
-#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -40,17 +39,6 @@ private:
   std::string refused_;
 };
 
-/// Several members can run on one host: each has a tree of its own, named after its directory.
-std::string cgroup_tree(const container& c) {
-  constexpr std::size_t name_bytes_max = 200;
-  std::string name = c.data_dir;
-  std::replace(name.begin(), name.end(), '/', '-');
-  if (name.size() > name_bytes_max)
-    name = name.substr(name.size() - name_bytes_max) +
-           std::to_string(std::hash<std::string>{}(c.data_dir));
-  return "muster/" + name + "/" + container_name(c.id);
-}
-
 std::uint64_t memory_total_bytes() {
   return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
          static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -77,8 +65,12 @@ void set_limits(items& to, const string_map& config) {
   }
 }
 
+std::string lower_of(const container& c) {
+  return unpacked_directory(c.data_dir, pool_of(c.data_dir, c.id), c.image) + "/rootfs";
+}
+
 void set_cgroups(items& to, const container& c) {
-  const auto tree = cgroup_tree(c);
+  const auto tree = cgroup_tree(c.data_dir, c.id);
   to.set("lxc.cgroup.dir.container", tree + "/container");
   to.set("lxc.cgroup.dir.monitor", tree + "/monitor");
   to.set("lxc.cgroup.dir.monitor.pivot", "muster/pivot");
@@ -105,7 +97,7 @@ status check_passage(const std::string& directory) {
 }
 
 /// As root: the overlay is mounted here, owners shifted unless the container is privileged.
-status set_rootfs_as_root(items& to, const container& c, const std::string& lower) {
+status set_rootfs_as_root(items& to, const container& c, layout how) {
   const auto directory = container_directory(c.data_dir, c.id);
   const auto at = c.config.find("security.privileged");
   id_range ids;
@@ -116,22 +108,25 @@ status set_rootfs_as_root(items& to, const container& c, const std::string& lowe
     ids = *granted;
     set_ids(to, ids.base, ids.count);
   }
-  if (auto mounted = mount_rootfs(lower, directory, ids); !mounted) return mounted;
+  if (how == layout::copy && ::access((directory + "/rootfs").c_str(), F_OK) != 0)
+    return fail(errc::refused, "its files are not on this member: " + directory +
+                                   " holds no rootfs, and it was copied there at its creation");
+  if (how == layout::overlay)
+    if (auto mounted = mount_rootfs(lower_of(c), directory, ids); !mounted) return mounted;
   to.set("lxc.rootfs.path", "dir:" + directory + "/rootfs");
-  if (ids.count != 0 && ::access((directory + "/copied").c_str(), F_OK) == 0)
-    to.set("lxc.rootfs.options", "idmap=container");
+  if (ids.count != 0 && how == layout::copy) to.set("lxc.rootfs.options", "idmap=container");
   set_cgroups(to, c);
   return ok();
 }
 
 /// As an ordinary user: one id, and liblxc mounts the overlay inside the user namespace.
-status set_rootfs_as_user(items& to, const container& c, const std::string& lower) {
+status set_rootfs_as_user(items& to, const container& c) {
   const auto directory = container_directory(c.data_dir, c.id);
   to.set("lxc.include", unprivileged);
   to.set("lxc.idmap", "u 0 " + std::to_string(::geteuid()) + " 1");
   to.set("lxc.idmap", "g 0 " + std::to_string(::getegid()) + " 1");
   ::mkdir((directory + "/upper").c_str(), 0755);
-  to.set("lxc.rootfs.path", "overlay:" + lower + ":" + directory + "/upper");
+  to.set("lxc.rootfs.path", "overlay:" + lower_of(c) + ":" + directory + "/upper");
   return ok();
 }
 
@@ -157,16 +152,14 @@ status set_nics(items& to, const container& c) {
 
 }  // namespace
 
-status configure(lxc_container* lxc, const container& c) {
+status configure(lxc_container* lxc, const container& c, layout how) {
   const auto directory = container_directory(c.data_dir, c.id);
-  const auto lower = unpacked_directory(c.data_dir, pool_of(c.data_dir, c.id), c.image) + "/rootfs";
   if (::access(common, R_OK) != 0)
     return fail(errc::refused, "liblxc's files are missing: install the Debian package lxc");
   lxc->clear_config(lxc);
   items to(lxc);
   to.set("lxc.include", common);
-  auto rooted =
-      ::geteuid() == 0 ? set_rootfs_as_root(to, c, lower) : set_rootfs_as_user(to, c, lower);
+  auto rooted = ::geteuid() == 0 ? set_rootfs_as_root(to, c, how) : set_rootfs_as_user(to, c);
   if (!rooted) return rooted;
   utsname u{};
   ::uname(&u);
@@ -197,16 +190,20 @@ std::string first_lxc_error(const container& c) {
   return first.empty() ? "no reason was logged" : first;
 }
 
-void remove_cgroups(const container& c) {
-  const auto tree = cgroup_tree(c);
-  std::error_code ignored;
-  const std::filesystem::path root = "/sys/fs/cgroup";
-  std::vector<std::filesystem::path> places{root};
-  for (const auto& hierarchy : std::filesystem::directory_iterator(root, ignored))
-    places.push_back(hierarchy.path());
-  for (const auto& place : places)
-    for (const char* part : {"/container", "/monitor", ""})
-      ::rmdir((place / (tree + part)).c_str());
+result<layout> possible_layout(const container& c) {
+  if (::geteuid() != 0) return layout::overlay;  // liblxc mounts it, in the user's namespace
+  const auto place = std::filesystem::path(container_directory(c.data_dir, c.id));
+  std::error_code failed;
+  const auto real = std::filesystem::canonical(place, failed);
+  if (failed) return fail(errc::refused, place.string() + ": " + failed.message());
+  const auto ids = granted_range("root");
+  auto can = try_overlay(real.parent_path().string() + "/.probe", ids ? *ids : id_range{});
+  if (!can) return can.error();
+  return *can ? layout::overlay : layout::copy;
+}
+
+status copy_files(const container& c) {
+  return copy_image(lower_of(c), container_directory(c.data_dir, c.id));
 }
 
 }  // namespace muster::instances

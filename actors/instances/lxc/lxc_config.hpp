@@ -1,5 +1,5 @@
 #pragma once
-#include "actors/instances/container.hpp"
+#include "actors/instances/container_files.hpp"
 #include "schemas/result.hpp"
 
 #include <lxc/lxccontainer.h>
@@ -15,10 +15,13 @@ using lxc_ptr = std::unique_ptr<lxc_container, lxc_put>;
 
 /// Mounts the root file system and writes the configuration: privileged, idmapped, or of an
 /// ordinary user. @errors errc::refused with what is missing on this server.
-status configure(lxc_container* lxc, const container& c);
+status configure(lxc_container* lxc, const container& c, layout how);
 /// Why the last start failed: the first ERROR of the container's log, which tells the cause.
 std::string first_lxc_error(const container& c);
-/// What a container that was killed leaves behind.
-void remove_cgroups(const container& c);
+/// Whether overlays can be mounted where containers of that pool lie; if not, they are copies of
+/// their image. @errors errc::refused: this server lacks something for the moment
+result<layout> possible_layout(const container& c);
+/// The whole image, for containers that cannot be laid over it.
+status copy_files(const container& c);
 
 }  // namespace muster::instances

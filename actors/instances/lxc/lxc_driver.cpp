@@ -20,10 +20,6 @@ constexpr auto unpack_time_max = 10min;
 constexpr auto start_time_max = 60s;
 constexpr auto quick_time_max = 30s;
 
-std::string generation_file(const std::string& data_dir, object_id id) {
-  return container_directory(data_dir, id) + "/generation";
-}
-
 std::uint64_t number_in(const std::string& text) {
   std::uint64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -33,19 +29,6 @@ std::uint64_t number_in(const std::string& text) {
 lxc_ptr open_container(const std::string& data_dir, object_id id) {
   return lxc_ptr(
       lxc_container_new(container_name(id).c_str(), containers_directory(data_dir).c_str()));
-}
-
-/// Field 22 of /proc/PID/stat; empty if there is no such process.
-std::string start_of(pid_t pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
-  std::string line;
-  std::getline(in, line);
-  const auto name_end = line.rfind(')');
-  if (name_end == std::string::npos) return {};
-  std::size_t at = name_end + 1;
-  for (int field = 0; field < 19 && at != std::string::npos; ++field) at = line.find(' ', at + 1);
-  if (at == std::string::npos) return {};
-  return line.substr(at + 1, line.find(' ', at + 1) - at - 1);
 }
 
 std::uint64_t boot_ms() {
@@ -105,7 +88,8 @@ status lxc_driver::unpack(const std::string& pool, const std::string& image) {
   return ok();
 }
 
-/// In the default pool the directory itself; else a link to one inside the pool.
+/// In the default pool the directory itself; else a link to one inside the pool, which stays right
+/// when everything is moved.
 status lxc_driver::make_directory(const container& c) const {
   std::error_code failed;
   const auto directory = container_directory(data_dir_, c.id);
@@ -118,7 +102,8 @@ status lxc_driver::make_directory(const container& c) const {
     std::filesystem::create_directories(there, failed);
     if (failed) return fail(errc::refused, "cannot make " + there + ": " + failed.message());
     ::chmod(std::filesystem::path(there).parent_path().c_str(), 0711);
-    std::filesystem::create_directory_symlink(there, directory, failed);
+    std::filesystem::create_directory_symlink(
+        "../storage-pools/" + c.pool + "/containers/" + container_name(c.id), directory, failed);
   } else if (is_new) {
     std::filesystem::create_directory(directory, failed);
   }
@@ -127,14 +112,99 @@ status lxc_driver::make_directory(const container& c) const {
   return ok();
 }
 
-status lxc_driver::create(const container& c) {
-  if (auto made = make_directory(c); !made) return made;
-  if (auto unpacked = unpack(pool_of(data_dir_, c.id), c.image); !unpacked) return unpacked;
-  return storage::write_file_durably(generation_file(data_dir_, c.id),
-                                     std::to_string(c.generation));
+namespace {
+
+/// A creation that was cut short before it was known whose files these are.
+bool holds_no_files(const std::string& directory) {
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, failed)) {
+    const auto name = entry.path().filename().string();
+    if (name != "lock" && name != "identity.new") return false;
+  }
+  return !failed;
 }
 
-status lxc_driver::start(const container& c) { return run("start", c, {}, start_time_max); }
+}  // namespace
+
+/// Ids begin again in each cluster: what another one has left here lies on under another name.
+status lxc_driver::set_strangers_aside(const container& c) const {
+  const auto directory = container_directory(data_dir_, c.id);
+  const auto who = load_container_identity(directory);
+  if (!who || who->cluster.empty() || who->cluster == c.cluster) return ok();
+  if (const auto pid = pid_of(c.id); pid != 0)
+    return fail(errc::refused, "a container of another cluster, " + who->cluster + ", runs from " +
+                                   directory + " as process " + std::to_string(pid));
+  std::error_code failed;
+  const auto real = std::filesystem::canonical(directory, failed);
+  if (!failed) std::filesystem::rename(real, real.string() + ".of-" + who->cluster, failed);
+  if (!failed && std::filesystem::is_symlink(directory)) std::filesystem::remove(directory, failed);
+  if (failed) return fail(errc::refused, "cannot move " + directory + ": " + failed.message());
+  return make_directory(c);
+}
+
+/// Whose files lie in its place; they become its own if there are none.
+result<container_identity> lxc_driver::identify(const container& c) {
+  const auto directory = container_directory(data_dir_, c.id);
+  auto who = load_container_identity(directory);
+  if (who) {
+    auto ours = check_container_identity(*who, c);
+    return ours ? who : result<container_identity>(ours.error());
+  }
+  if (who.error().code != errc::not_found) return who;
+  if (!holds_no_files(directory))
+    return fail(errc::refused, directory + " holds files, and nothing says whose: move them away");
+  auto how = layout_on(c);
+  if (!how) return how.error();
+  const container_identity fresh{c.cluster, c.uuid, c.generation, *how};
+  auto stored = store_container_identity(directory, fresh);
+  return stored ? result<container_identity>(fresh) : stored.error();
+}
+
+/// Asked once for each pool; the file system it lies on does not change.
+result<layout> lxc_driver::layout_on(const container& c) {
+  const auto pool = pool_of(data_dir_, c.id);
+  {
+    const std::lock_guard guard(lock_);
+    if (const auto known = layouts_.find(pool); known != layouts_.end()) return known->second;
+  }
+  std::vector<std::string> arguments{helper_word, "probe"};
+  for (auto& a : to_arguments(c)) arguments.push_back(std::move(a));
+  auto ended = run_self(arguments, quick_time_max);
+  if (!ended) return ended.error();
+  constexpr int no_overlays = 3;
+  if (ended->code != 0 && ended->code != no_overlays) return fail(errc::refused, ended->text);
+  const auto how = ended->code == no_overlays ? layout::copy : layout::overlay;
+  const std::lock_guard guard(lock_);
+  return layouts_[pool] = how;
+}
+
+status lxc_driver::create(const container& c) {
+  std::error_code ignored;
+  const auto directory = container_directory(data_dir_, c.id);
+  const auto pool =
+      std::filesystem::is_symlink(directory, ignored) ? pool_of(data_dir_, c.id) : c.pool;
+  if (auto there = check_pool(pool); !there) return there;
+  if (auto made = make_directory(c); !made) return made;
+  if (auto aside = set_strangers_aside(c); !aside) return aside;
+  auto who = identify(c);
+  if (!who) return who.error();
+  if (auto unpacked = unpack(pool_of(data_dir_, c.id), c.image); !unpacked) return unpacked;
+  return who->how == layout::copy ? run("copy", c, {}, unpack_time_max) : ok();
+}
+
+status lxc_driver::start(const container& c) {
+  const auto pool = pool_of(data_dir_, c.id);
+  if (auto there = check_pool(pool); !there) return there;
+  auto who = load_container_identity(container_directory(data_dir_, c.id));
+  if (!who && who.error().code == errc::not_found)
+    return fail(errc::refused, "its files are not on this member: there is nothing in " +
+                                   container_directory(data_dir_, c.id));
+  if (!who) return who.error();
+  if (auto ours = check_container_identity(*who, c); !ours) return ours;
+  if (who->how == layout::overlay)
+    if (auto unpacked = unpack(pool, c.image); !unpacked) return unpacked;
+  return run("start", c, {}, start_time_max);
+}
 
 status lxc_driver::stop(const container& c, bool force, int timeout_s) {
   return run("stop", c,
@@ -147,7 +217,38 @@ status lxc_driver::freeze(const container& c, bool on) {
   return run(on ? "freeze" : "unfreeze", c, {}, quick_time_max);
 }
 
-status lxc_driver::remove(const container& c) { return run("remove", c, {}, unpack_time_max); }
+status lxc_driver::tidy(const container& c) { return run("tidy", c, {}, quick_time_max); }
+
+status lxc_driver::remove(const container& c) { return run("remove", c, {}, quick_time_max); }
+
+void lxc_driver::sweep_trash() {
+  (void)run_self({helper_word, "sweep", "data_dir=" + data_dir_}, unpack_time_max).ok();
+}
+
+// --- pools
+// --------------------------------------------------------------------------------------
+
+void lxc_driver::note_pool(const std::string& pool, const status& in_place, bool is_mounted) {
+  const std::lock_guard guard(lock_);
+  pools_[pool] = {in_place ? std::string{} : in_place.error().detail, is_mounted};
+}
+
+status lxc_driver::check_pool(const std::string& pool) {
+  const std::lock_guard guard(lock_);
+  const auto known = pools_.find(pool);
+  if (known == pools_.end()) return ok();
+  auto why = known->second.why;
+  const auto above = data_dir_ + "/storage-pools";
+  struct stat here {};
+  struct stat over {};
+  if (why.empty() && known->second.is_mounted &&
+      (::stat((above + "/" + pool).c_str(), &here) != 0 || ::stat(above.c_str(), &over) != 0 ||
+       here.st_dev == over.st_dev))
+    why = "nothing is mounted on " + above + "/" + pool;
+  if (why.empty()) return ok();
+  return fail(errc::unavailable,
+              "the storage pool \"" + pool + "\" is not in its place on this member: " + why);
+}
 
 result<pid_t> lxc_driver::exec(const container& c, const exec_wish& what,
                                const child_io& io) const {
@@ -173,13 +274,17 @@ void lxc_driver::forget(object_id id) {
 }
 
 found lxc_driver::look_at(object_id id) {
+  const auto directory = container_directory(data_dir_, id);
   found f;
-  if (auto text = storage::read_file(generation_file(data_dir_, id)))
-    f.generation = number_in(*text);
+  if (auto who = load_container_identity(directory)) {
+    f.cluster = who->cluster;
+    f.instance = who->instance;
+    f.generation = who->generation;
+  }
   {
     const std::lock_guard guard(lock_);
     if (const auto at = alive_.find(id); at != alive_.end()) {
-      if (start_of(at->second.pid) == at->second.since) {
+      if (life_of(at->second.run) == life::running) {
         f.is_running = true;
         f.is_frozen = at->second.is_frozen;
         return f;
@@ -187,33 +292,42 @@ found lxc_driver::look_at(object_id id) {
       alive_.erase(at);
     }
   }
+  auto run = load_run_mark(directory);
+  const auto now = run ? life_of(*run) : life::ended;
+  f.has_remains = run && now != life::running;
   const auto lxc = open_container(data_dir_, id);
-  if (!lxc || !lxc->is_running(lxc.get())) return f;
-  alive a;
-  a.pid = lxc->init_pid(lxc.get());
-  a.since = start_of(a.pid);
-  a.is_frozen = std::strcmp(lxc->state(lxc.get()), "FROZEN") == 0;
-  f.is_running = a.pid > 0;
-  f.is_frozen = a.is_frozen;
+  const bool is_reachable = lxc && lxc->is_running(lxc.get());
+  if (now != life::running && !is_reachable) return f;
+  f.is_running = true;
+  f.is_frozen = is_reachable && std::strcmp(lxc->state(lxc.get()), "FROZEN") == 0;
+  if (now != life::running) {  // by an older version, by a helper that was killed, or just now
+    const auto lock = container_lock::take(directory, container_lock::when_held::refuse);
+    if (!lock || !store_run_mark(directory, lxc->init_pid(lxc.get()))) return f;
+    run = load_run_mark(directory);
+  }
   const std::lock_guard guard(lock_);
-  if (f.is_running) alive_[id] = a;
+  if (run) alive_[id] = {*run, f.is_frozen};
   return f;
 }
 
 std::map<object_id, found> lxc_driver::observe() {
   std::map<object_id, found> all;
-  std::error_code ignored;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(containers_directory(data_dir_), ignored)) {
-    const auto name = entry.path().filename().string();
+  std::error_code failed;
+  std::filesystem::directory_iterator entries(containers_directory(data_dir_), failed);
+  for (; !failed && entries != std::filesystem::directory_iterator(); entries.increment(failed)) {
+    const auto name = entries->path().filename().string();
     if (name.size() < 2 || name[0] != 'i') continue;
     const object_id id{number_in(name.substr(1))};
-    if (id && ::access(generation_file(data_dir_, id).c_str(), F_OK) == 0) all[id] = look_at(id);
+    if (id && name == container_name(id) && load_container_identity(entries->path().string()))
+      all[id] = look_at(id);
   }
   return all;
 }
 
 pid_t lxc_driver::pid_of(object_id id) const {
+  if (const auto run = load_run_mark(container_directory(data_dir_, id));
+      run && life_of(*run) == life::running)
+    return run->init.pid;
   const auto lxc = open_container(data_dir_, id);
   return lxc && lxc->is_running(lxc.get()) ? lxc->init_pid(lxc.get()) : 0;
 }
@@ -224,7 +338,8 @@ std::optional<usage> lxc_driver::use_of(object_id id) const {
   usage u;
   u.pid = lxc->init_pid(lxc.get());
   const auto ticks_a_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  u.started_ms = boot_ms() + number_in(start_of(u.pid)) * 1000 / ticks_a_second;
+  u.started_ms =
+      boot_ms() + number_in(mark_of(u.pid).value_or(process_mark{}).since) * 1000 / ticks_a_second;
   u.memory_bytes = cgroup_number(lxc.get(), {"memory.current", "memory.usage_in_bytes"});
   u.memory_peak_bytes = cgroup_number(lxc.get(), {"memory.peak", "memory.max_usage_in_bytes"});
   u.cpu_ns = cgroup_number(lxc.get(), {"cpuacct.usage"});

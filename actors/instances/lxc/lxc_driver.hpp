@@ -1,5 +1,5 @@
 #pragma once
-#include "actors/instances/container.hpp"
+#include "actors/instances/container_files.hpp"
 #include "actors/instances/instances_core.hpp"
 #include "actors/instances/lxc/process.hpp"
 
@@ -34,12 +34,18 @@ public:
   explicit lxc_driver(std::string data_dir) : data_dir_(std::move(data_dir)) {}
 
   /// Files of a new container; unpacks the image if this member has not yet. Can be repeated.
+  /// @errors errc::refused: files of another instance lie in its place
   status create(const container& c);
+  /// @errors errc::refused: "its files are not on this member"
   status start(const container& c);
   /// @param timeout_s for a clean shutdown. @errors errc::refused when it has not stopped by then.
   status stop(const container& c, bool force, int timeout_s);
   status freeze(const container& c, bool on);
+  /// What is left of one that has ended by itself: mounts, cgroups, an init without its monitor.
+  status tidy(const container& c);
+  /// Its files go to the trash. It must not run.
   status remove(const container& c);
+  void sweep_trash();
   /// The helper that runs the command; its exit code is the command's.
   result<pid_t> exec(const container& c, const exec_wish& what, const child_io& io) const;
 
@@ -47,8 +53,15 @@ public:
   [[nodiscard]] std::optional<usage> use_of(object_id id) const;
   [[nodiscard]] pid_t pid_of(object_id id) const;
   void remove_unpacked(const std::string& image);
+  /// What the keeper says of a pool. Nothing is made on one that is not in its place: what is then
+  /// found there is the bare mount point.
+  void note_pool(const std::string& pool, const status& in_place, bool is_mounted);
 
 private:
+  status check_pool(const std::string& pool);
+  status set_strangers_aside(const container& c) const;
+  result<container_identity> identify(const container& c);
+  result<layout> layout_on(const container& c);
   status unpack(const std::string& pool, const std::string& image);
   status make_directory(const container& c) const;
   status run(const std::string& verb, const container& c, std::vector<std::string> more,
@@ -57,14 +70,19 @@ private:
   void forget(object_id id);
 
   struct alive {
-    pid_t pid = 0;
-    std::string since;  ///< field 22 of /proc/PID/stat: tells a reused pid
+    run_mark run;
     bool is_frozen = false;
+  };
+  struct pool_standing {
+    std::string why;  ///< it is not in its place
+    bool is_mounted = false;
   };
   const std::string data_dir_;
   std::mutex unpack_lock_;
   std::mutex lock_;
   std::map<object_id, alive> alive_;
+  std::map<std::string, pool_standing> pools_;
+  std::map<std::string, layout> layouts_;  ///< of pools
 };
 
 }  // namespace muster::instances

@@ -1,8 +1,12 @@
 #include "actors/instances/lxc/mounts.hpp"
 
+#include "storage/descriptor.hpp"
+#include "storage/identity.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <linux/mount.h>
 #include <sched.h>
@@ -106,25 +110,6 @@ status mount_shifted(const std::string& lower, const std::string& directory, con
   return mounted;
 }
 
-/// With `cp`, which keeps everything a root file system can hold.
-status copy_image(const std::string& lower, const std::string& directory) {
-  const auto mark = directory + "/copied";
-  if (::access(mark.c_str(), F_OK) == 0) return ok();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::execlp("cp", "cp", "-a", "--reflink=auto", (lower + "/.").c_str(),
-             (directory + "/rootfs/").c_str(), nullptr);
-    ::_exit(127);
-  }
-  int state = 0;
-  ::waitpid(child, &state, 0);
-  if (!WIFEXITED(state) || WEXITSTATUS(state) != 0)
-    return fail(errc::refused, "the image could not be copied");
-  const int fd = ::open(mark.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (fd >= 0) ::close(fd);
-  return ok();
-}
-
 }  // namespace
 
 result<id_range> granted_range(const std::string& user) {
@@ -145,16 +130,57 @@ status mount_rootfs(const std::string& lower, const std::string& directory, cons
       return system_failure("cannot make " + directory + part);
   if (ids.count != 0 && ::chown((directory + "/upper").c_str(), ids.base, ids.base) != 0)
     return system_failure("chown");
-  const bool was_copied = ::access((directory + "/copied").c_str(), F_OK) == 0;
-  auto mounted = was_copied       ? copy_image(lower, directory)
-                 : ids.count != 0 ? mount_shifted(lower, directory, ids)
-                                  : mount_overlay(lower, directory);
-  return mounted ? mounted : copy_image(lower, directory);
+  auto mounted =
+      ids.count != 0 ? mount_shifted(lower, directory, ids) : mount_overlay(lower, directory);
+  if (mounted) return mounted;
+  return fail(errc::refused, "its root file system cannot be mounted: " + mounted.error().detail);
 }
 
 void unmount_rootfs(const std::string& directory) {
   while (::umount2((directory + "/rootfs").c_str(), MNT_DETACH) == 0) {
   }
+}
+
+result<bool> try_overlay(const std::string& scratch, const id_range& ids) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  unmount_rootfs(scratch);
+  fs::remove_all(scratch, failed);
+  fs::create_directories(scratch + "/image", failed);
+  if (failed) return fail(errc::refused, "cannot make " + scratch + ": " + failed.message());
+  errno = 0;
+  auto mounted = mount_rootfs(scratch + "/image", scratch, ids);
+  const int code = errno;
+  unmount_rootfs(scratch);
+  fs::remove_all(scratch, failed);
+  if (mounted) return true;
+  for (const int never : {EINVAL, ENODEV, EOPNOTSUPP, ENOSYS, EPERM})
+    if (code == never) return false;
+  return mounted.error();
+}
+
+/// With `cp`, which keeps everything a root file system can hold.
+status copy_image(const std::string& lower, const std::string& directory) {
+  const auto place = directory + "/rootfs";
+  const auto unfinished = directory + "/rootfs.new";
+  if (::access(place.c_str(), F_OK) == 0) return ok();
+  std::error_code failed;
+  std::filesystem::remove_all(unfinished, failed);
+  if (::mkdir(unfinished.c_str(), 0755) != 0) return system_failure("cannot make " + unfinished);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execlp("cp", "cp", "-a", "--reflink=auto", (lower + "/.").c_str(), (unfinished + "/").c_str(),
+             nullptr);
+    ::_exit(127);
+  }
+  int state = 0;
+  if (::waitpid(child, &state, 0) != child || !WIFEXITED(state) || WEXITSTATUS(state) != 0)
+    return fail(errc::refused, "the image could not be copied to " + unfinished);
+  const storage::descriptor copy(::open(unfinished.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (copy.fd < 0 || ::syncfs(copy.fd) != 0) return system_failure("cannot sync " + unfinished);
+  if (::rename(unfinished.c_str(), place.c_str()) != 0)
+    return system_failure("cannot make " + place);
+  return storage::sync_directory(directory);
 }
 
 }  // namespace muster::instances

@@ -15,8 +15,13 @@ struct id_range {
 result<id_range> granted_range(const std::string& user);
 
 /// Mounts `directory`/rootfs: `lower` read only (seen through `ids`, if count is not 0) under
-/// `directory`/upper. Copies the image instead where no overlay can be mounted.
+/// `directory`/upper. @errors errc::refused with the system's reason
 status mount_rootfs(const std::string& lower, const std::string& directory, const id_range& ids);
 void unmount_rootfs(const std::string& directory);
+/// Whether the file system of `scratch`, a folder that is made and removed, takes overlays.
+/// @errors errc::refused: it may, but something else is missing
+result<bool> try_overlay(const std::string& scratch, const id_range& ids);
+/// Fills `directory`/rootfs; it is on the disk when this returns, or not there at all.
+status copy_image(const std::string& lower, const std::string& directory);
 
 }  // namespace muster::instances

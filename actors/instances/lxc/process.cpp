@@ -18,11 +18,15 @@ namespace muster::instances {
 namespace {
 
 constexpr std::size_t text_bytes_max = 16u << 10;
+constexpr int unknown_end = 255;
+
+/// A process that may be killed with all its children leads a group of its own.
+enum class group : unsigned char { own, ours };
 
 struct actions {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
-  actions() {
+  explicit actions(group in) {
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attributes);
     sigset_t none;
@@ -31,7 +35,10 @@ struct actions {
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes,
+                             static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                (in == group::own ? POSIX_SPAWN_SETPGROUP : 0)));
   }
   ~actions() {
     posix_spawn_file_actions_destroy(&files);
@@ -69,11 +76,11 @@ namespace {
 
 result<pid_t> spawn(const std::string& program, const char* shown,
                     const std::vector<std::string>& arguments, const child_io& io,
-                    std::vector<char*> environment) {
+                    std::vector<char*> environment, group in) {
   std::vector<char*> argv{const_cast<char*>(shown)};
   for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
-  actions a;
+  actions a(in);
   a.give(io.in, 0);
   a.give(io.out, 1);
   a.give(io.err, 2);
@@ -87,7 +94,7 @@ result<pid_t> spawn(const std::string& program, const char* shown,
   return child;
 }
 
-/// Reads what the child writes until it ends; kills it at the deadline.
+/// Reads what the child writes until it ends; kills it and its children at the deadline.
 result<process_end> follow(pid_t child, int from, std::chrono::milliseconds deadline) {
   const int exited = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
   const auto end = std::chrono::steady_clock::now() + deadline;
@@ -112,7 +119,7 @@ result<process_end> follow(pid_t child, int from, std::chrono::milliseconds dead
       reading = -1;  // closed, and the child goes on
     }
   }
-  if (!in_time) ::kill(child, SIGKILL);
+  if (!in_time) ::kill(-child, SIGKILL);
   result.code = wait_for_end(child);
   ::close(exited);
   ::close(from);
@@ -138,13 +145,15 @@ std::string package_of(const std::string& program) {
 }  // namespace
 
 result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io) {
-  return spawn(helper_program(), "musterd", arguments, io, helper_environment());
+  return spawn(helper_program(), "musterd", arguments, io, helper_environment(), group::ours);
 }
 
 int wait_for_end(pid_t child) {
   int state = 0;
-  while (::waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  pid_t ended = -1;
+  while ((ended = ::waitpid(child, &state, 0)) < 0 && errno == EINTR) {
   }
+  if (ended < 0) return unknown_end;
   return WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
 }
 
@@ -152,7 +161,8 @@ result<process_end> run_self(const std::vector<std::string>& arguments,
                              std::chrono::milliseconds deadline) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errc::unavailable, "no pipe");
-  auto child = spawn_self(arguments, {-1, -1, ends[1]});
+  auto child = spawn(helper_program(), "musterd", arguments, {-1, -1, ends[1]},
+                     helper_environment(), group::own);
   ::close(ends[1]);
   if (child) return follow(*child, ends[0], deadline);
   ::close(ends[0]);
@@ -170,7 +180,7 @@ result<std::string> run_program(const std::vector<std::string>& command,
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errc::unavailable, "no pipe");
   std::vector<char*> environment = helper_environment();
   auto child = spawn(program, name.c_str(), {command.begin() + 1, command.end()},
-                     {-1, ends[1], ends[1]}, std::move(environment));
+                     {-1, ends[1], ends[1]}, std::move(environment), group::own);
   ::close(ends[1]);
   if (!child) {
     ::close(ends[0]);

@@ -23,7 +23,7 @@ struct process_end {
   int code = 0;      ///< exit code, or 128 + signal
   std::string text;  ///< what it wrote to 2, at most 16 KiB
 };
-/// Runs a helper to its end. @errors errc::timed_out after which it was killed.
+/// Runs a helper to its end. @errors errc::timed_out after which it was killed, with its children.
 result<process_end> run_self(const std::vector<std::string>& arguments,
                              std::chrono::milliseconds deadline);
 
@@ -33,7 +33,7 @@ result<process_end> run_self(const std::vector<std::string>& arguments,
 result<std::string> run_program(const std::vector<std::string>& command,
                                 std::chrono::milliseconds deadline);
 
-/// Waits for a child; code as in process_end.
+/// Waits for a child; code as in process_end, 255 if its end cannot be known.
 int wait_for_end(pid_t child);
 
 }  // namespace muster::instances

@@ -1,11 +1,16 @@
 #include "actors/instances/lxc/process.hpp"
 #include "actors/keeper/maker.hpp"
 #include "actors/keeper/pools/pool_places.hpp"
+#include "storage/descriptor.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <linux/magic.h>
+#include <optional>
 #include <sstream>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -48,7 +53,34 @@ std::string default_size(const std::string& data_dir) {
   return std::to_string(std::clamp<std::uint64_t>(free / 5, size_least, size_most) >> 30) + "GiB";
 }
 
-/// A sparse file with a file system in it.
+/// Label of the btrfs on a file or device; none: there is no btrfs on it.
+std::optional<std::string> label_of(const std::string& what) {
+  constexpr std::streamoff superblock = 64 << 10;
+  constexpr std::streamoff magic_at = 64;
+  constexpr std::streamoff label_at = 0x12b;
+  char magic[9] = "";
+  char label[257] = "";
+  std::ifstream in(what, std::ios::binary);
+  in.seekg(superblock + magic_at).read(magic, 8);
+  in.seekg(superblock + label_at).read(label, 256);
+  if (!in || std::string_view(magic) != "_BHRfS_M") return std::nullopt;
+  return label;
+}
+
+/// Whether the pool is there to be mounted. @errors errc::refused: something else is, or it has
+/// gone; nothing is made then.
+result<bool> find_pool(const wish& w, const std::string& what, bool is_there) {
+  const auto label = is_there ? label_of(what) : std::nullopt;
+  if (label && *label == w.name) return true;
+  if (w.before || w.was_made)
+    return fail(errc::refused, what +
+                                   (is_there ? " does not hold the btrfs of this pool any more"
+                                             : " is gone, and the pool with it") +
+                                   ": bring it back, or delete the pool");
+  return false;
+}
+
+/// A sparse file with a file system in it; under its name only when it is whole.
 status make_file(const wish& w, const std::string& size) {
   const auto bytes = size_bytes_of(size);
   if (bytes < size_smallest)
@@ -56,12 +88,21 @@ status make_file(const wish& w, const std::string& size) {
   std::error_code failed;
   fs::create_directories(w.data_dir + "/disks", failed);
   const auto file = file_of(w);
-  if (!std::ofstream(file, std::ios::trunc)) return fail(errc::refused, "cannot make " + file);
-  fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write, failed);
-  fs::resize_file(file, bytes, failed);
-  if (failed) return fail(errc::refused, "cannot make " + file + ": " + failed.message());
-  auto made = run_program({"mkfs.btrfs", "-q", "-f", "-L", w.name, file}, make_time_max);
-  return made ? ok() : status(made.error());
+  const auto unfinished = file + ".new";
+  fs::remove(unfinished, failed);
+  const storage::descriptor made(
+      ::open(unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (made.fd < 0 || ::ftruncate(made.fd, static_cast<off_t>(bytes)) != 0)
+    return fail(errc::refused, "cannot make " + unfinished + ": " + std::strerror(errno));
+  auto formatted = run_program({"mkfs.btrfs", "-q", "-L", w.name, unfinished}, make_time_max);
+  if (!formatted) {
+    fs::remove(unfinished, failed);
+    return formatted.error();
+  }
+  if (::fsync(made.fd) != 0 ||
+      ::renameat2(AT_FDCWD, unfinished.c_str(), AT_FDCWD, file.c_str(), RENAME_NOREPLACE) != 0)
+    return fail(errc::refused, "cannot make " + file + ": " + std::strerror(errno));
+  return ok();
 }
 
 status make_on_device(const wish& w, const std::string& device) {
@@ -102,7 +143,14 @@ result<string_map> make_on_file(const wish& w) {
   const auto place = pool_place(w.data_dir, w.name);
   const auto size = w.value("size", default_size(w.data_dir));
   if (mounted_at(place).empty()) {
-    if (!w.before)
+    std::error_code failed;
+    const bool is_file = fs::exists(file_of(w), failed);
+    auto found = find_pool(w, file_of(w), is_file);
+    if (!found) return found.error();
+    if (!*found && is_file)
+      return fail(errc::refused, file_of(w) + " is there, and is no btrfs of a pool \"" + w.name +
+                                     "\": move it away");
+    if (!*found)
       if (auto made = make_file(w, size); !made) return made.error();
     if (auto mounted = mount(file_of(w), place, true); !mounted) return mounted.error();
   }
@@ -139,7 +187,9 @@ result<string_map> make_btrfs_pool(const wish& w) {
     return fail(errc::refused, "Invalid \"source\" property: \"" + source +
                                    "\" is neither a block device nor a folder on btrfs");
   if (mounted_at(place).empty()) {
-    if (!w.before)
+    auto found = find_pool(w, source, true);
+    if (!found) return found.error();
+    if (!*found)
       if (auto made = make_on_device(w, source); !made) return made.error();
     if (auto mounted = mount(source, place, false); !mounted) return mounted.error();
   }
@@ -151,6 +201,10 @@ status remove_btrfs_pool(const wish& w) {
   const auto source = w.value("source", file_of(w));
   std::error_code failed;
   const bool is_linked = fs::is_symlink(place, failed);
+  const bool is_own = !is_linked && label_of(source) == w.name;
+  // Only what is mounted can be seen to be empty.
+  if (is_own && mounted_at(place).empty())
+    if (auto mounted = mount(source, place, source == file_of(w)); !mounted) return mounted;
   const bool is_mounted = !mounted_at(place).empty();
   if (is_linked || is_mounted)
     if (auto emptied = empty_pool(place); !emptied) return emptied;
@@ -158,9 +212,10 @@ status remove_btrfs_pool(const wish& w) {
     if (auto gone = run_program({"umount", place}, mount_time_max); !gone) return gone.error();
   fs::remove(place, failed);
   if (failed) return fail(errc::refused, "cannot remove " + place + ": " + failed.message());
+  if (!is_own || !is_mounted) return ok();
   if (source == file_of(w)) {
     fs::remove(source, failed);
-  } else if (!is_linked && w.before && fs::is_block_file(source, failed)) {
+  } else if (w.before && fs::is_block_file(source, failed)) {
     auto wiped = run_program({"wipefs", "-q", "-a", source}, mount_time_max);
     if (!wiped) return wiped.error();
   }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <filesystem>
+#include <sys/stat.h>
 
 namespace muster::keeper {
 
@@ -28,7 +29,8 @@ bool holds_only_pool(const std::string& folder) {
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(folder, failed)) {
     const auto name = entry.path().filename();
-    if (name != "images" && name != "containers" && name != "lost+found") return false;
+    if (name != "images" && name != "containers" && name != "trash" && name != "lost+found")
+      return false;
   }
   return !failed;
 }
@@ -40,7 +42,15 @@ status empty_pool(const std::string& place) {
     return fail(errc::refused, place + " still holds instances");
   fs::remove(instances, failed);
   fs::remove_all(place + "/images", failed);
+  fs::remove_all(place + "/trash", failed);
   return ok();
+}
+
+bool is_mount_point(const std::string& place) {
+  struct stat here {};
+  struct stat above {};
+  return ::lstat(place.c_str(), &here) == 0 && S_ISDIR(here.st_mode) &&
+         ::stat(fs::path(place).parent_path().c_str(), &above) == 0 && here.st_dev != above.st_dev;
 }
 
 std::uint64_t size_bytes_of(const std::string& text) {

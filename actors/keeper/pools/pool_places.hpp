@@ -12,7 +12,9 @@ std::string pool_place(const std::string& data_dir, const std::string& pool);
 status link_place(const std::string& place, const std::string& source);
 /// Whether a folder holds nothing, or only what a pool keeps in it.
 bool holds_only_pool(const std::string& folder);
-/// Images go; @errors errc::refused if there are instances.
+/// A file system of its own is mounted there.
+bool is_mount_point(const std::string& place);
+/// Images and trash go; @errors errc::refused if there are instances.
 status empty_pool(const std::string& place);
 /// "10GiB", "512MB", "1000"; 0 if it is no size.
 std::uint64_t size_bytes_of(const std::string& text);

@@ -1,3 +1,4 @@
+#include "actors/instances/running.hpp"
 #include "actors/node/node.hpp"
 #include "schemas/fault_point.hpp"
 #include "schemas/limits.hpp"
@@ -103,6 +104,15 @@ void node::reset() {
   const std::lock_guard one_at_a_time(join_lock_);
   if (stopping_) return;
   fault_point("reset.before_stop");
+  if (const auto running = instances::running_in(with_.data_dir); !running.empty()) {
+    with_.log("containers still run here: " + instances::names_of(running));
+    {
+      const std::lock_guard guard(removed_lock_);
+      removed_->forced = true;
+      (void)store_removed(with_.data_dir, *removed_).ok();
+    }
+    return with_.log(*why_removed());
+  }
   end_runtime();
   auto done = put_aside(with_.data_dir, aside::membership);
   if (done) done = begin_new(false);

@@ -1,5 +1,7 @@
 #include "actors/node/removal/reset_files.hpp"
 
+#include "actors/instances/running.hpp"
+#include "actors/instances/trash.hpp"
 #include "schemas/fault_point.hpp"
 #include "storage/identity.hpp"
 
@@ -30,7 +32,8 @@ bool goes(const std::string& name, aside what) {
   static const std::vector<std::string> membership{
       "identity",  "identity.made", "raft",        "raft.made",        "state",
       "condemned", "cluster.crt",   "cluster.key", "cluster.next.crt", "cluster.next.key",
-      "join",      "join.accepted", "before-join", notice_file};
+      "join",      "join.accepted", "before-join", notice_file,        "containers",
+      "logs"};
   static const std::vector<std::string> stays{"server.crt", "server.key",  making,     kept,
                                               mark_file,    "unix.socket", "incus.pid"};
   return what == aside::everything ? !contains(stays, name) : contains(membership, name);
@@ -40,10 +43,21 @@ bool goes(const std::string& name, aside what) {
 status swap(const std::string& data_dir) {
   std::error_code failed;
   if (!fs::exists(at(data_dir, making), failed)) return ok();
+  if (auto free = instances::unmount_below(at(data_dir, kept)); !free) return free;
   fs::remove_all(at(data_dir, kept), failed);
   if (!failed) fs::rename(at(data_dir, making), at(data_dir, kept), failed);
   if (failed) return fail(errc::refused, "cannot keep the old state: " + failed.message());
   return storage::sync_directory(data_dir);
+}
+
+/// Nothing is moved away below a container, nor together with a mount.
+status let_go(const std::string& data_dir, aside what) {
+  if (const auto running = instances::running_in(data_dir); !running.empty())
+    return fail(errc::refused, "containers run from " + data_dir + ": " +
+                                   instances::names_of(running) +
+                                   ". Their files would be moved away below them: stop them first");
+  return instances::unmount_below(what == aside::everything ? data_dir
+                                                            : at(data_dir, "containers"));
 }
 
 }  // namespace
@@ -63,6 +77,7 @@ std::optional<removal_notice> load_removed(const std::string& data_dir) {
 
 status put_aside(const std::string& data_dir, aside what) {
   const auto mark = what == aside::everything ? "everything" : "membership";
+  if (auto free = let_go(data_dir, what); !free) return free;
   if (auto marked = storage::write_file_durably(at(data_dir, mark_file), mark); !marked)
     return marked;
   fault_point("reset.after_mark");
@@ -73,6 +88,7 @@ status finish_put_aside(const std::string& data_dir) {
   auto mark = storage::read_file(at(data_dir, mark_file));
   if (!mark) return swap(data_dir);
   const auto what = *mark == "everything" ? aside::everything : aside::membership;
+  if (auto free = let_go(data_dir, what); !free) return free;
   std::error_code failed;
   fs::create_directories(at(data_dir, making), failed);
   std::vector<std::string> names;

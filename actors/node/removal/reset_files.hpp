@@ -20,7 +20,8 @@ std::optional<removal_notice> load_removed(const std::string& data_dir);
 /// How much goes: what makes it a member, or everything but the server's own certificate.
 enum class aside : unsigned char { membership, everything };
 
-/// Moves it into before-reset/, in place of an older one. The member must not be running.
+/// Moves it into before-reset/, in place of an older one; what is mounted there is unmounted first.
+/// The member must not be running. @errors errc::refused: a container runs from there
 status put_aside(const std::string& data_dir, aside what);
 /// Goes on where a crash has cut that short; nothing to do if none has.
 status finish_put_aside(const std::string& data_dir);

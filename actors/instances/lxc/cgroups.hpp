@@ -1,0 +1,15 @@
+#pragma once
+#include "actors/instances/container.hpp"
+
+/// Cgroups of containers. Several members can run on one host: each has a tree of its own, named
+/// after its directory.
+namespace muster::instances {
+
+/// Of one container, below the root of each hierarchy.
+std::string cgroup_tree(const std::string& data_dir, object_id id);
+/// What a container that has ended leaves behind, with groups made inside it.
+void remove_cgroups(const std::string& data_dir, object_id id);
+/// Frozen processes do not even end when they are killed.
+void thaw(const std::string& data_dir, object_id id);
+
+}  // namespace muster::instances

@@ -153,6 +153,24 @@ status check_instance_config(const string_map& config) {
   return ok();
 }
 
+status check_places(const state_view& s, const device_map& devices) {
+  for (const auto& [name, device] : devices) {
+    const auto missing = [&](const char* what, const std::string& which) {
+      return fail(errc::bad_request, "Invalid devices: Device validation failed for \"" + name +
+                                         "\": Failed loading " + what + " \"" + which + "\": " +
+                                         (what[0] == 'n' ? "Network" : "Storage pool") +
+                                         " not found");
+    };
+    if (const auto pool = value_of(device, "pool"); !pool.empty())
+      if (const auto row = s.by_name<storage_pool>({}, pool); !row || row->across.is_pending)
+        return missing("storage pool", pool);
+    if (const auto which = value_of(device, "network"); !which.empty())
+      if (const auto row = s.by_name<network>({}, which); !row || row->across.is_pending)
+        return missing("network", which);
+  }
+  return ok();
+}
+
 status check_devices(const device_map& devices) {
   if (auto good = text_rules::check_devices(devices); !good) return good;
   for (const auto& [name, device] : devices)

@@ -1,6 +1,7 @@
 #pragma once
 #include "schemas/records.hpp"
 #include "schemas/result.hpp"
+#include "schemas/state_view.hpp"
 
 namespace muster::http {
 
@@ -29,6 +30,8 @@ const std::vector<device_key>& device_keys();
 
 /// Config of an instance or profile. @errors errc::bad_request, names the key.
 status check_instance_config(const string_map& config);
+/// Pools and networks that devices name must be there. @errors errc::bad_request
+status check_places(const state_view& s, const device_map& devices);
 /// Devices of an instance or profile. @errors errc::bad_request, names the device.
 status check_devices(const device_map& devices);
 

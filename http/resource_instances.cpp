@@ -63,19 +63,13 @@ result<image> resolve_image(const state_view& s, project_id where, const json_ob
   return *std::move(only);
 }
 
-/// Pool and networks must be there.
-status check_places(const state_view& s, const instance& i) {
+/// A root disk, on a pool that is there like its networks.
+status check_root(const state_view& s, const instance& i) {
   const auto devices = instances::expanded_devices(s, i);
   if (instances::root_pool_of(devices).empty())
     return fail(errc::bad_request,
                 "Invalid devices: Failed detecting root disk device: No root device could be found");
-  const auto pool = s.by_name<storage_pool>({}, instances::root_pool_of(devices));
-  if (!pool || pool->across.is_pending) return fail(errc::not_found, "Storage pool not found");
-  for (const auto& [name, device] : devices)
-    if (const auto at = device.find("network"); at != device.end() && !at->second.empty())
-      if (const auto n = s.by_name<network>({}, at->second); !n || n->across.is_pending)
-        return fail(errc::not_found, "Network not found");
-  return ok();
+  return check_places(s, devices);
 }
 
 /// Whether the member has made its part of the pool of the root disk.
@@ -117,7 +111,7 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
       return fail(errc::refused, "Requested profile \"" + name + "\" doesn't exist");
   if (auto good = check_instance_config(i.config); !good) return good.error();
   if (auto good = check_devices(i.devices); !good) return good.error();
-  if (auto good = check_places(s, i); !good) return good.error();
+  if (auto good = check_root(s, i); !good) return good.error();
   auto from = resolve_image(s, api::project_of(s, r, "images"), body.object("source"));
   if (!from) return from.error();
   i.image_fingerprint = from->fingerprint;
@@ -298,7 +292,7 @@ status check_changed(const state_view& s, const request& r, const instance& i) {
   for (const auto& name : i.profiles)
     if (!s.find(table::profile, api::project_of(s, r, "profiles"), name))
       return fail(errc::refused, "Requested profile \"" + name + "\" doesn't exist");
-  return check_places(s, i);
+  return check_root(s, i);
 }
 
 /// Keys that are shown and not kept in the record.

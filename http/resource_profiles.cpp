@@ -52,6 +52,7 @@ response create_profile(api& a, const request& r) {
     create_object wanted{p};
     const auto where = api::project_of(s, q, "profiles");
     if (!where) return error(404, "Project not found");
+    if (auto there = check_places(s, p.devices); !there) return error(there.error());
     std::get<profile>(wanted.value).head.project = where;
     return {std::move(wanted), created("/1.0/profiles/" + percent_encode(p.name))};
   });
@@ -91,6 +92,7 @@ response change_profile(api& a, const request& r) {
     }
     auto next = merged(*p, **body, q.method == "PUT");
     if (!next) return error(next.error());
+    if (auto there = check_places(s, next->devices); !there) return error(there.error());
     return {replace_object{*std::move(next), seen}, empty_sync()};
   };
   return a.changing(r, how, r.method != "POST");

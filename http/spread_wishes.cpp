@@ -185,6 +185,15 @@ bool has_failed(const object& row, std::optional<member_id> of) {
   return at != parts.end() && at->second.state == part_state::errored;
 }
 
+bool is_own_value(const spread_wish& w, const object& row, const std::string& key,
+                  const std::string& value) {
+  const auto& parts = spread_of(row)->parts;
+  const auto own = parts.find(w.self);
+  if (own == parts.end()) return false;
+  const auto at = own->second.config.find(key);
+  return at != own->second.config.end() && at->second == value;
+}
+
 /// Keys that differ and may not.
 status check_changes(const spread_wish& w, const object& row, std::optional<member_id> of,
                      bool clustered) {
@@ -196,7 +205,8 @@ status check_changes(const spread_wish& w, const object& row, std::optional<memb
     if (!w.target.empty() && !is_own)
       return fail(errc::bad_request,
                   "Config key " + in_quotes(key) + " may not be used as member-specific key");
-    if (w.target.empty() && clustered && is_own)
+    // With the value that it has here it asks for nothing: a preseed that is applied again.
+    if (w.target.empty() && clustered && is_own && !is_own_value(w, row, key, value))
       return fail(errc::bad_request, "Config key " + in_quotes(key) + " is cluster member specific");
     if (key == "source" && at != before.end() && !spread_of(row)->is_pending &&
         !has_failed(row, of))

@@ -35,6 +35,7 @@ void watcher::look() {
     o.is_noted_offline = m->is_offline;
     o.is_up = p.is_up;
     o.silent_ms = ms(now - std::min(now, std::max(p.last_heard, watching_since_)));
+    if (!p.is_up) o.closed_ms = ms(now - std::min(now, std::max(p.closed, watching_since_)));
     o.skew_ms = p.skew_ms;
     o.level = p.level;
     o.noted_level = m->level;

@@ -8,7 +8,8 @@ std::vector<verdict> judge(const std::vector<observed>& all, std::uint64_t offli
                            std::uint64_t beat_period_ms) {
   std::vector<verdict> found;
   for (const auto& m : all) {
-    const bool is_lost = !m.is_up && m.silent_ms >= offline_threshold_ms + beat_period_ms;
+    const bool is_lost = !m.is_up && (m.silent_ms >= offline_threshold_ms + beat_period_ms ||
+                                      m.closed_ms >= offline_threshold_ms);
     const bool is_offline = m.is_noted_offline ? !(m.is_up && m.is_whole) : is_lost;
     const bool is_other_build = m.level != 0 && m.level != m.noted_level;
     if (is_offline != m.is_noted_offline || is_other_build)

@@ -17,6 +17,7 @@ struct observed {
   std::uint32_t level = 0;        ///< of its build, as its hello says; 0: not known
   std::uint32_t noted_level = 0;  ///< as noted before
   bool is_whole = false;          ///< has all that was committed, and done what it owes
+  std::uint64_t closed_ms = 0;    ///< since its session was seen to end; 0: it is up
 };
 
 struct verdict {
@@ -26,8 +27,8 @@ struct verdict {
   bool operator==(const verdict&) const = default;
 };
 
-/// Those whose state is another than the one noted. Offline: silent for the threshold and the time
-/// between two beats, so that nobody is called offline too early who was heard by another leader.
+/// Those whose state is another than the one noted. Offline: its session has ended the threshold ago,
+/// or it was silent for that and the time between two beats, as it may have lived until then.
 /// Online again: its session is up and nothing is missing there.
 std::vector<verdict> judge(const std::vector<observed>& all, std::uint64_t offline_threshold_ms,
                            std::uint64_t beat_period_ms);

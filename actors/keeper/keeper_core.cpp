@@ -42,7 +42,10 @@ void plan_row(std::vector<task>& plan, const situation& now, const object& row) 
 std::vector<task> plan(const situation& now) {
   std::vector<task> all;
   for (const auto& [key, version] : now.made) {
-    if (now.failed.contains(key) && !find(now.wanted, key)) continue;
+    // 0: its removal. What could not be made is removed at once all the same.
+    if (const auto failed = now.failed.find(key);
+        failed != now.failed.end() && failed->second == 0 && !find(now.wanted, key))
+      continue;
     if (may_go(now, key)) all.push_back({step::remove, key});
   }
   for (const auto& l : now.left)

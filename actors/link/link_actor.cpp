@@ -184,6 +184,7 @@ void link_driver::close_session(const char*) {
   show_window();
   self_->demonitor(remote_);
   remote_ = nullptr;
+  with_.board->closed = steady::now().time_since_epoch().count();
   with_.board->is_up.store(false, std::memory_order_release);
   counts().sessions_closed.fetch_add(1, std::memory_order_relaxed);
   close_stream();

@@ -14,6 +14,7 @@ namespace muster::link {
 struct link_board {
   std::atomic<bool> is_up{false};
   std::atomic<std::chrono::steady_clock::rep> last_heard{0};
+  std::atomic<std::chrono::steady_clock::rep> closed{0};  ///< the last session
   std::atomic<std::int64_t> skew_ms{0};
   std::atomic<std::uint32_t> level{0};
   std::atomic<std::size_t> queued_bytes{0};          ///< of writes, before they are sent

@@ -54,6 +54,7 @@ void links::impl::set_peers(const std::vector<peer>& peers) {
     if (!old.empty()) caf::anon_send_exit(old.mapped().actor, caf::exit_reason::user_shutdown);
     auto board = std::make_shared<link_board>();
     board->last_heard = std::chrono::steady_clock::now().time_since_epoch().count();
+    board->closed = board->last_heard.load();
     auto actor = system.middleman().spawn_broker(link_actor, link_settings{p, with, board});
     next[p.id] = {p, std::move(actor), std::move(board)};
   }
@@ -116,6 +117,8 @@ std::vector<peer_health> links::health() const {
     all.push_back({id, one.board->is_up.load(),
                    std::chrono::steady_clock::time_point{
                        std::chrono::steady_clock::duration{one.board->last_heard.load()}},
+                   std::chrono::steady_clock::time_point{
+                       std::chrono::steady_clock::duration{one.board->closed.load()}},
                    one.board->level.load(), one.board->skew_ms.load()});
   return all;
 }

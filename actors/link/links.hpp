@@ -29,6 +29,7 @@ struct peer_health {
   member_id id;
   bool is_up = false;
   std::chrono::steady_clock::time_point last_heard;
+  std::chrono::steady_clock::time_point closed;  ///< when its session was seen to end
   std::uint32_t level = 0;   ///< of its build, as its last hello said; 0: none came
   std::int64_t skew_ms = 0;  ///< how far its clock was ahead of ours when it last told
 };

@@ -23,12 +23,12 @@ result<image_metadata> parse_metadata(const std::string& content) try {
   const auto yaml = YAML::Load(content);
   image_metadata m;
   if (!yaml.IsMap() || !yaml["architecture"])
-    return fail(errc::refused, "Missing \"architecture\" in metadata.yaml");
+    return fail(errc::bad_request, "Missing \"architecture\" in metadata.yaml");
   m.architecture = yaml["architecture"].as<std::string>();
   if (m.architecture == "amd64") m.architecture = "x86_64";
   if (m.architecture == "arm64") m.architecture = "aarch64";
   if (!is_architecture(m.architecture))
-    return fail(errc::refused, "Architecture isn't supported: " + m.architecture.substr(0, 64));
+    return fail(errc::bad_request, "The architecture isn't supported: " + m.architecture.substr(0, 64));
   constexpr std::uint64_t year_9999 = 253'402'300'799;
   if (const auto made = yaml["creation_date"])
     m.made_ms = std::min(made.as<std::uint64_t>(), year_9999) * 1000;
@@ -37,7 +37,7 @@ result<image_metadata> parse_metadata(const std::string& content) try {
       m.properties[p.first.as<std::string>()] = p.second.as<std::string>();
   return m;
 } catch (const YAML::Exception& e) {
-  return fail(errc::refused, std::string("Could not parse metadata.yaml: ") + e.what());
+  return fail(errc::bad_request, std::string("Could not parse metadata.yaml: ") + e.what());
 }
 
 struct writer_free {
@@ -47,7 +47,7 @@ using writer = std::unique_ptr<archive, writer_free>;
 
 failure write_failure(archive* a, const std::string& name) {
   const char* why = archive_error_string(a);
-  return fail(errc::refused, "the image holds a file that cannot be unpacked: " + name + ": " +
+  return fail(errc::bad_request, "the image holds a file that cannot be unpacked: " + name + ": " +
                                  (why ? why : "damaged"));
 }
 
@@ -82,13 +82,13 @@ result<bool> is_wanted(archive_entry* e) {
   const char* link = archive_entry_hardlink(e);
   const bool is_directory = type == AE_IFDIR && !link;
   if ((*name == "rootfs" || *name == "templates") && !is_directory)
-    return fail(errc::refused, "the image's " + *name + " is not a directory");
+    return fail(errc::bad_request, "the image's " + *name + " is not a directory");
   archive_entry_set_pathname(e, name->c_str());
   if (link) {
     auto target = clean_name(link);
     if (!target) return target.error();
     if (!target->starts_with("rootfs/") && !target->starts_with("templates/"))
-      return fail(errc::refused, "the image holds a link that must not be unpacked: " + *name);
+      return fail(errc::bad_request, "the image holds a link that must not be unpacked: " + *name);
     archive_entry_set_hardlink(e, target->c_str());
   }
   // Devices come from the container's own /dev.
@@ -105,7 +105,7 @@ result<image_metadata> inspect_image(const std::string& path, const unpack_budge
   bool has_root = false;
   for (;;) {
     auto e = t->next();
-    if (!e) return any ? e.error() : fail(errc::refused, "Unsupported compression");
+    if (!e) return any ? e.error() : fail(errc::bad_request, "Unsupported compression");
     if (!*e) break;
     any = true;
     auto name = clean_name(archive_entry_pathname(*e));
@@ -125,9 +125,9 @@ result<image_metadata> inspect_image(const std::string& path, const unpack_budge
     if (!m) return m;
     found = *std::move(m);
   }
-  if (!any) return fail(errc::refused, "Unsupported compression");
-  if (!found) return fail(errc::refused, "Metadata tarball is missing metadata.yaml");
-  if (!has_root) return fail(errc::refused, "the image has no rootfs directory");
+  if (!any) return fail(errc::bad_request, "Unsupported compression");
+  if (!found) return fail(errc::bad_request, "Metadata tarball is missing metadata.yaml");
+  if (!has_root) return fail(errc::bad_request, "the image has no rootfs directory");
   return *std::move(found);
 }
 

@@ -20,15 +20,15 @@ result<tarball> tarball::open(const std::string& path, const unpack_budget& budg
                              archive_read_support_filter_xz, archive_read_support_filter_lzma,
                              archive_read_support_filter_zstd, archive_read_support_filter_lz4})
     if (support(t.a_.get()) != ARCHIVE_OK)  // else it would run a program
-      return fail(errc::refused, "a compression is not built into libarchive");
+      return fail(errc::bad_request, "a compression is not built into libarchive");
   if (archive_read_open_filename(t.a_.get(), path.c_str(), block_bytes) != ARCHIVE_OK)
-    return fail(errc::refused, "Unsupported compression");
+    return fail(errc::bad_request, "Unsupported compression");
   return t;
 }
 
 failure tarball::damaged() const {
   const char* why = archive_error_string(a_.get());
-  return fail(errc::refused, std::string("the image cannot be read: ") + (why ? why : "damaged"));
+  return fail(errc::bad_request, std::string("the image cannot be read: ") + (why ? why : "damaged"));
 }
 
 status tarball::spend() {
@@ -67,7 +67,7 @@ result<std::string> clean_name(const char* name) {
     left.remove_prefix(std::min(end + 1, left.size()));
     if (part.empty() || part == ".") continue;
     if (part == "..")
-      return fail(errc::refused, "the image holds a file that must not be unpacked: " +
+      return fail(errc::bad_request, "the image holds a file that must not be unpacked: " +
                                      std::string(name).substr(0, 200));
     clean += (clean.empty() ? "" : "/") + std::string(part);
   }

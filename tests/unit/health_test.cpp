@@ -12,10 +12,13 @@ BOOST_AUTO_TEST_CASE(only_changes_are_told) {
     std::uint64_t silent_ms;
     bool is_whole;
     std::vector<health::verdict> told;
+    std::uint64_t closed_ms = 0;
   } const table[] = {
       {false, true, 50'000, false, {}},   // its session says that it is there
       {false, false, 10'900, false, {}},  // another leader may have heard it since
       {false, false, 11'000, false, {{{7}, true, 1}}},
+      {false, false, 10'100, false, {}, 9'999},
+      {false, false, 10'100, false, {{{7}, true, 1}}, 10'000},  // seen to end: no beat is missing
       {true, false, 90'000, false, {}},
       {true, true, 0, false, {}},  // back, but not with everything
       {true, false, 0, true, {}},
@@ -23,7 +26,8 @@ BOOST_AUTO_TEST_CASE(only_changes_are_told) {
   };
   for (const auto& t : table)
     BOOST_CHECK(
-        health::judge({{{7}, t.is_noted_offline, t.is_up, t.silent_ms, 0, false, 1, 1, t.is_whole}},
+        health::judge({{{7}, t.is_noted_offline, t.is_up, t.silent_ms, 0, false, 1, 1, t.is_whole,
+                        t.closed_ms}},
                       10'000, 1'000) == t.told);
 }
 

@@ -76,6 +76,16 @@ BOOST_AUTO_TEST_CASE(what_failed_waits_for_another_try_or_a_change) {
   BOOST_CHECK(plan(now) == (tasks{{step::make, key(5)}}));
 }
 
+BOOST_AUTO_TEST_CASE(what_could_not_be_made_is_removed_at_once_and_a_failed_removal_waits) {
+  auto now = of({});
+  now.made[key(5)] = 0;
+  now.left = {left(9, 5, 1)};
+  now.failed[key(5)] = 1;
+  BOOST_CHECK(plan(now) == (tasks{{step::remove, key(5)}}));
+  now.failed[key(5)] = 0;
+  BOOST_CHECK(plan(now).empty());
+}
+
 BOOST_AUTO_TEST_CASE(removals_come_first_and_leftovers_that_are_not_here_are_told) {
   auto now = of({pool(6, 1)});
   now.made[key(5)] = 1;

@@ -199,31 +199,45 @@ response show_image(const request& r, const state_view& s, const std::string& na
   return answer;
 }
 
-response change_image(api& a, const request& r, const std::string& name) {
+response delete_image(api& a, const request& r, const std::string& name) {
   auto state = a.server().read(node::freshness::strict);
   if (!state) return error(state.error());
-  auto i = find_image(*state->state, api::project_of(*state->state, r, "images"), name);
+  const auto i = find_image(*state->state, api::project_of(*state->state, r, "images"), name);
   if (!i) return no_image(name);
-  if (r.method == "DELETE") {
-    auto o = a.new_operation("Deleting image", api::project_asked(r));
-    o.resources["images"] = {"/1.0/images/" + i->fingerprint};
-    return a.start_operation(std::move(o),
-                             [&a, r, key = key_of(*i)](node::operations::handle&) -> status {
-                               auto done = a.submit(r, erase_object{key, {}});
-                               return done ? ok() : status(done.error());
-                             });
-  }
-  if (auto match = check_etag(r, [&] { return writable(*i); }); !match) return error(match.error());
-  auto body = json_object::parse(r.body);
-  if (!body) return error(body.error());
-  const auto expected = r.header("if-match").empty() ? log_index{} : i->head.modified;
-  const auto sent = body->map("properties");
-  if (r.method == "PUT") i->properties = sent.value_or(string_map{});
-  for (const auto& [key, value] : sent.value_or(string_map{})) i->properties[key] = value;
-  i->is_public = body->flag("public", r.method == "PATCH" && i->is_public);
-  i->auto_update = body->flag("auto_update", r.method == "PATCH" && i->auto_update);
-  if (auto good = body->good(); !good) return error(good.error());
-  return a.submitted(r, replace_object{*i, expected});
+  auto o = a.new_operation("Deleting image", api::project_asked(r));
+  o.resources["images"] = {"/1.0/images/" + i->fingerprint};
+  return a.start_operation(std::move(o),
+                           [&a, r, key = key_of(*i)](node::operations::handle&) -> status {
+                             auto done = a.submit(r, erase_object{key, {}});
+                             return done ? ok() : status(done.error());
+                           });
+}
+
+/// PUT gives all, PATCH gives some.
+result<image> merged(image i, const json_object& body, bool is_put) {
+  const auto sent = body.map("properties");
+  if (is_put) i.properties = sent.value_or(string_map{});
+  for (const auto& [key, value] : sent.value_or(string_map{})) i.properties[key] = value;
+  i.is_public = body.flag("public", !is_put && i.is_public);
+  i.auto_update = body.flag("auto_update", !is_put && i.auto_update);
+  if (auto profiles = body.list("profiles")) i.profiles = *std::move(profiles);
+  if (auto good = body.good(); !good) return good.error();
+  return i;
+}
+
+response change_image(api& a, const request& r) {
+  const auto body = std::make_shared<result<json_object>>(json_object::parse(r.body));
+  if (!*body) return error(body->error());
+  return a.changing(r, [body](const request& q, const state_view& s) -> api::change {
+    const auto& name = q.found.at("fingerprint");
+    const auto i = find_image(s, api::project_of(s, q, "images"), name);
+    if (!i) return no_image(name);
+    if (auto match = check_etag(q, [&] { return writable(*i); }); !match)
+      return error(match.error());
+    auto next = merged(*i, **body, q.method == "PUT");
+    if (!next) return error(next.error());
+    return {replace_object{*std::move(next), i->head.modified}, empty_sync()};
+  });
 }
 
 /// What the file is called, from its first bytes: nothing that its uploader says.
@@ -289,32 +303,39 @@ response create_alias(api& a, const request& r) {
   return done ? created("/1.0/images/aliases/" + percent_encode(alias.name)) : error(done.error());
 }
 
-response change_alias(api& a, const request& r, const std::string& name) {
-  auto state = a.server().read(node::freshness::strict);
-  if (!state) return error(state.error());
-  const auto& s = *state->state;
-  auto alias = s.by_name<image_alias>(api::project_of(s, r, "images"), name);
-  if (!alias) return error(404, "Image alias not found");
-  if (r.method == "DELETE") return a.submitted(r, erase_object{key_of(*alias), {}});
-  auto body = json_object::parse(r.body);
-  if (!body) return error(body.error());
-  if (r.method == "POST") {
-    const auto next = body->text("name");
-    if (next.empty()) return error(400, "No name provided");
-    auto done = a.submit(r, rename_object{key_of(*alias), next});
-    return done ? created("/1.0/images/aliases/" + percent_encode(next)) : error(done.error());
-  }
-  const auto target = body->text("target");
-  if (!target.empty()) {
-    const auto i = find_image(s, alias->head.project, target);
-    if (!i) return error(404, "Image not found");
-    alias->target = i->head.id;
-  } else if (r.method == "PUT") {
-    return error(400, "The target field is required");
-  }
-  alias->description = body->text("description", r.method == "PATCH" ? alias->description : "");
-  if (auto good = body->good(); !good) return error(good.error());
-  return a.submitted(r, replace_object{*alias, {}});
+result<image_alias> merged(const state_view& s, image_alias alias, const json_object& body,
+                           bool is_put) {
+  const auto target = body.text("target");
+  alias.description = body.text("description", is_put ? "" : alias.description);
+  if (auto good = body.good(); !good) return good.error();
+  if (target.empty() && is_put) return fail(errc::bad_request, "The target field is required");
+  if (target.empty()) return alias;
+  const auto i = find_image(s, alias.head.project, target);
+  if (!i) return fail(errc::not_found, "Image not found");
+  alias.target = i->head.id;
+  return alias;
+}
+
+response change_alias(api& a, const request& r) {
+  const auto body = std::make_shared<result<json_object>>(json_object::parse(r.body));
+  if (r.method != "DELETE" && !*body) return error(body->error());
+  const auto how = [body](const request& q, const state_view& s) -> api::change {
+    const auto alias =
+        s.by_name<image_alias>(api::project_of(s, q, "images"), q.found.at("name"));
+    if (!alias) return error(404, "Image alias not found");
+    const auto seen = alias->head.modified;
+    if (q.method == "DELETE") return {erase_object{key_of(*alias), seen}, empty_sync()};
+    if (q.method == "POST") {
+      const auto next = (*body)->text("name");
+      if (next.empty()) return error(400, "No name provided");
+      return {rename_object{key_of(*alias), next},
+              created("/1.0/images/aliases/" + percent_encode(next))};
+    }
+    auto next = merged(s, *alias, **body, q.method == "PUT");
+    if (!next) return error(next.error());
+    return {replace_object{*std::move(next), seen}, empty_sync()};
+  };
+  return a.changing(r, how, r.method != "POST");
 }
 
 response list_aliases(const request& r, const state_view& s) {
@@ -355,17 +376,17 @@ void api::add_image_routes() {
               }));
   for (const char* method : {"PUT", "PATCH", "POST", "DELETE"})
     routes_.add(method, "/1.0/images/aliases/{name...}",
-                [this](const request& r, const captures& c) {
-                  return change_alias(*this, r, c.at("name"));
-                });
+                [this](const request& r, const captures&) { return change_alias(*this, r); });
   routes_.add("GET", "/1.0/images/{fingerprint}",
               reading([](const request& r, const captures& c, const state_view& s) {
                 return show_image(r, s, c.at("fingerprint"));
               }));
-  for (const char* method : {"PUT", "PATCH", "DELETE"})
-    routes_.add(method, "/1.0/images/{fingerprint}", [this](const request& r, const captures& c) {
-      return change_image(*this, r, c.at("fingerprint"));
-    });
+  for (const char* method : {"PUT", "PATCH"})
+    routes_.add(method, "/1.0/images/{fingerprint}",
+                [this](const request& r, const captures&) { return change_image(*this, r); });
+  routes_.add("DELETE", "/1.0/images/{fingerprint}", [this](const request& r, const captures& c) {
+    return delete_image(*this, r, c.at("fingerprint"));
+  });
   routes_.add("GET", "/1.0/images/{fingerprint}/export",
               reading([this](const request& r, const captures& c, const state_view& s) {
                 return export_image(*this, r, s, c.at("fingerprint"));

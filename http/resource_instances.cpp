@@ -301,33 +301,49 @@ void drop_shown_only(string_map& config) {
     config.erase(key);
 }
 
-response update_instance(api& a, const request& r, const state_view& s, instance i) {
+/// PUT gives all, PATCH gives some.
+result<instance> merged(const state_view& s, const request& r, instance i,
+                        const json_object& body) {
   if (auto match = check_etag(r, [&] { return instance_json::writable(i); }); !match)
-    return error(match.error());
-  auto body = json_object::parse(r.body);
-  if (!body) return error(body.error());
-  const auto expected = r.header("if-match").empty() ? log_index{} : i.head.modified;
+    return match.error();
   const bool is_whole = r.method == "PUT";
-  auto config = body->map("config");
-  auto devices = body->devices("devices");
+  auto config = body.map("config");
+  auto devices = body.devices("devices");
   if (is_whole) i.config.clear();
   for (auto& [key, value] : config.value_or(string_map{})) i.config[key] = value;
   if (is_whole) i.devices.clear();
   for (auto& [key, device] : devices.value_or(device_map{})) i.devices[key] = device;
   std::erase_if(i.config, [](const auto& item) { return item.second.empty(); });
   drop_shown_only(i.config);
-  i.description = body->text("description", is_whole ? "" : i.description);
-  i.ephemeral = body->flag("ephemeral", !is_whole && i.ephemeral);
-  if (auto profiles = body->list("profiles")) i.profiles = *profiles;
-  if (auto good = body->good(); !good) return error(good.error());
-  if (auto good = check_changed(s, r, i); !good) return error(good.error());
-  if (!is_whole) return a.submitted(r, replace_object{i, expected});
+  i.description = body.text("description", is_whole ? "" : i.description);
+  i.ephemeral = body.flag("ephemeral", !is_whole && i.ephemeral);
+  if (auto profiles = body.list("profiles")) i.profiles = *profiles;
+  if (auto good = body.good(); !good) return good.error();
+  if (auto good = check_changed(s, r, i); !good) return good.error();
+  return i;
+}
+
+response update_instance(api& a, const request& r, const state_view& s, const instance& i) {
+  const auto body = std::make_shared<result<json_object>>(json_object::parse(r.body));
+  if (!*body) return error(body->error());
+  if (r.method == "PATCH")
+    return a.changing(r, [body](const request& q, const state_view& now) -> api::change {
+      const auto there = find_instance(now, q, q.found.at("name"));
+      if (!there) return no_instance();
+      auto next = merged(now, q, *there, **body);
+      if (!next) return error(next.error());
+      return {replace_object{*std::move(next), there->head.modified}, empty_sync()};
+    });
+  auto next = merged(s, r, i, **body);
+  if (!next) return error(next.error());
+  const auto expected = r.header("if-match").empty() ? log_index{} : i.head.modified;
   auto o = a.new_operation("Updating instance", project_name(s, i.head.project));
   o.resources["instances"] = {instance_json::url(s, i)};
-  return a.start_operation(std::move(o), [&a, r, i, expected](node::operations::handle&) -> status {
-    auto done = a.submit(r, replace_object{i, expected});
-    return done ? ok() : status(done.error());
-  });
+  return a.start_operation(std::move(o),
+                           [&a, r, i = *next, expected](node::operations::handle&) -> status {
+                             auto done = a.submit(r, replace_object{i, expected});
+                             return done ? ok() : status(done.error());
+                           });
 }
 
 response rename_instance(api& a, const request& r, const state_view& s, const instance& i) {
@@ -376,7 +392,7 @@ response change_instance(api& a, const request& r, const std::string& name) {
   if (auto there = a.passed_to_owner(r, s, *i)) return *std::move(there);
   if (r.method == "DELETE") return delete_instance(a, r, s, *i);
   if (r.method == "POST") return rename_instance(a, r, s, *i);
-  return update_instance(a, r, s, *std::move(i));
+  return update_instance(a, r, s, *i);
 }
 
 }  // namespace

@@ -227,6 +227,7 @@ status daemon::start() {
   if (!with_.join_token.empty() && !node_->is_clustered()) {
     if (auto joined = node_->join({with_.join_token, with_.name, with_.address}); !joined)
       return joined;
+    api_->roles_rest();
   }
   caf::anon_send(images_, images::sweep_files{});
   return ok();

@@ -2,7 +2,7 @@
 import threading
 import unittest
 
-from loopback import Cluster
+from loopback import Cluster, upload_image
 
 CLIENTS, CHANGES = 8, 20
 
@@ -35,6 +35,32 @@ class Changes(unittest.TestCase):
         wanted = {f"user.c{c}.{n}" for c in range(CLIENTS) for n in range(CHANGES)}
         for m in self.cluster.members:
             self.assertEqual(set(m.unix().get("/1.0/profiles/shared").metadata["config"]), wanted)
+
+    def test_patches_of_images_aliases_projects_and_instances_all_count(self):
+        asked = self.cluster[0].unix(60)
+        print_ = upload_image(asked, self.cluster.folder)
+        asked.done("POST", "/1.0/projects", {"name": "p"})
+        asked.done("POST", "/1.0/instances", {"name": "c1", "source": {"type": "image", "alias": "tiny"}})
+        objects = {"/1.0/instances/c1": "config", f"/1.0/images/{print_}": "properties", "/1.0/projects/p": "config"}
+        refused = []
+
+        def change(number):
+            client = self.cluster[number % 3].unix(30)
+            for n in range(5):
+                for path, key in objects.items():
+                    answer = client.ask("PATCH", path, {key: {f"user.c{number}.{n}": "x"}})
+                    if answer.status != 200:
+                        refused.append((path, answer))
+
+        all_clients = [threading.Thread(target=change, args=(i,)) for i in range(4)]
+        for t in all_clients:
+            t.start()
+        for t in all_clients:
+            t.join()
+        self.assertEqual(refused, [])
+        wanted = {f"user.c{c}.{n}" for c in range(4) for n in range(5)}
+        for path, key in objects.items():
+            self.assertEqual(wanted - set(asked.get(path).metadata[key]), set(), path)
 
     def test_an_if_match_of_before_is_refused_everywhere(self):
         client = self.cluster[0].unix()

@@ -124,6 +124,7 @@ void keep_instance(const object& old, object& next) {
   after.wanted = before.wanted;
   after.status = before.status;
   after.operation = before.operation;
+  after.last_used_ms = before.last_used_ms;
 }
 
 void keep_image(const object& old, object& next) {

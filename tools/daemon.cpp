@@ -120,8 +120,9 @@ void daemon::spawn_keepers() {
   images::images_settings i;
   i.server = node_.get();
   i.data_dir = with_.data_dir;
-  i.remove_unpacked = [driver = driver_](const std::string& image, bool for_good) {
-    driver->remove_unpacked(image, for_good);
+  i.remove_unpacked = [driver = driver_](const std::string& image, bool for_good,
+                                         const std::function<bool()>& is_free) {
+    driver->remove_unpacked(image, for_good, is_free);
   };
   i.unpacked = [driver = driver_] { return driver->unpacked(); };
   fetcher_ = std::make_unique<images::fetcher>(*node_, with_.data_dir);

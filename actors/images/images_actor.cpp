@@ -30,13 +30,19 @@ bool is_used(const state_view& view, const std::string& fingerprint) {
   return found;
 }
 
+/// A server that is no member any more, or whose state is wrong, knows nothing.
+bool is_free(const images_settings& with, const std::string& fingerprint) {
+  const auto now = with.server->acting();
+  return now && !is_wanted(*now->view, fingerprint) && !is_used(*now->view, fingerprint);
+}
+
 void drop(const images_settings& with, const state_view& view, const std::string& fingerprint) {
   if (is_wanted(view, fingerprint)) return;
   storage::remove_image(with.data_dir, fingerprint, [&] {
     const auto now = with.server->acting();  // it may have come again
     return !now || is_wanted(*now->view, fingerprint);
   });
-  if (!is_used(view, fingerprint)) with.remove_unpacked(fingerprint, true);
+  with.remove_unpacked(fingerprint, true, [&] { return is_free(with, fingerprint); });
 }
 
 /// Records are gone; a server that is no member any more, or whose state is wrong, believes none.
@@ -56,11 +62,8 @@ void sweep(const images_settings& with) {
   });
   if ((old.empty() && trees.empty()) || !with.server->wait_readable()) return;
   drop_all(with, old);
-  const auto now = with.server->acting();
-  if (!now) return;
   for (const auto& fingerprint : trees)
-    if (!is_wanted(*now->view, fingerprint) && !is_used(*now->view, fingerprint))
-      with.remove_unpacked(fingerprint, false);
+    with.remove_unpacked(fingerprint, false, [&] { return is_free(with, fingerprint); });
 }
 
 }  // namespace

@@ -20,8 +20,10 @@ using images_handle =
 struct images_settings {
   node::node* server = nullptr;
   std::string data_dir;
-  /// @param for_good false: into the trash
-  std::function<void(const std::string& fingerprint, bool for_good)> remove_unpacked;
+  /// @param for_good false: into the trash. @param is_free asked when nobody else can begin with it
+  std::function<void(const std::string& fingerprint, bool for_good,
+                     const std::function<bool()>& is_free)>
+      remove_unpacked;
   std::function<std::vector<std::string>()> unpacked;  ///< fingerprints of all trees here
 };
 

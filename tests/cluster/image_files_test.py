@@ -61,7 +61,7 @@ class Trees(Holding):
         self.assertEqual(len(glob.glob(f"{trash}/{'cd' * 32}.*/rootfs")), 1)
         self.check_file("k1")
 
-    def test_an_image_that_is_deleted_takes_its_tree_along_unless_it_is_used(self):
+    def test_the_tree_of_a_deleted_image_stays_while_an_instance_uses_it(self):
         self.assertIsNone(self.create("k1"))
         c = self.client()
         c.done("DELETE", f"/1.0/images/{self.image}")

@@ -396,13 +396,14 @@ std::vector<std::string> lxc_driver::unpacked() const {
   return all;
 }
 
-void lxc_driver::remove_unpacked(const std::string& image, bool for_good) {
+void lxc_driver::remove_unpacked(const std::string& image, bool for_good,
+                                 const std::function<bool()>& is_free) {
   for (const auto& pool : pools_here()) {
     const auto place = unpacked_directory(data_dir_, pool, image);
     const auto mine = lock_of(place);
-    const std::lock_guard one_at_a_time(*mine);
+    const std::unique_lock one_at_a_time(*mine, std::try_to_lock);
     std::error_code failed;
-    if (!std::filesystem::exists(place, failed)) continue;
+    if (!one_at_a_time || !std::filesystem::exists(place, failed) || !is_free()) continue;
     if (!for_good) {
       (void)move_unpacked_to_trash(data_dir_, pool, image).ok();
       continue;

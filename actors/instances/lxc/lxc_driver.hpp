@@ -54,8 +54,10 @@ public:
   [[nodiscard]] pid_t pid_of(object_id id) const;
   /// Fingerprints of the images that lie unpacked here.
   [[nodiscard]] std::vector<std::string> unpacked() const;
-  /// @param for_good false: into the trash
-  void remove_unpacked(const std::string& image, bool for_good);
+  /// One that is being unpacked stays. @param for_good false: into the trash. @param is_free asked
+  /// while nobody can unpack it
+  void remove_unpacked(const std::string& image, bool for_good,
+                       const std::function<bool()>& is_free);
   /// What the keeper says of a pool. Nothing is made on one that is not in its place: what is then
   /// found there is the bare mount point.
   void note_pool(const std::string& pool, const status& in_place, bool is_mounted);

@@ -97,7 +97,7 @@ public:
   /// A new operation of this member.
   node::operation new_operation(std::string description, std::string project = {});
   node::node& server() { return node_; }
-  const images::images_handle& images() { return with_.images; }
+  images::fetcher& images() { return with_.images; }
   row_bell& rows() { return with_.rows; }
   listeners& addresses() { return with_.addresses; }
   void shut_down() { with_.shut_down(); }

@@ -270,7 +270,7 @@ response send_image(api& a, const request& r, const std::string& fingerprint) {
 response export_image(api& a, const request& r, const state_view& s, const std::string& name) {
   const auto i = find_image(s, api::project_of(s, r, "images"), name);
   if (!i) return no_image(name);
-  if (auto here = images::fetch_image(a.images(), i->head.project, i->fingerprint); !here)
+  if (auto here = a.images().fetch(i->head.project, i->fingerprint); !here)
     return error(here.error());
   auto answer = send_image(a, r, i->fingerprint);
   if (answer.status >= 400) return answer;

@@ -1,5 +1,5 @@
 #pragma once
-#include "actors/images/images_actor.hpp"
+#include "actors/images/fetcher.hpp"
 #include "actors/instances/instances_actor.hpp"
 #include "actors/link/probe.hpp"
 #include "actors/node/node.hpp"
@@ -19,7 +19,7 @@ struct services {
   std::function<void()> shut_down;
   link::probe_host& probe;
   instances::instances_handle instances;
-  images::images_handle images;
+  images::fetcher& images;
   std::shared_ptr<instances::lxc_driver> driver;
   std::function<bool()> is_ready;  ///< all is done that a start has to do
 };

@@ -120,9 +120,12 @@ void daemon::spawn_keepers() {
   images::images_settings i;
   i.server = node_.get();
   i.data_dir = with_.data_dir;
-  i.remove_unpacked = [driver = driver_](const std::string& image) {
-    driver->remove_unpacked(image);
+  i.remove_unpacked = [driver = driver_](const std::string& image, bool for_good,
+                                         const std::function<bool()>& is_free) {
+    driver->remove_unpacked(image, for_good, is_free);
   };
+  i.unpacked = [driver = driver_] { return driver->unpacked(); };
+  fetcher_ = std::make_unique<images::fetcher>(*node_, with_.data_dir);
   images_ = system_.spawn<caf::detached>(images::images_actor, std::move(i));
   instances::instances_settings k;
   k.data_dir = with_.data_dir;
@@ -138,7 +141,7 @@ void daemon::spawn_keepers() {
     return node_->write(std::move(body), who, trace, node::clock::now() + limits::write_deadline);
   };
   k.fetch_image = [this](project_id where, const std::string& image) {
-    return images::fetch_image(images_, where, image);
+    return fetcher_->fetch(where, image);
   };
   k.log = log_info;
   instances_ = system_.spawn<caf::detached>(instances::instances_actor, std::move(k));
@@ -202,7 +205,7 @@ status daemon::start() {
   spawn_keeper();
   api_ = std::make_unique<http::api>(http::services{*node_, events_, rows_, *addresses_,
                                                     [this] { shut_down(); }, *probe_, instances_,
-                                                    images_, driver_,
+                                                    *fetcher_, driver_,
                                                     [this] { return is_ready_.load(); }});
   http::front_settings f;
   f.handle = [this](http::request& r) { return api_->handle(r); };

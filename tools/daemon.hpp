@@ -1,4 +1,5 @@
 #pragma once
+#include "actors/images/images_actor.hpp"
 #include "actors/keeper/keeper_actor.hpp"
 #include "actors/link/caf_system.hpp"
 #include "actors/link/probe.hpp"
@@ -56,6 +57,7 @@ private:
   std::shared_ptr<instances::lxc_driver> driver_;
   instances::instances_handle instances_;
   images::images_handle images_;
+  std::unique_ptr<images::fetcher> fetcher_;
   keeper::keeper_handle keeper_;
   std::unique_ptr<link::probe_host> probe_;
   std::unique_ptr<http::api> api_;

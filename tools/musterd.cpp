@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iostream>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef MUSTER_LEVEL
@@ -39,6 +40,7 @@ int run(muster::tools::daemon_settings with) {
   with.level = MUSTER_LEVEL;
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
+  ::umask(077);  // what others may pass through says so
   auto entered = muster::tools::enter_data_dir(with.data_dir);
   if (!entered) {
     std::cerr << "musterd: " << entered.error().detail << "\n";

@@ -1,5 +1,6 @@
 #pragma once
 #include "schemas/records.hpp"
+#include "schemas/result.hpp"
 
 #include <map>
 #include <string>
@@ -43,11 +44,28 @@ std::string pool_of(const std::string& data_dir, object_id id);
 std::string unpacked_directory(const std::string& data_dir, const std::string& pool,
                                const std::string& image);
 
-/// As arguments of the helper, and back.
-std::vector<std::string> to_arguments(const container& c);
+/// What a helper is to do with a container.
+struct helper_wish {
+  container what;
+  std::map<std::string, std::string> options;
+  string_map environment;            ///< of the command
+  std::vector<std::string> command;  ///< to be run inside
+  [[nodiscard]] std::string option(const std::string& name,
+                                   const std::string& otherwise = {}) const {
+    const auto at = options.find(name);
+    return at == options.end() ? otherwise : at->second;
+  }
+};
+/// As a message: arguments are seen by everybody, and bounded.
+std::string encode(const helper_wish& w);
+/// @errors errc::corrupt
+result<helper_wish> decode_wish(std::string_view message);
+/// Which container, as KEY=VALUE: for whoever calls the helper by hand.
 container from_arguments(const std::vector<std::string>& arguments);
 
 /// First argument that makes this binary a helper.
 constexpr const char* helper_word = "container-helper";
+/// Behind the verb: the wish comes as a message.
+constexpr const char* helper_message_word = "by-message";
 
 }  // namespace muster::instances

@@ -124,6 +124,12 @@ status move_to_trash(const std::string& data_dir, object_id id) {
   return ok();
 }
 
+status move_unpacked_to_trash(const std::string& data_dir, const std::string& pool,
+                              const std::string& image) {
+  return put_into(fs::path(data_dir) / "storage-pools" / pool / "trash",
+                  unpacked_directory(data_dir, pool, image), image);
+}
+
 void sweep_trash(const std::string& data_dir) {
   std::error_code ignored;
   sweep(fs::path(data_dir) / "trash");

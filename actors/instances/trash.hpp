@@ -14,6 +14,9 @@ status unmount_below(const std::string& folder);
 /// lie on. Nothing of it may run. @errors errc::refused: something is mounted there, or its pool
 /// is not in its place
 status move_to_trash(const std::string& data_dir, object_id id);
+/// An unpacked image: DIR/storage-pools/POOL/trash.
+status move_unpacked_to_trash(const std::string& data_dir, const std::string& pool,
+                              const std::string& image);
 /// What has lain there for an hour, on all pools.
 void sweep_trash(const std::string& data_dir);
 

@@ -1,4 +1,3 @@
-#include "actors/images/images_actor.hpp"
 #include "actors/state/commands/removal.hpp"
 #include "http/api.hpp"
 #include "schemas/fault_point.hpp"
@@ -20,7 +19,7 @@ void fetch_what_is_only_there(api& a, const state_view& s, member_id who) {
   if (who == a.server().self()) return;
   for (const auto& i : s.all<image>())
     if (state::is_only_at(i, who))
-      (void)images::fetch_image(a.images(), i.head.project, i.fingerprint).ok();
+      (void)a.images().fetch(i.head.project, i.fingerprint).ok();
 }
 
 /// The server learns of it when the log needs it no more, and by itself if this does not happen.

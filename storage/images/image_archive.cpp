@@ -131,7 +131,30 @@ result<image_metadata> inspect_image(const std::string& path, const unpack_budge
   return *std::move(found);
 }
 
-status unpack_image(const std::string& path, bool as_root, const unpack_budget& budget) {
+namespace {
+
+/// Asks for room before each piece is written.
+class pieces {
+public:
+  explicit pieces(const std::function<status(std::uint64_t)>& has_room) : has_room_(has_room) {}
+  status spend(std::uint64_t bytes) {
+    written_ += bytes;
+    if (!has_room_ || written_ < checked_) return ok();
+    checked_ = written_ + piece_bytes;
+    return has_room_(piece_bytes);
+  }
+
+private:
+  static constexpr std::uint64_t piece_bytes = 16u << 20;
+  const std::function<status(std::uint64_t)>& has_room_;
+  std::uint64_t written_ = 0;
+  std::uint64_t checked_ = 0;
+};
+
+}  // namespace
+
+status unpack_image(const std::string& path, bool as_root, const unpack_budget& budget,
+                    const std::function<status(std::uint64_t)>& has_room) {
   auto t = tarball::open(path, budget);
   if (!t) return t.error();
   const writer w(archive_write_disk_new());
@@ -140,6 +163,8 @@ status unpack_image(const std::string& path, bool as_root, const unpack_budget& 
               ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SPARSE;
   if (as_root) flags |= ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_ACL;
   archive_write_disk_set_options(w.get(), flags);
+  constexpr std::uint64_t entry_bytes = 4096;  // of the file system, about
+  pieces of(has_room);
   for (;;) {
     auto e = t->next();
     if (!e) return e.error();
@@ -148,9 +173,11 @@ status unpack_image(const std::string& path, bool as_root, const unpack_budget& 
     if (!wanted) return wanted.error();
     if (!*wanted) continue;
     keep_harmless_attributes(*e);
+    if (auto room = of.spend(entry_bytes); !room) return room;
     const std::string name = archive_entry_pathname(*e);
     if (archive_write_header(w.get(), *e) < ARCHIVE_WARN) return write_failure(w.get(), name);
     auto copied = t->blocks([&](std::string_view block, la_int64_t offset) -> status {
+      if (auto room = of.spend(block.size()); !room) return room;
       if (archive_write_data_block(w.get(), block.data(), block.size(), offset) < 0)
         return write_failure(w.get(), name);
       return ok();

@@ -1,5 +1,6 @@
 #include "storage/images/image_files.hpp"
 
+#include "storage/descriptor.hpp"
 #include "storage/disk_room.hpp"
 #include "storage/identity.hpp"
 #include "storage/sha256.hpp"
@@ -11,6 +12,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +25,27 @@ constexpr std::uint64_t image_bytes_max = 64ull << 30;
 constexpr std::uint64_t room_step_bytes = 16u << 20;  ///< how often room is looked for
 
 std::string images_directory(const std::string& data_dir) { return data_dir + "/images"; }
+
+std::mutex incoming_lock;
+std::multiset<std::string> incoming;  ///< paths of files that are about to come, or have just come
+
+class running_digest {
+public:
+  running_digest() { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
+  ~running_digest() { EVP_MD_CTX_free(context_); }
+  running_digest(const running_digest&) = delete;
+  running_digest& operator=(const running_digest&) = delete;
+  void take(std::string_view part) { EVP_DigestUpdate(context_, part.data(), part.size()); }
+  std::string finish() {
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned count = 0;
+    EVP_DigestFinal_ex(context_, bytes, &count);
+    return hex({reinterpret_cast<const char*>(bytes), count});
+  }
+
+private:
+  EVP_MD_CTX* context_ = EVP_MD_CTX_new();
+};
 
 failure disk_failure(const std::string& path) {
   return fail(errc::unavailable, "cannot write " + path + ": " + std::strerror(errno));
@@ -37,8 +61,28 @@ bool has_image(const std::string& data_dir, const std::string& fingerprint) {
   return !fingerprint.empty() && ::access(image_path(data_dir, fingerprint).c_str(), R_OK) == 0;
 }
 
-void remove_image(const std::string& data_dir, const std::string& fingerprint) {
-  ::unlink(image_path(data_dir, fingerprint).c_str());
+void remove_image(const std::string& data_dir, const std::string& fingerprint,
+                  const std::function<bool()>& is_wanted) {
+  const auto path = image_path(data_dir, fingerprint);
+  const std::lock_guard guard(incoming_lock);
+  if (incoming.count(path) == 0 && !is_wanted()) ::unlink(path.c_str());
+}
+
+status check_fingerprint(const std::string& path, const std::string& fingerprint) {
+  const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.fd < 0) return fail(errc::unavailable, path + ": " + std::strerror(errno));
+  running_digest digest;
+  std::vector<char> part(1u << 18);
+  for (;;) {
+    const auto n = ::read(file.fd, part.data(), part.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(errc::unavailable, path + ": " + std::strerror(errno));
+    if (n == 0) break;
+    digest.take({part.data(), static_cast<std::size_t>(n)});
+  }
+  if (const auto found = digest.finish(); found != fingerprint)
+    return fail(errc::corrupt, "the file " + path + " is damaged: its fingerprint is " + found);
+  return ok();
 }
 
 std::vector<std::string> images_older_than(const std::string& data_dir, std::chrono::minutes age) {
@@ -59,13 +103,7 @@ void remove_unfinished_images(const std::string& data_dir) {
       std::filesystem::remove(file.path(), ignored);
 }
 
-struct image_upload::digest {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  digest() { EVP_DigestInit_ex(context, EVP_sha256(), nullptr); }
-  ~digest() { EVP_MD_CTX_free(context); }
-  digest(const digest&) = delete;
-  digest& operator=(const digest&) = delete;
-};
+struct image_upload::digest : running_digest {};
 
 image_upload::image_upload(std::string data_dir, std::string path, int fd)
     : data_dir_(std::move(data_dir)),
@@ -76,6 +114,9 @@ image_upload::image_upload(std::string data_dir, std::string path, int fd)
 image_upload::~image_upload() {
   if (fd_ >= 0) ::close(fd_);
   if (!path_.empty()) ::unlink(path_.c_str());
+  if (fingerprint_.empty()) return;
+  const std::lock_guard guard(incoming_lock);
+  incoming.erase(incoming.find(image_path(data_dir_, fingerprint_)));
 }
 
 result<std::unique_ptr<image_upload>> image_upload::begin(const std::string& data_dir) {
@@ -95,7 +136,7 @@ status image_upload::take(std::string_view part) {
     checked_bytes_ = size_bytes_ + room_step_bytes;
     if (auto room = check_room(path_, room_step_bytes); !room) return room;
   }
-  EVP_DigestUpdate(digest_->context, part.data(), part.size());
+  digest_->take(part);
   size_bytes_ += part.size();
   while (!part.empty()) {
     const auto n = ::write(fd_, part.data(), part.size());
@@ -107,10 +148,11 @@ status image_upload::take(std::string_view part) {
 }
 
 result<std::string> image_upload::finish() {
-  unsigned char bytes[EVP_MAX_MD_SIZE];
-  unsigned count = 0;
-  EVP_DigestFinal_ex(digest_->context, bytes, &count);
-  fingerprint_ = hex({reinterpret_cast<const char*>(bytes), count});
+  fingerprint_ = digest_->finish();
+  {
+    const std::lock_guard guard(incoming_lock);
+    incoming.insert(image_path(data_dir_, fingerprint_));
+  }
   if (::fsync(fd_) != 0) return disk_failure(path_);
   return fingerprint_;
 }

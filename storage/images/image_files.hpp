@@ -16,13 +16,18 @@ namespace muster::storage {
 
 std::string image_path(const std::string& data_dir, const std::string& fingerprint);
 bool has_image(const std::string& data_dir, const std::string& fingerprint);
-void remove_image(const std::string& data_dir, const std::string& fingerprint);
+/// Unless somebody wants it, or it is just coming in again: its record follows it.
+void remove_image(const std::string& data_dir, const std::string& fingerprint,
+                  const std::function<bool()>& is_wanted);
+/// Reads the whole file. @errors errc::corrupt: its fingerprint is another
+status check_fingerprint(const std::string& path, const std::string& fingerprint);
 /// Fingerprints of the files here that were written at least `age` ago.
 std::vector<std::string> images_older_than(const std::string& data_dir, std::chrono::minutes age);
 /// What a crash has left half received.
 void remove_unfinished_images(const std::string& data_dir);
 
-/// An image on its way in: bytes go to a hidden file while their SHA-256 is made.
+/// An image on its way in: bytes go to a hidden file while their SHA-256 is made. From `finish` to its
+/// end nobody removes the file of that fingerprint.
 class image_upload {
 public:
   /// @errors errc::unavailable if the file cannot be made.
@@ -70,6 +75,8 @@ result<image_metadata> inspect_image(const std::string& path, const unpack_budge
 /// Unpacks metadata.yaml, rootfs and templates of a unified tarball into the current directory. For
 /// a process of its own: it changes nothing outside the current directory whatever the tarball holds
 /// ("..", absolute names and links through symlinks). `as_root` false: owners are left out.
-status unpack_image(const std::string& path, bool as_root, const unpack_budget& budget = {});
+/// @param has_room is asked again and again for the bytes to come.
+status unpack_image(const std::string& path, bool as_root, const unpack_budget& budget = {},
+                    const std::function<status(std::uint64_t bytes)>& has_room = {});
 
 }  // namespace muster::storage

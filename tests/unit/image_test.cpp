@@ -240,4 +240,43 @@ BOOST_AUTO_TEST_CASE(an_upload_is_kept_under_its_fingerprint_or_not_at_all) {
       at.path, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_comes_again_is_not_removed_by_those_who_are_late) {
+  const folder at;
+  const std::string abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  const auto nobody = [] { return false; };
+  auto upload = storage::image_upload::begin(at.path);
+  BOOST_REQUIRE((*upload)->take("abc").ok());
+  BOOST_REQUIRE((*upload)->finish().ok());
+  BOOST_REQUIRE((*upload)->keep().ok());
+  storage::remove_image(at.path, abc, nobody);  // its record is about to come
+  BOOST_TEST(storage::has_image(at.path, abc));
+  upload->reset();
+  storage::remove_image(at.path, abc, [] { return true; });
+  BOOST_TEST(storage::has_image(at.path, abc));
+  BOOST_CHECK(storage::check_fingerprint(storage::image_path(at.path, abc), abc).ok());
+  std::ofstream(storage::image_path(at.path, abc)) << "abd";
+  BOOST_CHECK(!storage::check_fingerprint(storage::image_path(at.path, abc), abc).ok());
+  storage::remove_image(at.path, abc, nobody);
+  BOOST_TEST(!storage::has_image(at.path, abc));
+}
+
+BOOST_AUTO_TEST_CASE(unpacking_ends_where_there_is_no_room) {
+  const folder at;
+  {
+    tar_file t(at.path / "large");
+    t.file("metadata.yaml", metadata);
+    t.file("rootfs/large", std::string(40u << 20, 'z'));
+  }
+  const auto before = fs::current_path();
+  fs::current_path(at.path / "into");
+  int asked = 0;
+  auto done = storage::unpack_image(at.path / "large", false, {}, [&](std::uint64_t) -> status {
+    return ++asked < 3 ? ok() : status(fail(errc::unavailable, "No space left"));
+  });
+  fs::current_path(before);
+  BOOST_REQUIRE(!done.ok());
+  BOOST_TEST(done.error().detail == "No space left");
+  BOOST_TEST(asked == 3);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

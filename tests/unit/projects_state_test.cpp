@@ -52,6 +52,32 @@ BOOST_AUTO_TEST_CASE(one_that_holds_anything_is_not_deleted) {
   BOOST_TEST(w.state.all<profile>(p).empty());
 }
 
+BOOST_AUTO_TEST_CASE(an_instance_of_an_image_that_has_gone_is_not_created) {
+  auto w = cluster_of_one();
+  const auto own = made(w, a_project("own", true));
+  project sharing;
+  sharing.name = "sharing";
+  sharing.config["features.images"] = "false";
+  const auto shares = made(w, sharing);
+  image tiny;
+  tiny.head.project = a_profile(w, "x").head.project;
+  tiny.fingerprint = std::string(64, 'e');
+  const auto kept = w.apply(create_object{tiny});
+  BOOST_REQUIRE_MESSAGE(kept.done, kept.why.detail);
+  const auto from_tiny = [&](project_id where, const std::string& name) {
+    auto i = in(where, name);
+    i.image_fingerprint = tiny.fingerprint;
+    return w.apply(create_object{i});
+  };
+  BOOST_TEST(from_tiny(tiny.head.project, "c1").done);
+  BOOST_TEST(from_tiny(shares, "c2").done);
+  BOOST_TEST(from_tiny(own, "c3").why.detail == "Image not found");
+  BOOST_REQUIRE(w.apply(erase_object{{table::image, tiny.head.project, kept.id}, {}}).done);
+  BOOST_TEST(from_tiny(tiny.head.project, "c4").why.detail == "Image not found");
+  BOOST_TEST(from_tiny(shares, "c5").why.detail == "Image not found");
+  BOOST_TEST(w.apply(create_object{in(shares, "c6")}).done);
+}
+
 BOOST_AUTO_TEST_CASE(profiles_used_from_another_project_are_in_use_and_follow_a_rename) {
   auto w = cluster_of_one();
   const auto shares = made(w, a_project("shares", false));

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <sstream>
 #include <thread>
 #include <unistd.h>
 
@@ -82,6 +83,15 @@ void thaw(const std::string& data_dir, object_id id) {
     std::ofstream(place / "container/freezer.state") << "THAWED" << std::flush;
     std::ofstream(place / "container/cgroup.freeze") << "0" << std::flush;
   }
+}
+
+std::uint64_t cpu_ns_in(const std::string& cpu_stat) {
+  std::istringstream words(cpu_stat);
+  std::string name;
+  std::uint64_t value = 0;
+  while (words >> name >> value)
+    if (name == "usage_usec") return value * 1000;
+  return 0;
 }
 
 }  // namespace muster::instances

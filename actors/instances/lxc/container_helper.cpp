@@ -3,7 +3,10 @@
 #include "actors/instances/lxc/cgroups.hpp"
 #include "actors/instances/lxc/lxc_config.hpp"
 #include "actors/instances/lxc/mounts.hpp"
+#include "actors/instances/lxc/process.hpp"
 #include "actors/instances/trash.hpp"
+#include "storage/descriptor.hpp"
+#include "storage/disk_room.hpp"
 #include "storage/images/image_files.hpp"
 
 #include <lxc/attach_options.h>
@@ -28,31 +31,15 @@ namespace muster::instances {
 
 namespace {
 
-struct wish {
-  container what;
-  std::map<std::string, std::string> options;  ///< `option:NAME=VALUE`
-  std::vector<std::string> command;            ///< behind `--`
-  std::string option(const std::string& name, const std::string& otherwise = {}) const {
-    const auto at = options.find(name);
-    return at == options.end() ? otherwise : at->second;
-  }
-};
+using wish = helper_wish;
 
-wish parse(int argc, char** argv) {
-  wish w;
-  std::vector<std::string> plain;
-  int i = 0;
-  for (; i < argc && std::string(argv[i]) != "--"; ++i) {
-    const std::string a = argv[i];
-    const auto equals = a.find('=');
-    if (a.starts_with("option:") && equals != std::string::npos)
-      w.options[a.substr(7, equals - 7)] = a.substr(equals + 1);
-    else
-      plain.push_back(a);
+/// @errors errc::corrupt
+result<wish> read_wish(int argc, char** argv) {
+  if (argc > 0 && std::string_view(argv[0]) == helper_message_word) {
+    auto message = take_message();
+    return message ? decode_wish(*message) : message.error();
   }
-  for (++i; i < argc; ++i) w.command.emplace_back(argv[i]);
-  w.what = from_arguments(plain);
-  return w;
+  return wish{from_arguments({argv, argv + argc}), {}, {}, {}};
 }
 
 int complain(const std::string& text, int code = 1) {
@@ -66,10 +53,18 @@ lxc_ptr open_container(const container& c) {
 }
 
 int unpack(int argc, char** argv) {
-  if (argc < 2) return complain("unpack FILE DIRECTORY");
+  if (argc < 3) return complain("unpack FILE DIRECTORY FINGERPRINT");
+  if (auto whole = storage::check_fingerprint(argv[0], argv[2]); !whole)
+    return complain(whole.error().detail);
   if (::chdir(argv[1]) != 0) return complain(std::string("cannot enter ") + argv[1]);
-  auto done = storage::unpack_image(argv[0], ::geteuid() == 0);
-  return done ? 0 : complain(done.error().detail);
+  auto done = storage::unpack_image(argv[0], ::geteuid() == 0, {}, [](std::uint64_t bytes) {
+    return storage::check_room(".", bytes);
+  });
+  if (!done) return complain(done.error().detail);
+  const storage::descriptor here(::open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (here.fd < 0 || ::syncfs(here.fd) != 0)  // else a power cut may leave empty files under its name
+    return complain(std::string("cannot sync ") + argv[1] + ": " + std::strerror(errno));
+  return 0;
 }
 
 // --- the life of one container; each verb holds its lock --------------------------------------
@@ -299,8 +294,7 @@ int exec(wish& w) {
   line.argv.push_back(nullptr);
   line.with_terminal = w.option("terminal") == "true";
   std::vector<std::string> environment;
-  for (const auto& [key, value] : w.options)
-    if (key.starts_with("env.")) environment.push_back(key.substr(4) + "=" + value);
+  for (const auto& [key, value] : w.environment) environment.push_back(key + "=" + value);
   std::vector<char*> variables;
   for (auto& v : environment) variables.push_back(v.data());
   variables.push_back(nullptr);
@@ -339,10 +333,13 @@ int helper_main(int argc, char** argv) {
   if (argc < 1) return complain("a verb is missing");
   const std::string verb = argv[0];
   lower_descriptor_limit();
+  ::umask(022);  // what is made here belongs to containers
   if (::geteuid() != 0 && !std::getenv("HOME"))
     ::setenv("HOME", "/tmp", 1);  // liblxc keeps locks there
   if (verb == "unpack") return unpack(argc - 1, argv + 1);
-  auto w = parse(argc - 1, argv + 1);
+  auto read = read_wish(argc - 1, argv + 1);
+  if (!read) return complain(read.error().detail);
+  auto& w = *read;
   const std::map<std::string, status (*)(const wish&)> verbs{
       {"start", start}, {"stop", stop},     {"tidy", tidy},        {"remove", remove},
       {"copy", copy},   {"freeze", freeze}, {"unfreeze", unfreeze}};

@@ -3,6 +3,7 @@
 #include "actors/instances/lxc/cgroups.hpp"
 #include "actors/instances/lxc/mounts.hpp"
 #include "schemas/units.hpp"
+#include "storage/folder_modes.hpp"
 
 #include <cctype>
 #include <filesystem>
@@ -86,8 +87,8 @@ void set_ids(items& to, unsigned base, unsigned count) {
 /// The container's users are others here: they must be able to pass through every folder above.
 status check_passage(const std::string& directory) {
   std::error_code ignored;
-  for (auto p = std::filesystem::weakly_canonical(directory, ignored); p != p.root_path();
-       p = p.parent_path()) {
+  for (auto p = std::filesystem::weakly_canonical(directory, ignored).parent_path();
+       p != p.root_path(); p = p.parent_path()) {
     struct stat s {};
     if (::stat(p.c_str(), &s) == 0 && !(s.st_mode & S_IXOTH))
       return fail(errc::refused, "unprivileged containers cannot pass through " + p.string() +
@@ -108,6 +109,7 @@ status set_rootfs_as_root(items& to, const container& c, layout how) {
     ids = *granted;
     set_ids(to, ids.base, ids.count);
   }
+  storage::close_container(directory, ids.base);
   if (how == layout::copy && ::access((directory + "/rootfs").c_str(), F_OK) != 0)
     return fail(errc::refused, "its files are not on this member: " + directory +
                                    " holds no rootfs, and it was copied there at its creation");
@@ -170,13 +172,15 @@ status configure(lxc_container* lxc, const container& c, layout how) {
   to.set("lxc.log.level", "WARN");
   to.set("lxc.console.buffer.size", "128KB");
   to.set("lxc.console.logfile", directory + "/console.log");
-  for (const auto& [key, value] : c.config)
-    if (key.starts_with("environment.")) to.set("lxc.environment", key.substr(12) + "=" + value);
+  to.set("lxc.console.size", "128KB");  // then the file begins anew
   set_limits(to, c.config);
   if (auto set = to.result(); !set) return set;
   if (!lxc->save_config(lxc, nullptr))
     return fail(errc::refused, "the container's configuration cannot be written");
-  return ok();
+  // Not in the file: whoever opens the container later would parse it again.
+  for (const auto& [key, value] : c.config)
+    if (key.starts_with("environment.")) to.set("lxc.environment", key.substr(12) + "=" + value);
+  return to.result();
 }
 
 std::string first_lxc_error(const container& c) {

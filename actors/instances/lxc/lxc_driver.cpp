@@ -1,6 +1,9 @@
 #include "actors/instances/lxc/lxc_driver.hpp"
 
+#include "actors/instances/lxc/cgroups.hpp"
 #include "actors/instances/lxc/lxc_config.hpp"
+#include "actors/instances/trash.hpp"
+#include "storage/folder_modes.hpp"
 #include "storage/identity.hpp"
 #include "storage/images/image_files.hpp"
 
@@ -31,6 +34,20 @@ lxc_ptr open_container(const std::string& data_dir, object_id id) {
       lxc_container_new(container_name(id).c_str(), containers_directory(data_dir).c_str()));
 }
 
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> all;
+  std::error_code failed;
+  std::filesystem::directory_iterator at(folder, failed);
+  for (; !failed && at != std::filesystem::directory_iterator(); at.increment(failed))
+    all.push_back(at->path().filename().string());
+  return all;
+}
+
+/// The rest is in the message.
+std::vector<std::string> arguments_of(const std::string& verb, const container& c) {
+  return {helper_word, verb, helper_message_word, container_name(c.id)};
+}
+
 std::uint64_t boot_ms() {
   std::ifstream in("/proc/stat");
   std::string word;
@@ -43,23 +60,24 @@ std::uint64_t boot_ms() {
   return 0;
 }
 
+std::string cgroup_text(lxc_container* lxc, const char* name) {
+  char text[2048] = "";
+  return lxc->get_cgroup_item(lxc, name, text, sizeof text - 1) > 0 ? text : "";
+}
+
 /// The first of several cgroup items that is there: the two cgroup versions name them differently.
 std::uint64_t cgroup_number(lxc_container* lxc, std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    char text[512] = "";
-    if (lxc->get_cgroup_item(lxc, name, text, sizeof text - 1) > 0) return number_in(text);
-  }
+  for (const char* name : names)
+    if (const auto text = cgroup_text(lxc, name); !text.empty()) return number_in(text);
   return 0;
 }
 
 }  // namespace
 
-status lxc_driver::run(const std::string& verb, const container& c, std::vector<std::string> more,
+status lxc_driver::run(const std::string& verb, const container& c, string_map options,
                        std::chrono::milliseconds deadline) {
-  std::vector<std::string> arguments{helper_word, verb};
-  for (auto& a : to_arguments(c)) arguments.push_back(std::move(a));
-  for (auto& a : more) arguments.push_back(std::move(a));
-  auto ended = run_self(arguments, deadline);
+  const helper_wish w{c, std::move(options), {}, {}};
+  auto ended = run_self(arguments_of(verb, c), deadline, encode(w));
   forget(c.id);
   if (!ended) return ended.error();
   if (ended->code == 0) return ok();
@@ -68,23 +86,44 @@ status lxc_driver::run(const std::string& verb, const container& c, std::vector<
                                                  : ended->text);
 }
 
+/// One at a time for each tree; others do not wait for it.
+std::shared_ptr<std::mutex> lxc_driver::lock_of(const std::string& tree) {
+  const std::lock_guard guard(lock_);
+  auto& known = tree_locks_[tree];
+  if (!known) known = std::make_shared<std::mutex>();
+  return known;
+}
+
 status lxc_driver::unpack(const std::string& pool, const std::string& image) {
-  const std::lock_guard one_at_a_time(unpack_lock_);
   const auto place = unpacked_directory(data_dir_, pool, image);
+  const auto mine = lock_of(place);
+  const std::lock_guard one_at_a_time(*mine);
   if (::access(place.c_str(), F_OK) == 0) return ok();
   const auto unfinished = unpacked_directory(data_dir_, pool, "." + image);
   std::error_code failed;
   std::filesystem::remove_all(unfinished, failed);
+  auto done = unpack_into(unfinished, image);
+  if (done) {
+    std::filesystem::rename(unfinished, place, failed);
+    if (!failed) return storage::sync_directory(std::filesystem::path(place).parent_path());
+    done = fail(errc::refused, "cannot make " + place + ": " + failed.message());
+  }
+  std::filesystem::remove_all(unfinished, failed);
+  return done;
+}
+
+/// It is whole and on the disk when this succeeds.
+status lxc_driver::unpack_into(const std::string& unfinished, const std::string& image) const {
+  std::error_code failed;
   std::filesystem::create_directories(unfinished, failed);
   if (failed) return fail(errc::refused, "cannot make " + unfinished + ": " + failed.message());
-  auto ended = run_self({helper_word, "unpack", storage::image_path(data_dir_, image), unfinished},
-                        unpack_time_max);
+  auto ended =
+      run_self({helper_word, "unpack", storage::image_path(data_dir_, image), unfinished, image},
+               unpack_time_max);
   if (!ended) return ended.error();
   if (ended->code != 0) return fail(errc::refused, "Failed to unpack the image: " + ended->text);
   if (::access((unfinished + "/rootfs").c_str(), F_OK) != 0)
     return fail(errc::refused, "the image holds no rootfs directory");
-  std::filesystem::rename(unfinished, place, failed);
-  if (failed) return fail(errc::refused, "cannot make " + place + ": " + failed.message());
   return ok();
 }
 
@@ -108,7 +147,7 @@ status lxc_driver::make_directory(const container& c) const {
     std::filesystem::create_directory(directory, failed);
   }
   if (failed) return fail(errc::refused, "cannot make " + directory + ": " + failed.message());
-  ::chmod(directory.c_str(), 0711);
+  if (is_new) storage::close_container(directory, 0);  // the start says whose it is
   return ok();
 }
 
@@ -167,9 +206,7 @@ result<layout> lxc_driver::layout_on(const container& c) {
     const std::lock_guard guard(lock_);
     if (const auto known = layouts_.find(pool); known != layouts_.end()) return known->second;
   }
-  std::vector<std::string> arguments{helper_word, "probe"};
-  for (auto& a : to_arguments(c)) arguments.push_back(std::move(a));
-  auto ended = run_self(arguments, quick_time_max);
+  auto ended = run_self(arguments_of("probe", c), quick_time_max, encode({c, {}, {}, {}}));
   if (!ended) return ended.error();
   constexpr int no_overlays = 3;
   if (ended->code != 0 && ended->code != no_overlays) return fail(errc::refused, ended->text);
@@ -208,8 +245,7 @@ status lxc_driver::start(const container& c) {
 
 status lxc_driver::stop(const container& c, bool force, int timeout_s) {
   return run("stop", c,
-             {std::string("option:force=") + (force ? "true" : "false"),
-              "option:timeout=" + std::to_string(timeout_s)},
+             {{"force", force ? "true" : "false"}, {"timeout", std::to_string(timeout_s)}},
              quick_time_max + std::chrono::seconds(force ? 0 : timeout_s));
 }
 
@@ -229,6 +265,10 @@ void lxc_driver::sweep_trash() {
 // --------------------------------------------------------------------------------------
 
 void lxc_driver::note_pool(const std::string& pool, const status& in_place, bool is_mounted) {
+  if (in_place) {
+    storage::close_pool(data_dir_ + "/storage-pools/" + pool);
+    remove_unfinished(pool);
+  }
   const std::lock_guard guard(lock_);
   pools_[pool] = {in_place ? std::string{} : in_place.error().detail, is_mounted};
 }
@@ -252,17 +292,13 @@ status lxc_driver::check_pool(const std::string& pool) {
 
 result<pid_t> lxc_driver::exec(const container& c, const exec_wish& what,
                                const child_io& io) const {
-  std::vector<std::string> arguments{helper_word, "exec"};
-  for (auto& a : to_arguments(c)) arguments.push_back(std::move(a));
-  arguments.push_back("option:uid=" + std::to_string(what.uid));
-  arguments.push_back("option:gid=" + std::to_string(what.gid));
-  if (!what.cwd.empty()) arguments.push_back("option:cwd=" + what.cwd);
-  if (what.with_terminal) arguments.emplace_back("option:terminal=true");
-  for (const auto& [key, value] : what.environment)
-    arguments.push_back("option:env." + key + "=" + value);
-  arguments.emplace_back("--");
-  for (const auto& word : what.command) arguments.push_back(word);
-  return spawn_self(arguments, io);
+  helper_wish w{c, {}, what.environment, what.command};
+  w.what.config.clear();
+  w.options["uid"] = std::to_string(what.uid);
+  w.options["gid"] = std::to_string(what.gid);
+  if (!what.cwd.empty()) w.options["cwd"] = what.cwd;
+  if (what.with_terminal) w.options["terminal"] = "true";
+  return spawn_self(arguments_of("exec", c), io, encode(w));
 }
 
 // --- looking
@@ -343,16 +379,52 @@ std::optional<usage> lxc_driver::use_of(object_id id) const {
   u.memory_bytes = cgroup_number(lxc.get(), {"memory.current", "memory.usage_in_bytes"});
   u.memory_peak_bytes = cgroup_number(lxc.get(), {"memory.peak", "memory.max_usage_in_bytes"});
   u.cpu_ns = cgroup_number(lxc.get(), {"cpuacct.usage"});
+  if (u.cpu_ns == 0) u.cpu_ns = cpu_ns_in(cgroup_text(lxc.get(), "cpu.stat"));
   u.processes = cgroup_number(lxc.get(), {"pids.current"});
   return u;
 }
 
-void lxc_driver::remove_unpacked(const std::string& image) {
-  std::error_code ignored;
-  for (const auto& pool :
-       std::filesystem::directory_iterator(data_dir_ + "/storage-pools", ignored))
-    std::filesystem::remove_all(
-        unpacked_directory(data_dir_, pool.path().filename().string(), image), ignored);
+std::vector<std::string> lxc_driver::pools_here() const {
+  return names_in(data_dir_ + "/storage-pools");
+}
+
+std::vector<std::string> lxc_driver::unpacked() const {
+  std::vector<std::string> all;
+  for (const auto& pool : pools_here())
+    for (const auto& name : names_in(data_dir_ + "/storage-pools/" + pool + "/images"))
+      if (!name.starts_with(".")) all.push_back(name);
+  return all;
+}
+
+void lxc_driver::remove_unpacked(const std::string& image, bool for_good,
+                                 const std::function<bool()>& is_free) {
+  for (const auto& pool : pools_here()) {
+    const auto place = unpacked_directory(data_dir_, pool, image);
+    const auto mine = lock_of(place);
+    const std::unique_lock one_at_a_time(*mine, std::try_to_lock);
+    std::error_code failed;
+    if (!one_at_a_time || !std::filesystem::exists(place, failed) || !is_free()) continue;
+    if (!for_good) {
+      (void)move_unpacked_to_trash(data_dir_, pool, image).ok();
+      continue;
+    }
+    const auto unfinished = unpacked_directory(data_dir_, pool, "." + image);
+    std::filesystem::remove_all(unfinished, failed);
+    std::filesystem::rename(place, unfinished, failed);  // never half under its name
+    if (!failed) std::filesystem::remove_all(unfinished, failed);
+  }
+}
+
+/// Of an unpack or a removal that was cut short.
+void lxc_driver::remove_unfinished(const std::string& pool) {
+  const auto folder = data_dir_ + "/storage-pools/" + pool + "/images";
+  for (const auto& name : names_in(folder)) {
+    if (!name.starts_with(".")) continue;
+    const auto mine = lock_of(unpacked_directory(data_dir_, pool, name.substr(1)));
+    const std::lock_guard one_at_a_time(*mine);
+    std::error_code ignored;
+    std::filesystem::remove_all(folder + "/" + name, ignored);
+  }
 }
 
 }  // namespace muster::instances

@@ -52,7 +52,12 @@ public:
   [[nodiscard]] std::map<object_id, found> observe();
   [[nodiscard]] std::optional<usage> use_of(object_id id) const;
   [[nodiscard]] pid_t pid_of(object_id id) const;
-  void remove_unpacked(const std::string& image);
+  /// Fingerprints of the images that lie unpacked here.
+  [[nodiscard]] std::vector<std::string> unpacked() const;
+  /// One that is being unpacked stays. @param for_good false: into the trash. @param is_free asked
+  /// while nobody can unpack it
+  void remove_unpacked(const std::string& image, bool for_good,
+                       const std::function<bool()>& is_free);
   /// What the keeper says of a pool. Nothing is made on one that is not in its place: what is then
   /// found there is the bare mount point.
   void note_pool(const std::string& pool, const status& in_place, bool is_mounted);
@@ -63,8 +68,12 @@ private:
   result<container_identity> identify(const container& c);
   result<layout> layout_on(const container& c);
   status unpack(const std::string& pool, const std::string& image);
+  status unpack_into(const std::string& unfinished, const std::string& image) const;
+  void remove_unfinished(const std::string& pool);
+  [[nodiscard]] std::vector<std::string> pools_here() const;
+  std::shared_ptr<std::mutex> lock_of(const std::string& tree);
   status make_directory(const container& c) const;
-  status run(const std::string& verb, const container& c, std::vector<std::string> more,
+  status run(const std::string& verb, const container& c, string_map options,
              std::chrono::milliseconds deadline);
   found look_at(object_id id);
   void forget(object_id id);
@@ -78,8 +87,8 @@ private:
     bool is_mounted = false;
   };
   const std::string data_dir_;
-  std::mutex unpack_lock_;
   std::mutex lock_;
+  std::map<std::string, std::shared_ptr<std::mutex>> tree_locks_;  ///< of unpacked images, by path
   std::map<object_id, alive> alive_;
   std::map<std::string, pool_standing> pools_;
   std::map<std::string, layout> layouts_;  ///< of pools

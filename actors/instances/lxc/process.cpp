@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,7 +77,7 @@ namespace {
 
 result<pid_t> spawn(const std::string& program, const char* shown,
                     const std::vector<std::string>& arguments, const child_io& io,
-                    std::vector<char*> environment, group in) {
+                    std::vector<char*> environment, group in, int message = -1) {
   std::vector<char*> argv{const_cast<char*>(shown)};
   for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
@@ -84,13 +85,42 @@ result<pid_t> spawn(const std::string& program, const char* shown,
   a.give(io.in, 0);
   a.give(io.out, 1);
   a.give(io.err, 2);
-  posix_spawn_file_actions_addclosefrom_np(&a.files, 3);
+  if (message >= 0) a.give(message, message_fd);
+  posix_spawn_file_actions_addclosefrom_np(&a.files, message >= 0 ? message_fd + 1 : message_fd);
   pid_t child = 0;
   if (const int code = posix_spawn(&child, program.c_str(), &a.files, &a.attributes, argv.data(),
                                    environment.data());
       code != 0)
     return fail(errc::unavailable,
                 std::string("no process could be started: ") + std::strerror(code));
+  return child;
+}
+
+/// Only in memory, and only for the child.
+result<int> file_of(const std::string& message) {
+  const int fd = ::memfd_create("message", MFD_CLOEXEC);
+  if (fd < 0) return fail(errc::unavailable, std::string("no message: ") + std::strerror(errno));
+  for (std::size_t at = 0; at < message.size();) {
+    const auto n = ::write(fd, message.data() + at, message.size() - at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      ::close(fd);
+      return fail(errc::unavailable, std::string("no message: ") + std::strerror(errno));
+    }
+    at += static_cast<std::size_t>(n);
+  }
+  ::lseek(fd, 0, SEEK_SET);
+  return fd;
+}
+
+result<pid_t> spawn_helper(const std::vector<std::string>& arguments, const child_io& io,
+                           const std::string& message, group in) {
+  if (message.empty())
+    return spawn(helper_program(), "musterd", arguments, io, helper_environment(), in);
+  auto file = file_of(message);
+  if (!file) return file.error();
+  auto child = spawn(helper_program(), "musterd", arguments, io, helper_environment(), in, *file);
+  ::close(*file);
   return child;
 }
 
@@ -144,8 +174,25 @@ std::string package_of(const std::string& program) {
 
 }  // namespace
 
-result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io) {
-  return spawn(helper_program(), "musterd", arguments, io, helper_environment(), group::ours);
+result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io,
+                         const std::string& message) {
+  return spawn_helper(arguments, io, message, group::ours);
+}
+
+result<std::string> take_message() {
+  constexpr std::size_t bytes_max = 64u << 20;
+  std::string all;
+  std::vector<char> part(1u << 16);
+  for (;;) {
+    const auto n = ::read(message_fd, part.data(), part.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(errc::corrupt, "the helper has no message");
+    if (n == 0) break;
+    if (all.size() > bytes_max) return fail(errc::too_large, "the helper's message is too large");
+    all.append(part.data(), static_cast<std::size_t>(n));
+  }
+  ::close(message_fd);
+  return all;
 }
 
 int wait_for_end(pid_t child) {
@@ -158,11 +205,10 @@ int wait_for_end(pid_t child) {
 }
 
 result<process_end> run_self(const std::vector<std::string>& arguments,
-                             std::chrono::milliseconds deadline) {
+                             std::chrono::milliseconds deadline, const std::string& message) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errc::unavailable, "no pipe");
-  auto child = spawn(helper_program(), "musterd", arguments, {-1, -1, ends[1]},
-                     helper_environment(), group::own);
+  auto child = spawn_helper(arguments, {-1, -1, ends[1]}, message, group::own);
   ::close(ends[1]);
   if (child) return follow(*child, ends[0], deadline);
   ::close(ends[0]);

@@ -14,10 +14,13 @@ struct child_io {
   int out = -1;
   int err = -1;
 };
+/// What a helper reads its message from.
+constexpr int message_fd = 3;
 
-/// Starts this binary again with other arguments. Everything but 0, 1, 2 is closed in it, signals
-/// are as at the start of a program.
-result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io);
+/// Starts this binary again with other arguments. Everything but 0, 1, 2 and the message is closed in
+/// it, signals are as at the start of a program.
+result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io,
+                         const std::string& message = {});
 
 struct process_end {
   int code = 0;      ///< exit code, or 128 + signal
@@ -25,7 +28,10 @@ struct process_end {
 };
 /// Runs a helper to its end. @errors errc::timed_out after which it was killed, with its children.
 result<process_end> run_self(const std::vector<std::string>& arguments,
-                             std::chrono::milliseconds deadline);
+                             std::chrono::milliseconds deadline,
+                             const std::string& message = {});
+/// Whole, in a helper; the descriptor is closed. @errors errc::corrupt, errc::too_large
+result<std::string> take_message();
 
 /// Runs a program of the system to its end, found in the usual folders whatever PATH says. Gives
 /// what it wrote. @errors errc::refused with its own words, or with the package that is missing;

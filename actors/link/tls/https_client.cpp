@@ -26,7 +26,9 @@ std::string head_of(const http_request& r) {
 /// Reads bytes with a look-ahead buffer.
 class reader {
 public:
-  reader(stream& on, clock::time_point deadline) : on_(on), deadline_(deadline) {}
+  reader(stream& on, clock::time_point deadline,
+         clock::duration silence_max = clock::duration::max())
+      : on_(on), deadline_(deadline), silence_max_(silence_max) {}
 
   result<std::string> line() {
     for (;;) {
@@ -54,7 +56,9 @@ public:
 private:
   status more(bool end_is_fine = false) {
     char part[16384];
-    auto n = on_.read(part, sizeof part, deadline_);
+    const auto now = clock::now();
+    const bool is_sooner = now < deadline_ && deadline_ - now > silence_max_;
+    auto n = on_.read(part, sizeof part, is_sooner ? now + silence_max_ : deadline_);
     if (!n) return n.error();
     if (*n == 0 && !end_is_fine) return fail(errc::unavailable, "the connection was closed");
     buffer_.append(part, *n);
@@ -63,6 +67,7 @@ private:
 
   stream& on_;
   clock::time_point deadline_;
+  clock::duration silence_max_;
   std::string buffer_;
 };
 
@@ -140,7 +145,7 @@ failure after_sending(const failure& why, const http_request& r) {
 result<http_response> ask(stream& on, const http_request& request, const http_options& with) {
   if (auto sent = on.write_all(head_of(request) + request.body, with.deadline); !sent)
     return after_sending(sent.error(), request);
-  reader in(on, with.deadline);
+  reader in(on, with.deadline, with.silence_max);
   auto head = read_head(in);
   if (!head) return after_sending(head.error(), request);
   auto r = *std::move(head);

@@ -27,6 +27,8 @@ struct http_options {
   std::size_t body_bytes_max = 64u << 20;
   /// Takes the body of a 2xx answer in parts instead of keeping it.
   std::function<status(std::string_view)> take;
+  /// Without a byte for so long it is over, too.
+  clock::duration silence_max = clock::duration::max();
 };
 
 /// @errors errc::unavailable if nothing was sent; errc::unknown_outcome once the request was.

@@ -104,6 +104,9 @@ status may_create_instance(const state_view& state, const object& row) {
   if (!owner) return fail(errc::not_found, "Cluster member not found");
   if (owner->state != member_state::created)
     return fail(errc::forbidden, "Cluster member is evacuated");
+  if (!value.image_fingerprint.empty() &&
+      !state.by_name<image>(home_of(state, value.head.project, "images"), value.image_fingerprint))
+    return fail(errc::not_found, "Image not found");  // it has gone since it was looked up
   return ok();
 }
 

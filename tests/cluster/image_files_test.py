@@ -33,41 +33,42 @@ class Trees(Holding):
             was = f.read(1)
             f.seek(-1, os.SEEK_CUR)
             f.write(bytes([was[0] ^ 1]))
-        self.assertIn("is damaged: its fingerprint is", self.create("k1"))
+        self.assertIn("is damaged: its fingerprint is", self.create("i1"))
         self.assertEqual(self.trees(), [])
 
     def test_an_unpack_that_fails_leaves_nothing(self):
         file = os.path.join(self.member.dir, "images", self.image)
         os.rename(file, file + ".away")
         os.mkdir(file)  # is read by nobody
-        self.assertIsNotNone(self.create("k1"))
+        self.assertIsNotNone(self.create("i1"))
         self.assertEqual(self.trees(), [])
         os.rmdir(file)
         os.rename(file + ".away", file)
-        self.assertIsNone(self.create("k2"))
+        self.assertIsNone(self.create("i2"))
         self.assertEqual(self.trees(), [self.image])
 
     def test_what_a_crash_has_left_and_what_nobody_uses_goes(self):
-        self.launch("k1")
-        self.write_file("k1")
+        self.launch("i1")
+        self.write_file("i1")
         place = os.path.join(self.member.dir, "storage-pools/default/images")
         self.member.kill()
         os.makedirs(os.path.join(place, "." + "ab" * 32, "rootfs"))
         unused = os.path.join(place, "cd" * 32)
         os.makedirs(os.path.join(unused, "rootfs"))
+        os.makedirs(os.path.join(place, "of-somebody-else"))
         self.cluster.restart(self.member)
-        wait_for(lambda: self.trees() == [self.image])
+        wait_for(lambda: self.trees() == [self.image, "of-somebody-else"])
         trash = os.path.join(self.member.dir, "storage-pools/default/trash")
         self.assertEqual(len(glob.glob(f"{trash}/{'cd' * 32}.*/rootfs")), 1)
-        self.check_file("k1")
+        self.check_file("i1")
 
     def test_the_tree_of_a_deleted_image_stays_while_an_instance_uses_it(self):
-        self.assertIsNone(self.create("k1"))
+        self.assertIsNone(self.create("i1"))
         c = self.client()
         c.done("DELETE", f"/1.0/images/{self.image}")
         wait_for(lambda: not os.path.exists(os.path.join(self.member.dir, "images", self.image)))
         self.assertEqual(self.trees(), [self.image])
-        self.assertIsNone(self.change("k1", "start"))
+        self.assertIsNone(self.change("i1", "start"))
 
 
 def large_image(path, size_bytes):
@@ -100,7 +101,7 @@ class Sources(Holding):
         return c.get(operation + "/wait?timeout=60").metadata["metadata"]["fingerprint"]
 
     def test_a_source_that_falls_silent_holds_nobody_else_and_is_given_up(self):
-        self.launch("k1", "n2")  # its image lies on n2 from now on
+        self.launch("i1", "n2")  # its image lies on n2 from now on
         large = self.import_large()
         n2 = self.cluster[1]
         answers = []
@@ -117,8 +118,8 @@ class Sources(Holding):
             wait_for(lambda: [m for m in n2.unix().get("/1.0/cluster/members?recursion=1").metadata
                               if m["server_name"] == "n2" and m["status"] == "Online"], 30)
             c = n2.unix(60)
-            c.done("POST", "/1.0/instances?target=n2", {"name": "k2", "source": {"type": "image", "alias": "tiny"}})
-            self.assertEqual(len(glob.glob(uploads)), 1)  # it goes on, and k2 did not wait for it
+            c.done("POST", "/1.0/instances?target=n2", {"name": "i2", "source": {"type": "image", "alias": "tiny"}})
+            self.assertEqual(len(glob.glob(uploads)), 1)  # it goes on, and i2 did not wait for it
             for t in asking:
                 t.join(60)
             self.assertLess(time.monotonic() - began, 60)

@@ -36,14 +36,14 @@ class DataDir(Holding):
                 self.member.dir = spelling
                 self.assertEqual(self.as_it_is(), pid)
                 self.check_file("k1")
-                self.assertEqual(inits_of("k1"), [pid])
+                self.assertEqual(inits_of("k1", self.cluster.folder), [pid])
 
     def test_another_network_namespace_does_not_start_it_twice(self):
         pid = self.launch("k1")
         self.stop_server()
         self.member.prefix = ["unshare", "--net", "--"]
         self.assertEqual(self.as_it_is_elsewhere(pid), pid)
-        self.assertEqual(inits_of("k1"), [pid])
+        self.assertEqual(inits_of("k1", self.cluster.folder), [pid])
         self.assertIn("already running", self.change("k1", "start"))
         self.assertIn("cannot be reached from here", self.change("k1", "stop", force=True))
         self.assertTrue(is_alive(pid))
@@ -66,7 +66,7 @@ class DataDir(Holding):
         said = self.refusal(other)
         self.assertIn(f"start this server with --data-dir {real}", said)
         self.assertIn(f"process {pid}", said)
-        self.assertEqual(inits_of("k1"), [pid])
+        self.assertEqual(inits_of("k1", self.cluster.folder), [pid])
         subprocess.run(["umount", other], check=True)
         self.assertEqual(self.as_it_is(), pid)
         self.stop("k1")

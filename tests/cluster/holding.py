@@ -30,8 +30,8 @@ def mounts_below(folder):
         return [line.split()[1] for line in mounts if line.split()[1].startswith(folder + "/")]
 
 
-def inits_of(name):
-    """Inits of all containers whose host name is this, wherever they were started from."""
+def inits_of(name, folder):
+    """Inits of all containers with this host name and files below the folder, wherever they were started from."""
     found = []
     for comm in glob.glob("/proc/[0-9]*/stat"):
         pid = comm.split("/")[2]
@@ -41,7 +41,7 @@ def inits_of(name):
             with open(f"/proc/{pid}/status") as f:
                 ids = next(line for line in f if line.startswith("NSpid:")).split()
             seen = subprocess.run(["nsenter", "--uts", "-t", pid, "hostname"], capture_output=True, text=True)
-            if ids[-1] == "1" and seen.stdout.strip() == name:
+            if ids[-1] == "1" and seen.stdout.strip() == name and folder in content(f"/proc/{pid}/mountinfo"):
                 found.append(int(pid))
         except (OSError, StopIteration):
             continue

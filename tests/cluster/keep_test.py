@@ -153,7 +153,7 @@ class Starting(Holding):
         self.launch("k1")
         self.stop("k1")
         subprocess.run(self.helper("start", "k1"), check=True, stdin=subprocess.DEVNULL)
-        pid, = inits_of("k1")
+        pid, = inits_of("k1", self.cluster.folder)
         wait_for(lambda: not is_alive(pid))
         self.assertEqual(self.status("k1"), "Stopped")
 
@@ -167,15 +167,15 @@ class Starting(Holding):
             helper = subprocess.Popen(self.helper("start", "k1"), stdin=subprocess.DEVNULL)
             wait_for(lambda: [line for line in content("/proc/locks").splitlines()
                               if "->" in line and f" {helper.pid} " in line])
-            self.assertEqual(inits_of("k1"), [])
+            self.assertEqual(inits_of("k1", self.cluster.folder), [])
         self.assertEqual(helper.wait(20), 0)
-        pid, = inits_of("k1")
+        pid, = inits_of("k1", self.cluster.folder)
         for spelling in (self.member.dir, self.member.dir + "/", self.member.dir + "/."):
             again = subprocess.run(self.helper("start", "k1", spelling), stdin=subprocess.DEVNULL,
                                    capture_output=True, text=True)
             self.assertEqual(again.returncode, 1, again)
             self.assertIn("already running", again.stderr)
-        self.assertEqual(inits_of("k1"), [pid])
+        self.assertEqual(inits_of("k1", self.cluster.folder), [pid])
 
 
 class Ends(Holding):

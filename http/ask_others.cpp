@@ -86,6 +86,7 @@ void api::roles_rest() {
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
+  (void)node_.wait_readable().ok();  // this member shows them, too
   seen_everywhere();
 }
 

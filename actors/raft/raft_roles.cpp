@@ -23,6 +23,7 @@ std::uint64_t steady_ms() {
 
 void driver::remember_session(member_id peer, bool is_up) {
   keeper_.session_changed(peer, is_up, steady_ms());
+  roles_rest_at_ = {};  // who comes or goes may change them
 }
 
 std::vector<roles::candidate> driver::candidates(std::uint64_t lag_max) const {

@@ -74,7 +74,7 @@ void api::roles_rest() {
   const auto index = node_.local_view()->applied();
   while (clock::now() < deadline) {
     auto now = node_.now();
-    if (!now) return;
+    if (!now || !(*now)->has_leader()) return;
     const auto leader = (*now)->board().raft.leader;
     if (leader == node_.self()) {
       if (wait_for_roles(index)) break;

@@ -169,9 +169,10 @@ status daemon::give_to_group(const std::string& path) const {
 }
 
 /// As by SIGTERM, but that no instance is left running here. Who has asked hears when they have
-/// ended.
+/// ended and the member has stopped: its disk is free then.
 void daemon::shut_down() {
   if (!has_ended_instances_.exchange(true)) end_instances();
+  node_->stop();
   ::kill(::getpid(), SIGTERM);
 }
 
@@ -251,7 +252,7 @@ void daemon::keep_house() {
 }
 
 void daemon::stop() {
-  if (node_) node_->hand_over();
+  if (node_ && !has_ended_instances_) node_->hand_over();  // else it was done
   if (front_) front_->stop();
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);

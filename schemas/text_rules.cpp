@@ -30,6 +30,8 @@ std::optional<char32_t> next_code_point(std::string_view& text) {
 }
 
 bool is_clean(std::string_view text, bool may_break) {
+  const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F; };
+  if (std::all_of(text.begin(), text.end(), is_plain)) return true;  // nearly always
   while (!text.empty()) {
     const auto code = next_code_point(text);
     if (!code) return false;

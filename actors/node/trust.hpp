@@ -16,7 +16,7 @@ namespace muster::node {
 /// Whom a certificate makes its owner.
 struct trusted {
   member_id member;  ///< set: a member's own server certificate
-  std::optional<certificate> client;
+  std::shared_ptr<const certificate> client;  ///< shared: it is looked at with every request
   // When a client's certificate is good; clocks don't decide on members.
   std::int64_t good_from_s = 0;
   std::int64_t good_until_s = 0;
@@ -29,13 +29,15 @@ public:
   std::vector<std::string> refresh(const state_view& state,
                                    const std::map<std::string, member_id>& first_peers) {
     std::map<std::string, trusted> next;
-    for (const auto& [print, id] : first_peers) next[print] = {id, std::nullopt, 0, 0};
+    for (const auto& [print, id] : first_peers) next[print] = {id, nullptr, 0, 0};
     for (auto& c : state.all<certificate>()) {
       const auto good = tls::validity_of(c.pem);
       const auto print = c.fingerprint;
-      if (good) next[print] = {{}, std::move(c), good->from_s, good->until_s};
+      if (good)
+        next[print] = {{}, std::make_shared<const certificate>(std::move(c)), good->from_s,
+                       good->until_s};
     }
-    for (const auto& m : state.all<member>()) next[m.fingerprint] = {m.id(), std::nullopt, 0, 0};
+    for (const auto& m : state.all<member>()) next[m.fingerprint] = {m.id(), nullptr, 0, 0};
     std::vector<std::string> gone;
     const std::lock_guard guard(lock_);
     for (const auto& [print, who] : all_)

@@ -124,9 +124,9 @@ void rename_profile(transaction& tx, const profile& renamed, std::string_view ol
     *at = renamed.name;
     tx.put(row);
   };
-  for (const auto& user : users_of(tx, renamed.head.project, "profiles")) {
-    for (const auto& i : tx.all<instance>(project_id{user.head.id.value})) change(i);
-    for (const auto& i : tx.all<image>(project_id{user.head.id.value})) change(i);
+  for (const auto id : users_of(tx, renamed.head.project, "profiles")) {
+    for (const auto& i : tx.all<instance>(id)) change(i);
+    for (const auto& i : tx.all<image>(id)) change(i);
   }
 }
 

@@ -1,4 +1,5 @@
 #include "http/api.hpp"
+#include "schemas/text_rules.hpp"
 #include "schemas/wall_clock.hpp"
 
 #include <cctype>
@@ -12,9 +13,9 @@ namespace {
 constexpr std::size_t certificate_bytes_max = 64u << 10;
 constexpr std::size_t join_bytes_max = 256u << 10;
 
-using parts = std::vector<std::string>;
+using segments = std::vector<std::string>;
 
-bool is_join(const parts& s) {
+bool is_join(const segments& s) {
   return s.size() == 3 && s[0] == "internal" && s[1] == "cluster" && s[2] == "join";
 }
 
@@ -25,7 +26,7 @@ bool takes_token(const request& r) {
          (is_join(s) || (s.size() == 2 && s[0] == "1.0" && s[1] == "certificates"));
 }
 
-bool is_for_metrics(const parts& s) {
+bool is_for_metrics(const segments& s) {
   return s.empty() || (s[0] == "1.0" && (s.size() == 1 || (s.size() == 2 && s[1] == "metrics")));
 }
 
@@ -68,11 +69,6 @@ bool may_read_restricted(const request& r, const caller& who) {
   if (kind == "storage-pools") return s.size() <= 3 || (s.size() == 4 && s[3] == "resources");
   if (kind == "operations") return true;  // the handlers look at the project of each
   return s.size() == 2 && (kind == "events" || kind == "resources");
-}
-
-std::string lower(std::string text) {
-  for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 caller client_of(const node::trusted& who) {
@@ -137,15 +133,15 @@ bool api::is_stranger(const peer_info& peer) const {
 /// A page of another site has a browser show its user's certificate.
 bool api::is_foreign(const request& r, bool is_upgrade) const {
   if (r.peer.is_unix || (is_read(r) && !is_upgrade) || r.method == "OPTIONS") return false;
-  const auto origin = lower(r.header("origin"));
+  const auto origin = text_rules::lower(r.header("origin"));
   if (!origin.empty()) {
     const auto config = node_.local_view()->only<server_config>().value_or(server_config{}).config;
     if (const auto also = config.find("core.https_allowed_origin");
-        also != config.end() && (also->second == "*" || lower(also->second) == origin))
+        also != config.end() && (also->second == "*" || text_rules::lower(also->second) == origin))
       return false;
-    if (origin != "https://" + lower(r.header("host"))) return true;
+    if (origin != "https://" + text_rules::lower(r.header("host"))) return true;
   }
-  const auto site = lower(r.header("sec-fetch-site"));
+  const auto site = text_rules::lower(r.header("sec-fetch-site"));
   return !site.empty() && site != "same-origin" && site != "none";
 }
 

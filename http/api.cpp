@@ -6,6 +6,7 @@
 #include "http/operation_waits.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/projects.hpp"
+#include "schemas/text_rules.hpp"
 
 #include <caf/send.hpp>
 
@@ -69,11 +70,6 @@ requestor api::requestor_of(const request& r) {
 }
 
 namespace {
-
-std::string lower(std::string text) {
-  for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 constexpr const char* forwarded_mark = "incus-cluster-client";
 
@@ -200,7 +196,7 @@ response api::forward(const request& r, const member& to) {
   for (const char* name :
        {"Location", "ETag", "Retry-After", "Content-Disposition", "Content-Range", "Accept-Ranges",
         "Last-Modified", "X-Content-Type-Options", "X-Muster-Stale", "X-Incus-Type"})
-    if (const auto at = answer->headers.find(lower(name)); at != answer->headers.end())
+    if (const auto at = answer->headers.find(text_rules::lower(name)); at != answer->headers.end())
       out.headers[name] = at->second;
   if (const auto type = answer->headers.find("content-type"); type != answer->headers.end())
     out.content_type = type->second;

@@ -1,6 +1,7 @@
 #include "actors/node/secrets.hpp"
 #include "http/api.hpp"
 #include "http/operation_waits.hpp"
+#include "schemas/text_rules.hpp"
 
 #include <charconv>
 
@@ -36,11 +37,6 @@ std::optional<node::operation> own_operation(api& a, const request& r, const std
   return o;
 }
 
-std::string lower(std::string text) {
-  for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 /// Those of the server belong to every list.
 bool is_asked_for(const request& r, const std::string& project) {
   return project.empty() || r.parameter("all-projects") == "true" ||
@@ -58,7 +54,7 @@ std::vector<listed> own_operations(api& a, const request& r, const caller& who) 
   for (const auto& o : a.server().ops().list()) {
     if (!may_see(who, o.project) || !is_asked_for(r, o.project)) continue;
     const auto json = render::operation(o);
-    all.push_back({lower(json_at(json, "status").value_or("running")), o.uuid, json});
+    all.push_back({text_rules::lower(json_at(json, "status").value_or("running")), o.uuid, json});
   }
   return all;
 }
@@ -76,7 +72,7 @@ std::vector<listed> others_operations(api& a, const request& r, const state_view
       if (json.empty()) json = whole.text("json");
       const auto project = whole.text("project");
       if (!may_see(who, project) || !is_asked_for(r, project)) continue;
-      all.push_back({lower(json_at(json, "status").value_or("running")), uuid, std::move(json)});
+      all.push_back({text_rules::lower(json_at(json, "status").value_or("running")), uuid, std::move(json)});
     }
   }
   return all;

@@ -12,7 +12,7 @@ namespace muster::http {
 
 namespace {
 
-constexpr std::size_t part_bytes = 1u << 18;
+constexpr std::size_t file_part_bytes = 1u << 18;
 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t n = 0;
@@ -77,7 +77,7 @@ response send_file(const request& r, const std::string& path) {
     std::fseek(file.get(), static_cast<long>(range->first), SEEK_SET);
   }
   out.parts = [file, left = out.parts_bytes]() mutable -> result<std::string> {
-    std::string part(static_cast<std::size_t>(std::min<std::uint64_t>(left, part_bytes)), '\0');
+    std::string part(static_cast<std::size_t>(std::min<std::uint64_t>(left, file_part_bytes)), '\0');
     part.resize(std::fread(part.data(), 1, part.size(), file.get()));
     if (std::ferror(file.get()) || (part.empty() && left != 0))
       return fail(errc::unavailable, "the image file cannot be read");

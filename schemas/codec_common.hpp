@@ -17,6 +17,7 @@
 /// What the codec files share. Nobody else includes this.
 namespace muster::codec::detail {
 
+inline unsigned count(const auto& container) { return static_cast<unsigned>(container.size()); }
 inline kj::StringPtr text(const std::string& s) { return {s.c_str(), s.size()}; }
 inline std::string text(capnp::Text::Reader t) { return {t.begin(), t.size()}; }
 inline kj::ArrayPtr<const capnp::word> words_of(const blob& b) {

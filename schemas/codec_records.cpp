@@ -11,8 +11,6 @@ namespace {
 using detail::get_row;
 using detail::put_row;
 
-unsigned count(const auto& container) { return static_cast<unsigned>(container.size()); }
-
 void put_devices(const device_map& from, capnp::List<wire::Device>::Builder to) {
   unsigned i = 0;
   for (const auto& [name, config] : from) {

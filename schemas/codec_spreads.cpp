@@ -4,8 +4,6 @@ namespace muster::codec::detail {
 
 namespace {
 
-unsigned count(const auto& container) { return static_cast<unsigned>(container.size()); }
-
 void put_spread(const spread& r, wire::Spread::Builder to) {
   to.setIsPending(r.is_pending);
   to.setVersion(r.version);

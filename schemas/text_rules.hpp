@@ -15,6 +15,9 @@ bool is_text(std::string_view text);
 /// Whether values of this configuration key may have several lines.
 bool may_have_lines(std::string_view key);
 
+/// ASCII letters only, as names of headers and words of a protocol are compared.
+std::string lower(std::string_view text);
+
 /// For a part of a URL.
 std::string percent_encode(std::string_view text);
 

@@ -1,5 +1,7 @@
 #include "schemas/units.hpp"
 
+#include "schemas/text_rules.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -54,11 +56,9 @@ std::optional<std::uint64_t> bytes_or_percent(std::string_view text, std::uint64
 }
 
 std::optional<bool> flag(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (lower == "true" || lower == "1" || lower == "yes" || lower == "on") return true;
-  if (lower == "false" || lower == "0" || lower == "no" || lower == "off") return false;
+  const auto word = text_rules::lower(text);
+  if (word == "true" || word == "1" || word == "yes" || word == "on") return true;
+  if (word == "false" || word == "0" || word == "no" || word == "off") return false;
   return std::nullopt;
 }
 

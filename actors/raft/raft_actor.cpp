@@ -15,12 +15,6 @@ namespace {
 
 constexpr std::size_t entries_held_max = 64;
 
-std::uint64_t steady_ms() {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(clock::now().time_since_epoch()).count());
-}
-
 bool has_majority(const std::vector<member_id>& voters, const std::set<member_id>& reachable) {
   const auto count = std::count_if(voters.begin(), voters.end(),
                                    [&](member_id v) { return reachable.contains(v); });

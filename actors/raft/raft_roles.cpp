@@ -1,4 +1,5 @@
 #include "actors/raft/raft_actor.hpp"
+#include "schemas/wall_clock.hpp"
 
 #include <algorithm>
 
@@ -12,12 +13,6 @@ constexpr std::uint64_t ticks_between_notes = 16;
 constexpr std::uint64_t entries_near = 1000;
 /// Then whoever has caught up will do.
 constexpr int refusals_max = 8;
-
-std::uint64_t steady_ms() {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(clock::now().time_since_epoch()).count());
-}
 
 }  // namespace
 

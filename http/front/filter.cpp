@@ -11,7 +11,7 @@ namespace muster::http {
 namespace {
 
 constexpr std::size_t text_bytes_max = 16u << 10;
-constexpr int depth_max = 32;
+constexpr int brackets_max = 32;
 constexpr std::int64_t pattern_memory_max = 1 << 20;
 
 failure wrong(const std::string& why) { return fail(errc::bad_request, "Invalid filter: " + why); }
@@ -67,7 +67,7 @@ struct filter::parser {
 
   /// Until the end, or the bracket that closes.
   result<parts> list(int depth) {
-    if (depth > depth_max) return wrong("too many brackets");
+    if (depth > brackets_max) return wrong("too many brackets");
     parts all;
     for (;;) {
       skip();

@@ -1,6 +1,7 @@
 #include "http/front/head.hpp"
 
 #include "http/front/envelope.hpp"
+#include "schemas/text_rules.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -8,12 +9,6 @@
 namespace muster::http {
 
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (auto& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 std::string_view trimmed(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
@@ -60,7 +55,7 @@ std::optional<response> read_framing(std::string_view name, std::string_view val
   }
   if (name == "transfer-encoding") {
     if (to.has_length || to.is_chunked) return damaged();
-    if (lower(value) != "chunked") return error(501, "this transfer encoding is not known");
+    if (text_rules::lower(value) != "chunked") return error(501, "this transfer encoding is not known");
     to.is_chunked = true;
   }
   return std::nullopt;
@@ -84,7 +79,7 @@ result<std::shared_ptr<request>> parse_head(std::string_view head, const peer_in
   each_header(head, [&](std::string_view line) {
     const auto colon = line.find(':');
     if (colon != std::string_view::npos)
-      r.headers[lower(line.substr(0, colon))] = trimmed(line.substr(colon + 1));
+      r.headers[text_rules::lower(line.substr(0, colon))] = trimmed(line.substr(colon + 1));
     return true;
   });
   if (!r.target.starts_with('/') || r.target.find(' ') != std::string::npos)
@@ -106,7 +101,7 @@ head_answer look_at_head(std::string_view head, const request& r) {
   out.frame.may_keep = !is_old;
   each_header(head, [&](std::string_view line) {
     const auto colon = line.find(':');
-    const auto name = lower(line.substr(0, colon));
+    const auto name = text_rules::lower(line.substr(0, colon));
     if (out.refusal) return false;
     if (line.size() > bounds::line_bytes_max)
       out.refusal = error(431, "a header of the request is too long");
@@ -115,7 +110,7 @@ head_answer look_at_head(std::string_view head, const request& r) {
       out.refusal = damaged();
     else
       out.refusal = read_framing(name, trimmed(line.substr(colon + 1)), out.frame);
-    if (name == "connection" && lower(line.substr(colon + 1)).find("close") != std::string::npos)
+    if (name == "connection" && text_rules::lower(line.substr(colon + 1)).find("close") != std::string::npos)
       out.frame.may_keep = false;
     return true;
   });
@@ -126,7 +121,7 @@ head_answer look_at_head(std::string_view head, const request& r) {
 std::string fenced(std::string_view head, const request& r, const framing& frame) {
   std::string out(head.substr(0, head.find("\r\n") + 2));
   each_header(head, [&](std::string_view line) {
-    if (lower(line.substr(0, line.find(':'))) == "range") return true;
+    if (text_rules::lower(line.substr(0, line.find(':'))) == "range") return true;
     out += line;
     out += "\r\n";
     return true;

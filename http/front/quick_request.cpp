@@ -2,6 +2,7 @@
 
 #include "http/front/envelope.hpp"
 #include "http/front/head.hpp"
+#include "schemas/text_rules.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,18 +13,12 @@ namespace {
 
 constexpr std::string_view head_end = "\r\n\r\n";
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (auto& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 /// Nothing that asks for more than an answer, or could be read in two ways.
 bool is_plain(const request& r, std::string_view head) {
   for (const char* special : {"upgrade", "transfer-encoding", "expect"})
     if (r.headers.contains(special)) return false;
   if (const auto at = r.headers.find("connection"); at != r.headers.end())
-    if (const auto word = lower(at->second); word != "keep-alive" && word != "close") return false;
+    if (const auto word = text_rules::lower(at->second); word != "keep-alive" && word != "close") return false;
   const auto lines = std::count(head.begin(), head.end(), '\n');
   return r.headers.size() + 2 == static_cast<std::size_t>(lines);  // each header once
 }

@@ -1,6 +1,7 @@
 #include "http/front/request_server.hpp"
 
 #include "http/front/envelope.hpp"
+#include "schemas/text_rules.hpp"
 
 #include <httplib.h>
 
@@ -11,13 +12,6 @@
 namespace muster::http {
 
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 /// httplib's view of a connection. Head and body leave in one write.
 class connection_stream final : public httplib::Stream {
@@ -82,7 +76,7 @@ std::shared_ptr<request> from_httplib(const httplib::Request& in) {
   r.method = in.method;
   r.target = in.target;
   for (const auto& [name, value] : in.headers)
-    if (name != "REMOTE_ADDR" && name != "LOCAL_ADDR") r.headers[lower(name)] = value;
+    if (name != "REMOTE_ADDR" && name != "LOCAL_ADDR") r.headers[text_rules::lower(name)] = value;
   if (!current->range.empty()) r.headers["range"] = current->range;
   r.peer = current->peer;
   r.arrived = clock::now();
@@ -238,7 +232,7 @@ bool request_server::serve(connection& c) {
 }
 
 bool request_server::asks_for_upgrade(std::string_view head) {
-  return lower(head).find("\r\nupgrade:") != std::string::npos;
+  return text_rules::lower(head).find("\r\nupgrade:") != std::string::npos;
 }
 
 }  // namespace muster::http

@@ -10,8 +10,6 @@ namespace muster::storage {
 namespace {
 
 constexpr std::size_t sector_bytes = 512;
-constexpr std::size_t alignment = 8;
-
 struct head {
   std::uint32_t payload_bytes = 0;
   std::uint32_t size_checksum = 0;  ///< a size that is wrong must not pass for a write cut short
@@ -50,7 +48,7 @@ bool is_zero(std::string_view bytes) {
 void begin_record(std::string& into) { into.assign(sizeof(head), '\0'); }
 
 void end_record(std::string& record, std::uint64_t file_number, std::size_t offset) {
-  record.resize((record.size() + alignment - 1) / alignment * alignment);
+  record.resize((record.size() + record_alignment - 1) / record_alignment * record_alignment);
   const auto payload = std::string_view(record).substr(sizeof(head));
   const auto h = head_of(payload, file_number, offset);
   std::memcpy(record.data(), &h, sizeof h);
@@ -68,7 +66,7 @@ std::optional<found_record> record_at(std::string_view file, std::uint64_t file_
 log_end judge_end(std::string_view file, std::uint64_t file_number, std::size_t offset) {
   const auto last = file.find_last_not_of('\0');
   if (last == std::string_view::npos || last < offset) return log_end::clean;
-  for (auto at = offset + alignment; at < last; at += alignment)
+  for (auto at = offset + record_alignment; at < last; at += record_alignment)
     if (record_at(file, file_number, at)) return log_end::damaged;
   const auto h = head_at(file, file_number, offset);
   const auto end = h ? offset + sizeof *h + h->payload_bytes : last + 1;

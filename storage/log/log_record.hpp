@@ -9,6 +9,8 @@
 /// full of zeros, so that a write changes nothing but its own bytes: no size, no block map. Pure.
 namespace muster::storage {
 
+constexpr std::size_t record_alignment = 8;
+
 /// A head alone: the payload is appended to it.
 void begin_record(std::string& into);
 /// Pads it and fills in the head. The checksum also covers the place, so that a record is valid

@@ -1,6 +1,7 @@
 #include "storage/log/log_replay.hpp"
 
 #include "schemas/codec.hpp"
+#include "storage/log/log_record.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -9,14 +10,12 @@ namespace muster::storage {
 
 namespace {
 
-constexpr std::size_t alignment = 8;
-
 struct item_head {
   std::uint32_t kind;
   std::uint32_t size_bytes;
 };
 
-std::size_t padded(std::size_t n) { return (n + alignment - 1) / alignment * alignment; }
+std::size_t padded(std::size_t n) { return (n + record_alignment - 1) / record_alignment * record_alignment; }
 
 }  // namespace
 

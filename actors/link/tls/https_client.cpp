@@ -1,5 +1,7 @@
 #include "actors/link/tls/https_client.hpp"
 
+#include "schemas/text_rules.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -8,12 +10,6 @@ namespace muster::tls {
 namespace {
 
 constexpr std::size_t head_bytes_max = 64u << 10;
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 std::string head_of(const http_request& r) {
   std::string head = r.method + " " + r.target + " HTTP/1.1\r\nHost: " + r.host + "\r\n";
@@ -86,7 +82,7 @@ result<http_response> read_head(reader& in) {
     if (colon == std::string::npos) return fail(errc::corrupt, "a header of the answer is damaged");
     auto value = line->substr(colon + 1);
     value.erase(0, value.find_first_not_of(' '));
-    r.headers[lower(line->substr(0, colon))] = std::move(value);
+    r.headers[text_rules::lower(line->substr(0, colon))] = std::move(value);
   }
 }
 
@@ -118,7 +114,7 @@ status pass_chunks(reader& in, const sink& give) {
 
 status read_body(reader& in, const http_response& r, const sink& give) {
   if (const auto te = r.headers.find("transfer-encoding");
-      te != r.headers.end() && lower(te->second) == "chunked")
+      te != r.headers.end() && text_rules::lower(te->second) == "chunked")
     return pass_chunks(in, give);
   if (const auto length = r.headers.find("content-length"); length != r.headers.end()) {
     std::uint64_t size = 0;

@@ -34,12 +34,12 @@ std::string text_of(BIO* bio) {
   return {data, static_cast<std::size_t>(size)};
 }
 
-owned<BIO> reader(std::string_view text) {
+owned<BIO> pem_reader(std::string_view text) {
   return owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
 owned<X509> parse(std::string_view pem) {
-  const auto bio = reader(pem);
+  const auto bio = pem_reader(pem);
   return owned<X509>(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
 }
 
@@ -140,7 +140,7 @@ result<std::string> pem_from_any(std::string_view text) {
 
 bool is_pair(const pem_pair& pair) {
   const auto certificate = parse(pair.certificate);
-  const auto bio = reader(pair.key);
+  const auto bio = pem_reader(pair.key);
   const owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
   return certificate && key && X509_check_private_key(certificate.get(), key.get()) == 1;
 }

@@ -4,7 +4,6 @@ namespace muster::simulation {
 
 namespace {
 
-std::string text(member_id id) { return "member " + std::to_string(id.value); }
 std::string text(raft_term t) { return "term " + std::to_string(t.value); }
 
 }  // namespace

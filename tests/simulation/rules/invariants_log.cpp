@@ -4,7 +4,6 @@ namespace muster::simulation {
 
 namespace {
 
-std::string text(member_id id) { return "member " + std::to_string(id.value); }
 std::string text(log_index i) { return "entry " + std::to_string(i.value); }
 
 std::uint64_t key(log_index index, raft_term term) { return index.value << 24 | term.value; }

@@ -40,11 +40,6 @@ bool is_open_to_all(const request& r) {
   return s.size() == 1 && r.method == "GET";
 }
 
-std::string project_in(const request& r) {
-  const auto name = r.parameter("project");
-  return name.empty() ? "default" : name;
-}
-
 /// What lies in a project, and has a list of all projects that leaves out what is not seen.
 bool is_seen_in_project(const request& r, const caller& who) {
   const auto& kind = r.segments[1];
@@ -52,7 +47,7 @@ bool is_seen_in_project(const request& r, const caller& who) {
   if (r.parameter("all-projects") == "true")
     return is_list && (kind == "instances" || kind == "profiles");
   if (kind == "networks" && r.segments.size() > 3) return false;  // leases name others' instances
-  return who.sees(project_in(r));
+  return who.sees(api::project_asked(r));
 }
 
 /// As Incus: objects of the server are shown, those of projects only in the caller's own.
@@ -90,7 +85,7 @@ std::vector<std::string> caller::seen_of(std::vector<std::string> urls) const {
     r.target = url;
     if (!parse_target(r)) return true;
     const bool is_project = r.segments.size() == 3 && r.segments[1] == "projects";
-    return !sees(is_project ? r.segments[2] : project_in(r));
+    return !sees(is_project ? r.segments[2] : api::project_asked(r));
   });
   return urls;
 }

@@ -85,6 +85,9 @@ public:
   /// more after a read index. Comes later. @param trusts_local false: the command does not say what
   /// it expects, so the read index comes first.
   response changing(const request& r, changer how, bool trusts_local = true);
+  /// The same from a slow route, for what decides who may what: every member that is online has it
+  /// when it is answered. Blocks.
+  response change_everywhere(const request& r, const changer& how);
   /// A task of this member, with the usual answer.
   response start_operation(node::operation what,
                            std::function<status(node::operations::handle&)> work,

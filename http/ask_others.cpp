@@ -68,6 +68,23 @@ void api::seen_everywhere() {
   }
 }
 
+response api::change_everywhere(const request& r, const changer& how) {
+  for (;;) {
+    auto state = node_.read(node::freshness::strict);
+    if (!state) return error(state.error());
+    auto wanted = how(r, *state->state);
+    if (wanted.answer) return *std::move(wanted.answer);
+    state->state.reset();
+    auto done = submit(r, *std::move(wanted.body));
+    if (!done && done.error().code == errc::changed && r.header("if-match").empty() &&
+        clock::now() < r.arrived + limits::write_deadline / 2)
+      continue;
+    if (!done) return error(done.error());
+    seen_everywhere();
+    return std::move(wanted.done);
+  }
+}
+
 /// The leader knows; it may change while it is asked.
 void api::roles_rest() {
   const auto deadline = clock::now() + limits::seen_deadline;

@@ -1,5 +1,6 @@
 #include "http/instance_json.hpp"
 
+#include "actors/instances/lxc/cgroups.hpp"
 #include "actors/state/commands/lifecycle.hpp"
 #include "http/net_interfaces.hpp"
 #include "schemas/projects.hpp"
@@ -15,11 +16,6 @@ string_map shown_config(const instance& row, string_map config) {
   config["volatile.uuid"] = row.uuid;
   if (row.wanted != power::stopped) config["volatile.last_state.power"] = "RUNNING";
   return config;
-}
-
-std::uint64_t memory_total_bytes() {
-  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 void write_network(json_writer& w, pid_t pid) {
@@ -93,7 +89,7 @@ std::string state(const instance& row, const std::optional<instances::usage>& us
       .begin_object()
       .field("usage", u.memory_bytes)
       .field("usage_peak", u.memory_peak_bytes);
-  w.field("total", use ? memory_total_bytes() : std::uint64_t{0});
+  w.field("total", use ? instances::memory_total_bytes() : std::uint64_t{0});
   w.field("swap_usage", 0).field("swap_usage_peak", 0).end_object();
   if (use)
     write_network(w, u.pid);

@@ -13,8 +13,6 @@ constexpr std::uint64_t cpus_max = 4096;
 constexpr std::uint64_t seconds_max = 100'000'000;
 constexpr std::uint64_t some_memory = 1ULL << 40;  // any: what a percentage is of
 
-bool is_any(std::string_view) { return true; }
-bool is_flag(std::string_view v) { return units::flag(v).has_value(); }
 bool is_cpu_count(std::string_view v) { return units::number(v, cpus_max).value_or(0) != 0; }
 bool is_memory(std::string_view v) {
   return units::bytes_or_percent(v, some_memory).value_or(0) != 0;
@@ -57,13 +55,8 @@ failure bad_value(const std::string& key, const std::string& value) {
                   (key == "limits.cpu" ? " (a number of CPUs; sets are not supported yet)" : ""));
 }
 
-std::string value_of(const string_map& device, const char* key) {
-  const auto at = device.find(key);
-  return at == device.end() ? std::string{} : at->second;
-}
-
 status check_device(const std::string& name, const string_map& device) {
-  const auto type = value_of(device, "type");
+  const auto type = value_in(device, "type");
   const auto bad = [&](const std::string& why) {
     return fail(errc::bad_request,
                 "Invalid devices: Device validation failed for \"" + name + "\": " + why);
@@ -83,42 +76,42 @@ status check_device(const std::string& name, const string_map& device) {
                  (key == "source" ? ": only the root disk is supported yet" : ""));
     if (!known->is_valid(value)) return bad(bad_value(key, value).detail);
   }
-  const auto network = value_of(device, "network");
-  const auto kind = value_of(device, "nictype");
-  if (type == "disk" && (value_of(device, "path").empty() || value_of(device, "pool").empty()))
+  const auto network = value_in(device, "network");
+  const auto kind = value_in(device, "nictype");
+  if (type == "disk" && (value_in(device, "path").empty() || value_in(device, "pool").empty()))
     return bad("Root disk entry must have a \"pool\" and \"path\" set to \"/\"");
   if (type == "nic" && network.empty() == kind.empty())
     return bad("one of \"network\" and \"nictype\" is needed");
-  if (type == "nic" && !kind.empty() && kind != "p2p" && value_of(device, "parent").empty())
+  if (type == "nic" && !kind.empty() && kind != "p2p" && value_in(device, "parent").empty())
     return bad("\"parent\" is needed");
   return ok();
 }
 
 }  // namespace
 
-const std::vector<instance_key>& instance_keys() {
+const std::vector<config_key>& instance_keys() {
   using enum effect;
-  static const std::vector<instance_key> all{
-      {"boot.autostart", is_flag, none},
+  static const std::vector<config_key> all{
+      {"boot.autostart", values::flag, none},
       {"boot.autostart.delay", is_seconds, none},
       {"boot.autostart.priority", is_count, none},
       {"boot.host_shutdown_timeout", is_seconds, acts},
       {"boot.stop.priority", is_count, none},
-      {"cloud-init.", is_any, none},
+      {"cloud-init.", values::any, none},
       {"cluster.evacuate", is_evacuation, none},
-      {"environment.", is_any, start},
-      {"image.", is_any, acts},
+      {"environment.", values::any, start},
+      {"image.", values::any, acts},
       {"limits.cpu", is_cpu_count, start},
       {"limits.memory", is_memory, start},
       {"limits.processes", is_positive, start},
-      {"security.privileged", is_flag, start},
-      {"security.protection.delete", is_flag, acts},
-      {"snapshots.expiry", is_any, none},
-      {"snapshots.pattern", is_any, none},
-      {"snapshots.schedule", is_any, none},
-      {"snapshots.schedule.stopped", is_flag, none},
-      {"user.", is_any, acts},
-      {"volatile.", is_any, acts},
+      {"security.privileged", values::flag, start},
+      {"security.protection.delete", values::flag, acts},
+      {"snapshots.expiry", values::any, none},
+      {"snapshots.pattern", values::any, none},
+      {"snapshots.schedule", values::any, none},
+      {"snapshots.schedule.stopped", values::flag, none},
+      {"user.", values::any, acts},
+      {"volatile.", values::any, acts},
   };
   return all;
 }
@@ -127,7 +120,7 @@ const std::vector<device_key>& device_keys() {
   using enum effect;
   static const std::vector<device_key> all{
       {"disk", "path", is_root, start},
-      {"disk", "pool", is_any, start},
+      {"disk", "pool", values::any, start},
       {"disk", "size", is_size, none},
       {"nic", "hwaddr", is_mac, start},
       {"nic", "mtu", is_positive, none},
@@ -135,7 +128,7 @@ const std::vector<device_key>& device_keys() {
       {"nic", "network", is_interface_name, start},
       {"nic", "nictype", is_nic_type, start},
       {"nic", "parent", is_interface_name, start},
-      {"none", "", is_any, acts},
+      {"none", "", values::any, acts},
   };
   return all;
 }
@@ -144,7 +137,7 @@ status check_instance_config(const string_map& config) {
   if (auto good = text_rules::check_config(config); !good) return good;
   const auto& all = instance_keys();
   for (const auto& [key, value] : config) {
-    const auto known = std::find_if(all.begin(), all.end(), [&](const instance_key& k) {
+    const auto known = std::find_if(all.begin(), all.end(), [&](const config_key& k) {
       return k.name == key || (k.name.ends_with('.') && key.starts_with(k.name));
     });
     if (known == all.end()) return fail(errc::bad_request, "Unknown configuration key: " + key);
@@ -161,10 +154,10 @@ status check_places(const state_view& s, const device_map& devices) {
                                          (what[0] == 'n' ? "Network" : "Storage pool") +
                                          " not found");
     };
-    if (const auto pool = value_of(device, "pool"); !pool.empty())
+    if (const auto pool = value_in(device, "pool"); !pool.empty())
       if (const auto row = s.by_name<storage_pool>({}, pool); !row || row->across.is_pending)
         return missing("storage pool", pool);
-    if (const auto which = value_of(device, "network"); !which.empty())
+    if (const auto which = value_in(device, "network"); !which.empty())
       if (const auto row = s.by_name<network>({}, which); !row || row->across.is_pending)
         return missing("network", which);
   }

@@ -1,24 +1,13 @@
 #pragma once
+#include "http/effect.hpp"
 #include "schemas/records.hpp"
 #include "schemas/result.hpp"
 #include "schemas/state_view.hpp"
 
 namespace muster::http {
 
-/// What a key that is accepted does.
-enum class effect : unsigned char {
-  acts,   ///< at once
-  start,  ///< at the next start of the instance
-  none    ///< nothing yet: it is kept, and listed in docs/no-effect-yet.md
-};
-
-/// A key of instances and profiles, or of their devices. `name` ending in "." means all behind it.
-struct instance_key {
-  std::string_view name;
-  bool (*is_valid)(std::string_view value);
-  effect does;
-};
-const std::vector<instance_key>& instance_keys();
+/// Of instances and profiles.
+const std::vector<config_key>& instance_keys();
 
 struct device_key {
   std::string_view type;

@@ -174,29 +174,34 @@ response add_certificate(api& a, const request& r) {
                   created("/1.0/certificates/" + c.fingerprint));
 }
 
+/// PUT gives all, PATCH gives some.
+result<certificate> merged(const state_view& s, certificate c, const json_object& body,
+                           bool is_put) {
+  c.name = body.text("name", is_put ? "" : c.name);
+  c.description = body.text("description", is_put ? "" : c.description);
+  c.restricted = body.flag("restricted", is_put ? false : c.restricted);
+  if (auto projects = body.list("projects"); projects || is_put)
+    c.projects = projects.value_or(std::vector<std::string>{});
+  if (auto good = body.good(); !good) return good.error();
+  if (auto good = check_projects(s, c.restricted, c.projects); !good) return good.error();
+  return c;
+}
+
 response change_certificate(api& a, const request& r, const std::string& print) {
-  auto state = a.server().read(node::freshness::strict);
-  if (!state) return error(state.error());
-  auto c = find_certificate(*state->state, print);
-  if (!c) return error(c.error());
-  if (!c->head.id) return error(400, "The certificate of a member is changed with the member");
-  if (auto match = check_etag(r, [&] { return writable(*c); }); !match) return error(match.error());
-  state->state.reset();
-  const auto seen = r.header("if-match").empty() ? log_index{} : c->head.modified;
-  if (r.method == "DELETE")
-    return in_force(a, a.submit(r, erase_object{key_of(*c), seen}), empty_sync());
-  auto body = json_object::parse(r.body);
+  const auto body = r.method == "DELETE" ? json_object::parse("{}") : json_object::parse(r.body);
   if (!body) return error(body.error());
-  const bool is_put = r.method == "PUT";
-  c->name = body->text("name", is_put ? "" : c->name);
-  c->description = body->text("description", is_put ? "" : c->description);
-  c->restricted = body->flag("restricted", is_put ? false : c->restricted);
-  if (auto projects = body->list("projects"); projects || is_put)
-    c->projects = projects.value_or(std::vector<std::string>{});
-  if (auto good = body->good(); !good) return error(good.error());
-  if (auto good = check_projects_now(a, c->restricted, c->projects); !good)
-    return error(good.error());
-  return in_force(a, a.submit(r, replace_object{*c, c->head.modified}), empty_sync());
+  return a.change_everywhere(r, [&](const request& q, const state_view& s) -> api::change {
+    const auto c = find_certificate(s, print);
+    if (!c) return error(c.error());
+    if (!c->head.id) return error(400, "The certificate of a member is changed with the member");
+    if (auto match = check_etag(q, [&] { return writable(*c); }); !match)
+      return error(match.error());
+    const auto seen = c->head.modified;
+    if (q.method == "DELETE") return {erase_object{key_of(*c), seen}, empty_sync()};
+    auto next = merged(s, *c, *body, q.method == "PUT");
+    if (!next) return error(next.error());
+    return {replace_object{*std::move(next), seen}, empty_sync()};
+  });
 }
 
 }  // namespace

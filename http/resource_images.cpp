@@ -1,4 +1,5 @@
 #include "actors/state/commands/lifecycle.hpp"
+#include "actors/node/join_token.hpp"
 #include "http/api.hpp"
 #include "http/send_file.hpp"
 #include "schemas/projects.hpp"
@@ -215,12 +216,17 @@ response delete_image(api& a, const request& r, const std::string& name) {
 
 /// PUT gives all, PATCH gives some.
 result<image> merged(image i, const json_object& body, bool is_put) {
-  const auto sent = body.map("properties");
-  if (is_put) i.properties = sent.value_or(string_map{});
-  for (const auto& [key, value] : sent.value_or(string_map{})) i.properties[key] = value;
+  const auto properties = body.map("properties");
+  if (is_put) i.properties = properties.value_or(string_map{});
+  for (const auto& [key, value] : properties.value_or(string_map{})) i.properties[key] = value;
   i.is_public = body.flag("public", !is_put && i.is_public);
   i.auto_update = body.flag("auto_update", !is_put && i.auto_update);
   if (auto profiles = body.list("profiles")) i.profiles = *std::move(profiles);
+  if (const auto sent = body.text("expires_at"); !sent.empty()) {
+    const auto ms = node::ms_of_rfc3339(sent);
+    if (!ms) return fail(errc::bad_request, "Invalid date \"" + sent + "\" in expires_at");
+    i.expires_ms = *ms;
+  }
   if (auto good = body.good(); !good) return good.error();
   return i;
 }

@@ -122,26 +122,33 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   return i;
 }
 
+std::vector<scheduler::candidate> candidates_for(api& a, const state_view& s, const instance& what) {
+  std::vector<scheduler::candidate> all;
+  const auto online = a.online();
+  for (const auto& m : s.all<member>())
+    if (check_pool_on(s, what, m.id()))
+      all.push_back({m.id(), m.name, m.architecture, 0, online.contains(m.id()),
+                     m.state != member_state::created, value_in(m.config, "scheduler.instance"),
+                     m.groups});
+  s.each(table::instance, std::nullopt, [&](const object& o) {
+    for (auto& c : all) c.instances += c.id == std::get<instance>(o).owner ? 1 : 0;
+    return true;
+  });
+  return all;
+}
+
 result<member> choose_member(api& a, const state_view& s, const request& r, const instance& what) {
   const auto target = r.parameter("target");
-  if (!target.empty() && !target.starts_with("@")) {
+  const bool is_group = target.starts_with("@");
+  if (!target.empty() && !is_group) {
     auto m = s.by_name<member>({}, target);
     if (!m) return fail(errc::not_found, "Cluster member \"" + target + "\" not found");
     return *std::move(m);
   }
-  if (target.starts_with("@") && target != "@default")
-    return fail(errc::bad_request, "Cluster group \"" + target.substr(1) + "\" doesn't exist");
-  std::vector<scheduler::candidate> candidates;
-  const auto online = a.online();
-  for (const auto& m : s.all<member>())
-    if (check_pool_on(s, what, m.id()))
-      candidates.push_back({m.id(), m.name, m.architecture, 0, online.contains(m.id()),
-                            m.state != member_state::created});
-  s.each(table::instance, std::nullopt, [&](const object& o) {
-    for (auto& c : candidates) c.instances += c.id == std::get<instance>(o).owner ? 1 : 0;
-    return true;
-  });
-  const auto placed = scheduler::place(candidates, {what.architecture});
+  const auto group = is_group ? target.substr(1) : std::string{};
+  if (is_group && !s.find(table::cluster_group, {}, group))
+    return fail(errc::bad_request, "Cluster group \"" + group + "\" doesn't exist");
+  const auto placed = scheduler::place(candidates_for(a, s, what), {what.architecture, group});
   if (const auto m = s.row<member>({}, {placed.chosen.value})) return *m;
   std::string reasons;
   for (const auto& v : placed.verdicts)

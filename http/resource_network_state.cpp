@@ -13,11 +13,6 @@ namespace muster::http {
 
 namespace {
 
-std::string value_in(const string_map& config, const char* key) {
-  const auto at = config.find(key);
-  return at == config.end() ? std::string{} : at->second;
-}
-
 std::string interface_of(const network& n, member_id here) {
   if (n.type == "bridge") return n.name;
   const auto part = n.across.parts.find(here);

@@ -1,8 +1,7 @@
 #include "actors/state/commands/lifecycle.hpp"
 #include "http/api.hpp"
+#include "http/project_keys.hpp"
 #include "schemas/projects.hpp"
-
-#include <array>
 
 namespace muster::http {
 
@@ -31,25 +30,6 @@ std::string writable(const project& p) {
   return w.end_object().take();
 }
 
-constexpr std::array features{"images",   "networks",        "networks.zones",
-                              "profiles", "storage.buckets", "storage.volumes"};
-
-status check_key(const std::string& key, const std::string& value) {
-  if (key.starts_with("user.")) return ok();
-  for (const auto* f : features)
-    if (key == std::string("features.") + f) {
-      if (value.empty() || value == "true" || value == "false") return ok();
-      return fail(errc::bad_request, "Invalid value for a boolean \"" + value + "\"");
-    }
-  return fail(errc::bad_request, "Invalid project configuration key \"" + key + "\"");
-}
-
-status check(const string_map& config) {
-  for (const auto& [key, value] : config)
-    if (auto good = check_key(key, value); !good) return good;
-  return ok();
-}
-
 response create_project(api& a, const request& r) {
   auto body = json_object::parse(r.body);
   if (!body) return error(body.error());
@@ -60,7 +40,7 @@ response create_project(api& a, const request& r) {
   if (auto good = body->good(); !good) return error(good.error());
   for (const char* feature : {"images", "profiles", "storage.volumes", "storage.buckets"})
     p.config.try_emplace(std::string("features.") + feature, "true");
-  if (auto good = check(p.config); !good) return error(good.error());
+  if (auto good = check_project_config(p.config); !good) return error(good.error());
   std::erase_if(p.config, [](const auto& item) { return item.second.empty(); });
   auto done = a.submit(r, create_object{p});
   if (!done) return error(done.error());
@@ -72,7 +52,7 @@ result<project> merged(project p, const json_object& body, bool is_put) {
   auto config = body.map("config").value_or(string_map{});
   p.description = body.text("description", is_put ? "" : p.description);
   if (auto good = body.good(); !good) return good.error();
-  if (auto good = check(config); !good) return good.error();
+  if (auto good = check_project_config(config); !good) return good.error();
   if (is_put) {
     p.config = std::move(config);
   } else {
@@ -85,7 +65,7 @@ result<project> merged(project p, const json_object& body, bool is_put) {
 response change_project(api& a, const request& r) {
   const auto body = std::make_shared<result<json_object>>(json_object::parse(r.body));
   if (r.method != "DELETE" && !*body) return error(body->error());
-  return a.changing(r, [body](const request& q, const state_view& s) -> api::change {
+  return a.change_everywhere(r, [body](const request& q, const state_view& s) -> api::change {
     const auto p = s.by_name<project>({}, q.found.at("name"));
     if (!p) return error(404, "Project not found");
     if (auto match = check_etag(q, [&] { return writable(*p); }); !match)

@@ -1,10 +1,12 @@
 #include "http/spread_keys.hpp"
 
 #include "actors/keeper/networks/addresses.hpp"
-#include "actors/keeper/pools/pool_places.hpp"
+#include "http/effect.hpp"
 #include "schemas/limits.hpp"
+#include "schemas/units.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace muster::http {
 
@@ -16,16 +18,12 @@ const spread_noun network_noun{table::network, "/1.0/networks", "network",
 
 namespace {
 
-using check = bool (*)(const std::string&);
+using value_check = bool (*)(const std::string&);
 
 bool is_any(const std::string&) { return true; }
-bool is_flag(const std::string& v) {
-  return v == "true" || v == "false" || v == "1" || v == "0" || v == "yes" || v == "no";
-}
-bool is_number(const std::string& v) {
-  return !v.empty() && v.size() < 10 && v.find_first_not_of("0123456789") == std::string::npos;
-}
-bool is_size(const std::string& v) { return keeper::size_bytes_of(v) != 0; }
+bool is_flag(const std::string& v) { return units::flag(v).has_value(); }
+bool is_number(const std::string& v) { return units::number(v, INT32_MAX).has_value(); }
+bool is_size(const std::string& v) { return units::bytes(v).value_or(0) != 0; }
 bool is_plain(const std::string& v) {
   return v.size() <= 64 && v.find_first_of(" \t\r\n/'\";{}") == std::string::npos &&
          !v.starts_with('-');
@@ -46,28 +44,37 @@ bool is_list(const std::string& v) {
 }
 bool is_path(const std::string& v) { return v.starts_with('/'); }
 
-using table_of_keys = std::map<std::string, check>;
+struct spread_key {
+  std::string_view kind;
+  std::string_view name;
+  value_check is_valid;
+  effect does = effect::acts;
+};
 
-const table_of_keys* keys_of(const std::string& kind) {
-  static const std::map<std::string, table_of_keys> all{
-      {"dir", {{"source", is_path}, {"rsync.bwlimit", is_any}, {"rsync.compression", is_flag}}},
-      {"btrfs", {{"source", is_path}, {"source.wipe", is_flag}, {"size", is_size}}},
-      {"bridge",
-       {{"ipv4.address", is_address},
-        {"ipv4.nat", is_flag},
-        {"ipv4.dhcp", is_flag},
-        {"ipv4.dhcp.ranges", is_list},
-        {"ipv4.dhcp.expiry", is_plain},
-        {"ipv6.address", is_address6},
-        {"ipv6.nat", is_flag},
-        {"bridge.mtu", is_number},
-        {"bridge.hwaddr", is_list},
-        {"bridge.external_interfaces", is_list},
-        {"dns.domain", is_plain}}},
-      {"physical", {{"parent", is_plain}}},
-      {"macvlan", {{"parent", is_plain}}}};
-  const auto at = all.find(kind);
-  return at == all.end() ? nullptr : &at->second;
+constexpr std::array spread_keys{
+    spread_key{"dir", "source", is_path},
+    spread_key{"dir", "rsync.bwlimit", is_any, effect::none},
+    spread_key{"dir", "rsync.compression", is_flag, effect::none},
+    spread_key{"btrfs", "source", is_path},
+    spread_key{"btrfs", "source.wipe", is_flag},
+    spread_key{"btrfs", "size", is_size},
+    spread_key{"bridge", "ipv4.address", is_address},
+    spread_key{"bridge", "ipv4.nat", is_flag},
+    spread_key{"bridge", "ipv4.dhcp", is_flag},
+    spread_key{"bridge", "ipv4.dhcp.ranges", is_list},
+    spread_key{"bridge", "ipv4.dhcp.expiry", is_plain},
+    spread_key{"bridge", "ipv6.address", is_address6},
+    spread_key{"bridge", "ipv6.nat", is_flag, effect::none},
+    spread_key{"bridge", "bridge.mtu", is_number},
+    spread_key{"bridge", "bridge.hwaddr", is_list},
+    spread_key{"bridge", "bridge.external_interfaces", is_list},
+    spread_key{"bridge", "dns.domain", is_plain},
+    spread_key{"physical", "parent", is_plain},
+    spread_key{"macvlan", "parent", is_plain}};
+
+bool is_kind(std::string_view kind) {
+  return std::any_of(spread_keys.begin(), spread_keys.end(),
+                     [&](const spread_key& k) { return k.kind == kind; });
 }
 
 bool is_pool_kind(const std::string& kind) { return kind == "dir" || kind == "btrfs"; }
@@ -93,11 +100,20 @@ std::string free_subnet(const state_view& state, const std::function<std::uint64
 
 }  // namespace
 
+std::vector<std::string> spread_keys_without_effect() {
+  std::vector<std::string> all;
+  for (const auto& k : spread_keys)
+    if (k.does == effect::none)
+      all.push_back((is_pool_kind(std::string(k.kind)) ? "pool " : "network ") +
+                    std::string(k.kind) + " " + std::string(k.name));
+  return all;
+}
+
 status check_kind(const spread_noun& n, const std::string& kind) {
   const bool is_pool = n.where == table::storage_pool;
   if (kind.empty())
     return fail(errc::bad_request, is_pool ? "No driver provided" : "No network type provided");
-  if (keys_of(kind) && is_pool == is_pool_kind(kind)) return ok();
+  if (is_kind(kind) && is_pool == is_pool_kind(kind)) return ok();
   return fail(
       errc::bad_request,
       is_pool ? "Storage driver \"" + kind + "\" is not supported: use dir or btrfs"
@@ -106,17 +122,18 @@ status check_kind(const spread_noun& n, const std::string& kind) {
 
 status check_keys(const spread_noun& n, const std::string& kind, const std::string& name,
                   const string_map& config) {
-  const auto& known = *keys_of(kind);
   for (const auto& [key, value] : config) {
     const auto most = is_member_key(n.where, key) ? limits::member_value_bytes_max
                                                   : limits::config_value_bytes_max;
     if (value.size() > most) return fail(errc::bad_request, "The value of " + key + " is too long");
     if (key.starts_with("user.") || key.starts_with("volatile.")) continue;
-    const auto at = known.find(key);
-    if (at == known.end())
+    const auto at = std::find_if(spread_keys.begin(), spread_keys.end(), [&](const spread_key& k) {
+      return k.kind == kind && k.name == key;
+    });
+    if (at == spread_keys.end())
       return fail(errc::bad_request, "Invalid option for " + std::string(n.noun) + " \"" + name +
                                          "\" option \"" + key + "\"");
-    if (!value.empty() && !at->second(value))
+    if (!value.empty() && !at->is_valid(value))
       return fail(errc::bad_request, "Invalid value for " + std::string(n.noun) + " \"" + name +
                                          "\" option \"" + key + "\": \"" + value + "\"");
   }

@@ -18,6 +18,8 @@ struct spread_noun {
 extern const spread_noun pool_noun;
 extern const spread_noun network_noun;
 
+/// "pool dir rsync.bwlimit": they are kept and do nothing yet.
+std::vector<std::string> spread_keys_without_effect();
 /// @errors errc::bad_request for drivers and types that are not there.
 status check_kind(const spread_noun& n, const std::string& kind);
 /// @errors errc::bad_request for unknown keys and bad values.

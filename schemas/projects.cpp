@@ -1,5 +1,7 @@
 #include "schemas/projects.hpp"
 
+#include "schemas/units.hpp"
+
 #include <algorithm>
 
 namespace muster {
@@ -9,8 +11,7 @@ namespace {
 bool has_feature(const project& p, std::string_view feature) {
   std::string key("features.");
   key += feature;
-  const auto on = p.config.find(key);
-  return on != p.config.end() && on->second == "true";
+  return units::is_true(value_in(p.config, key));
 }
 
 }  // namespace

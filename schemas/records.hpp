@@ -16,6 +16,12 @@ namespace muster {
 using string_map = std::map<std::string, std::string>;
 using device_map = std::map<std::string, string_map>;
 
+/// Empty if it is not set.
+inline std::string value_in(const string_map& config, const std::string& key) {
+  const auto at = config.find(key);
+  return at == config.end() ? std::string{} : at->second;
+}
+
 /// First byte of a row's key. Never reuse a number.
 enum class table : std::uint8_t {
   counters = 1,

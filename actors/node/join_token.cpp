@@ -81,6 +81,23 @@ std::string rfc3339(std::uint64_t ms) {
   return std::string(text, n) + fraction;
 }
 
+std::optional<std::uint64_t> ms_of_rfc3339(const std::string& text) {
+  std::tm parts{};
+  const char* at = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (!at) return std::nullopt;
+  std::uint64_t ms = 0;
+  if (*at == '.') {
+    std::uint64_t unit = 100;
+    for (++at; *at >= '0' && *at <= '9'; ++at, unit /= 10)
+      ms += static_cast<std::uint64_t>(*at - '0') * unit;
+  }
+  std::tm zone{};
+  const char* end = ::strptime(at, "%z", &zone);
+  if (!end || *end != '\0') return std::nullopt;
+  const auto seconds = ::timegm(&parts) - zone.tm_gmtoff;
+  return seconds < 0 ? 0 : static_cast<std::uint64_t>(seconds) * 1000 + ms;
+}
+
 std::string error_text(const std::string& body) {
   simdjson::dom::parser parser;
   simdjson::dom::object object;

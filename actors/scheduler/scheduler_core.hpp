@@ -15,10 +15,13 @@ struct candidate {
   std::uint64_t instances = 0;  ///< that it owns now
   bool is_online = false;
   bool is_evacuated = false;
+  std::string takes = "all";  ///< its `scheduler.instance`: all, manual, or group (only by group)
+  std::vector<std::string> groups;
 };
 
 struct wish {
   std::string architecture;  ///< empty: any
+  std::string group;         ///< empty: any
 };
 
 /// Every candidate with the rule that rejected it, so that the answer can be explained.

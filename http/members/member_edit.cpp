@@ -26,7 +26,7 @@ status check_member_key(const std::string& key, const std::string& value) {
 status check_group_key(const std::string& key, const std::string& value) {
   if (value.size() > limits::config_value_bytes_max)
     return bad("The value of " + key + " is too long");
-  const bool of_cpu = key.starts_with("instances.vm.cpu.") &&
+  const bool of_cpu = key.starts_with(group_cpu_keys) &&
                       (key.ends_with(".baseline") || key.ends_with(".flags"));
   if (of_cpu || key.starts_with("user.")) return ok();
   return bad("Invalid cluster group configuration key \"" + key + "\"");

@@ -11,16 +11,32 @@ BOOST_AUTO_TEST_SUITE(scheduler)
 
 BOOST_AUTO_TEST_CASE(fewest_instances_first_and_reasons_for_the_rest) {
   const std::vector<muster::scheduler::candidate> all{
-      {{1}, "n1", "x86_64", 2, true, false},  {{2}, "n2", "x86_64", 1, true, false},
-      {{3}, "n3", "x86_64", 0, false, false}, {{4}, "n4", "aarch64", 0, true, false},
-      {{5}, "n5", "x86_64", 0, true, true},   {{6}, "n6", "x86_64", 1, true, false}};
-  const auto p = muster::scheduler::place(all, {"x86_64"});
+      {{1}, "n1", "x86_64", 2, true, false, "", {}},  {{2}, "n2", "x86_64", 1, true, false, "", {}},
+      {{3}, "n3", "x86_64", 0, false, false, "", {}}, {{4}, "n4", "aarch64", 0, true, false, "", {}},
+      {{5}, "n5", "x86_64", 0, true, true, "", {}},   {{6}, "n6", "x86_64", 1, true, false, "", {}}};
+  const auto p = muster::scheduler::place(all, {"x86_64", ""});
   BOOST_CHECK(p.chosen == member_id{2});
   BOOST_TEST(p.verdicts.size() == 6U);
   BOOST_TEST(p.verdicts[2].rejected_by == "offline");
   BOOST_TEST(p.verdicts[3].rejected_by == "architecture");
   BOOST_TEST(p.verdicts[4].rejected_by == "evacuated");
   BOOST_CHECK(!muster::scheduler::place({}, {}).chosen);
+}
+
+BOOST_AUTO_TEST_CASE(members_take_what_their_key_says) {
+  const std::vector<muster::scheduler::candidate> all{
+      {{1}, "n1", "", 0, true, false, "manual", {"default", "fast"}},
+      {{2}, "n2", "", 1, true, false, "group", {"default", "fast"}},
+      {{3}, "n3", "", 2, true, false, "", {"default"}},
+      {{4}, "n4", "", 3, true, false, "all", {"fast"}}};
+  const auto anywhere = muster::scheduler::place(all, {});
+  BOOST_CHECK(anywhere.chosen == member_id{3});
+  BOOST_TEST(anywhere.verdicts[0].rejected_by == "scheduler.instance=manual");
+  BOOST_TEST(anywhere.verdicts[1].rejected_by == "scheduler.instance=group");
+  const auto in_group = muster::scheduler::place(all, {"", "fast"});
+  BOOST_CHECK(in_group.chosen == member_id{2});
+  BOOST_TEST(in_group.verdicts[0].rejected_by == "scheduler.instance=manual");
+  BOOST_TEST(in_group.verdicts[2].rejected_by == "not in the group");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

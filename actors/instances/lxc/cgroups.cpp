@@ -94,4 +94,9 @@ std::uint64_t cpu_ns_in(const std::string& cpu_stat) {
   return 0;
 }
 
+std::uint64_t memory_total_bytes() {
+  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 }  // namespace muster::instances

@@ -11,6 +11,8 @@ std::string cgroup_tree(const std::string& data_dir, object_id id);
 void remove_cgroups(const std::string& data_dir, object_id id);
 /// What `cpu.stat` of cgroup v2 says: 0 if it holds no `usage_usec`, as that of v1.
 std::uint64_t cpu_ns_in(const std::string& cpu_stat);
+/// Of this server: what a limit in % is of.
+std::uint64_t memory_total_bytes();
 /// Frozen processes do not even end when they are killed.
 void thaw(const std::string& data_dir, object_id id);
 

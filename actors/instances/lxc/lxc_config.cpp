@@ -40,11 +40,6 @@ private:
   std::string refused_;
 };
 
-std::uint64_t memory_total_bytes() {
-  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 void set_limits(items& to, const string_map& config) {
   const auto value = [&](const char* key) {
     const auto at = config.find(key);

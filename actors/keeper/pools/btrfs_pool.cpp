@@ -1,6 +1,7 @@
 #include "actors/instances/lxc/process.hpp"
 #include "actors/keeper/maker.hpp"
 #include "actors/keeper/pools/pool_places.hpp"
+#include "schemas/units.hpp"
 #include "storage/descriptor.hpp"
 
 #include <algorithm>
@@ -82,7 +83,7 @@ result<bool> find_pool(const wish& w, const std::string& what, bool is_there) {
 
 /// A sparse file with a file system in it; under its name only when it is whole.
 status make_file(const wish& w, const std::string& size) {
-  const auto bytes = size_bytes_of(size);
+  const auto bytes = units::bytes(size).value_or(0);
   if (bytes < size_smallest)
     return fail(errc::refused, "The size \"" + size + "\" is too small for btrfs: it needs 110MiB");
   std::error_code failed;
@@ -124,7 +125,7 @@ status mount(const std::string& what, const std::string& place, bool is_file) {
 
 /// Larger only; what is on it stays.
 status grow(const wish& w, const std::string& size) {
-  const auto bytes = size_bytes_of(size);
+  const auto bytes = units::bytes(size).value_or(0);
   std::error_code failed;
   const auto now = fs::file_size(file_of(w), failed);
   if (failed || bytes == now) return ok();

@@ -1,6 +1,5 @@
 #include "actors/keeper/pools/pool_places.hpp"
 
-#include <charconv>
 #include <filesystem>
 #include <sys/stat.h>
 
@@ -51,20 +50,6 @@ bool is_mount_point(const std::string& place) {
   struct stat above {};
   return ::lstat(place.c_str(), &here) == 0 && S_ISDIR(here.st_mode) &&
          ::stat(fs::path(place).parent_path().c_str(), &above) == 0 && here.st_dev != above.st_dev;
-}
-
-std::uint64_t size_bytes_of(const std::string& text) {
-  std::uint64_t number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string unit(read.ptr, text.data() + text.size());
-  if (read.ec != std::errc{}) return 0;
-  if (unit.empty() || unit == "B") return number;
-  static const std::string prefixes = "kMGTP";
-  const auto at = prefixes.find(unit[0] == 'K' ? 'k' : unit[0]);
-  const bool is_binary = unit.size() == 3 && unit.substr(1) == "iB";
-  if (at == std::string::npos || (!is_binary && unit.substr(1) != "B")) return 0;
-  for (std::size_t i = 0; i <= at; ++i) number *= is_binary ? 1024 : 1000;
-  return number;
 }
 
 }  // namespace muster::keeper

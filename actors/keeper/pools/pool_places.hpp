@@ -16,7 +16,5 @@ bool holds_only_pool(const std::string& folder);
 bool is_mount_point(const std::string& place);
 /// Images and trash go; @errors errc::refused if there are instances.
 status empty_pool(const std::string& place);
-/// "10GiB", "512MB", "1000"; 0 if it is no size.
-std::uint64_t size_bytes_of(const std::string& text);
 
 }  // namespace muster::keeper

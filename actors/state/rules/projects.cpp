@@ -1,6 +1,7 @@
 #include "actors/state/rules/projects.hpp"
 
 #include "schemas/projects.hpp"
+#include "schemas/units.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +14,7 @@ constexpr std::string_view feature_keys = "features.";
 
 std::string feature(const project& p, const std::string& key) {
   const auto at = p.config.find(key);
-  return at != p.config.end() && at->second == "true" ? "true" : "false";
+  return at != p.config.end() && units::is_true(at->second) ? "true" : "false";
 }
 
 /// Features whose value differs.

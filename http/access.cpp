@@ -1,4 +1,5 @@
 #include "http/api.hpp"
+#include "schemas/projects.hpp"
 #include "schemas/text_rules.hpp"
 #include "schemas/wall_clock.hpp"
 
@@ -13,58 +14,12 @@ namespace {
 constexpr std::size_t certificate_bytes_max = 64u << 10;
 constexpr std::size_t join_bytes_max = 256u << 10;
 
-using segments = std::vector<std::string>;
-
-bool is_join(const segments& s) {
-  return s.size() == 3 && s[0] == "internal" && s[1] == "cluster" && s[2] == "join";
-}
-
 /// Guarded by a token.
-bool takes_token(const request& r) {
-  const auto& s = r.segments;
-  return r.method == "POST" &&
-         (is_join(s) || (s.size() == 2 && s[0] == "1.0" && s[1] == "certificates"));
-}
+bool takes_token(const request& r) { return r.way && r.way->row->may == open_to::token; }
 
-bool is_for_metrics(const segments& s) {
-  return s.empty() || (s[0] == "1.0" && (s.size() == 1 || (s.size() == 2 && s[1] == "metrics")));
-}
+bool is_join(const request& r) { return takes_token(r) && r.segments[0] == "internal"; }
 
 bool is_read(const request& r) { return r.method == "GET" || r.method == "HEAD"; }
-
-bool is_open_to_all(const request& r) {
-  const auto& s = r.segments;
-  if (takes_token(r)) return true;
-  if (s.empty()) return true;
-  if (s[0] != "1.0") return s[0] != "internal";
-  return s.size() == 1 && r.method == "GET";
-}
-
-/// What lies in a project, and has a list of all projects that leaves out what is not seen.
-bool is_seen_in_project(const request& r, const caller& who) {
-  const auto& kind = r.segments[1];
-  const bool is_list = r.segments.size() == 2;
-  if (r.parameter("all-projects") == "true")
-    return is_list && (kind == "instances" || kind == "profiles");
-  if (kind == "networks" && r.segments.size() > 3) return false;  // leases name others' instances
-  return who.sees(api::project_asked(r));
-}
-
-/// As Incus: objects of the server are shown, those of projects only in the caller's own.
-bool may_read_restricted(const request& r, const caller& who) {
-  const auto& s = r.segments;
-  if (!is_read(r) || s.empty() || s[0] != "1.0") return false;
-  if (s.size() == 1) return true;
-  const auto& kind = s[1];
-  if (kind == "instances" || kind == "images" || kind == "profiles" || kind == "networks")
-    return is_seen_in_project(r, who);
-  if (kind == "projects") return s.size() == 2 || who.sees(s[2]);
-  if (kind == "certificates") return s.size() == 3 && s[2] == r.peer.fingerprint;
-  if (kind == "cluster") return s.size() == 2 || s[2] == "members" || s[2] == "groups";
-  if (kind == "storage-pools") return s.size() <= 3 || (s.size() == 4 && s[3] == "resources");
-  if (kind == "operations") return true;  // the handlers look at the project of each
-  return s.size() == 2 && (kind == "events" || kind == "resources");
-}
 
 caller client_of(const node::trusted& who) {
   const auto now_s = static_cast<std::int64_t>(wall_ms() / 1000);
@@ -140,32 +95,61 @@ bool api::is_foreign(const request& r, bool is_upgrade) const {
   return !site.empty() && site != "same-origin" && site != "none";
 }
 
-bool api::may(const request& r, const caller& who) const {
-  const bool is_internal = !r.segments.empty() && r.segments[0] == "internal";
-  const bool is_whole = who.may == access::full || who.may == access::member;
-  if (is_internal && !takes_token(r)) return is_whole && (r.peer.is_unix || is_of_member(r));
-  if (is_whole) return true;
-  if (who.may == access::metrics) return is_read(r) && is_for_metrics(r.segments);
-  return is_open_to_all(r) || (who.may == access::restricted && may_read_restricted(r, who));
+/// Whoever changes what lies in a project must see that one, not only the one it is asked for.
+bool api::sees_home(const request& r, const caller& asks) const {
+  if (!asks.sees(project_asked(r))) return false;
+  const auto& feature = r.way->row->feature;
+  if (feature.empty() || is_read(r)) return true;
+  const auto view = node_.local_view();
+  const auto home = project_of(*view, r, feature);
+  return home && asks.sees(project_name(*view, home));
 }
 
-std::optional<response> api::refused(const request& r, const caller& who) const {
-  if (who.may == access::none)
+bool api::may_bounded(const request& r, const caller& asks) const {
+  const bool asks_for_all = r.parameter("all-projects") == "true";
+  switch (r.way->row->may) {
+    case open_to::anybody:
+    case open_to::token:
+    case open_to::bounded: return true;
+    case open_to::listed: return asks_for_all || asks.sees(project_asked(r));
+    case open_to::project: return !asks_for_all && sees_home(r, asks);
+    case open_to::named: return asks.sees(r.found.at("name"));
+    case open_to::itself: return r.found.at("fingerprint") == r.peer.fingerprint;
+    case open_to::whole:
+    case open_to::members: return false;
+  }
+  return false;
+}
+
+/// Of a request that was looked up.
+bool api::may(const request& r, const caller& asks) const {
+  const bool is_whole = asks.may == access::full || asks.may == access::member;
+  if (!r.way) return is_whole || r.is_nowhere;
+  const auto may = r.way->row->may;
+  if (may == open_to::members) return is_whole && (r.peer.is_unix || is_of_member(r));
+  if (is_whole || may == open_to::anybody) return true;
+  if (asks.may == access::none) return may == open_to::token;
+  return asks.may == access::restricted && may_bounded(r, asks);
+}
+
+std::optional<response> api::refused(const request& r, const caller& asks) const {
+  if (asks.may == access::none)
     if (auto gone = told_removed(r)) return gone;
   if (is_foreign(r, false)) return error(403, "not authorized: the request is from another site");
-  if (may(r, who)) return std::nullopt;
-  return routes_.knows(r) ? error(403, "not authorized") : error(404, "not found");
+  if (may(r, asks)) return std::nullopt;
+  return error(403, "not authorized");
 }
 
 admission api::admit(request& r) const {
   take_identity(r);
+  routes_.look_up(r);
   admission a;
   if (!is_upload(r.method, r.path)) a.body_bytes_max = bounds::body_bytes_max;
-  const auto who = caller_of(r);
-  if (who.may == access::none && is_of_member(r)) return a;  // it may be known after a read index
-  a.refusal = refused(r, who);
-  if (who.may == access::none) {
-    a.body_bytes_max = is_join(r.segments) ? join_bytes_max : certificate_bytes_max;
+  const auto asks = caller_of(r);
+  if (asks.may == access::none && is_of_member(r)) return a;  // it may be known after a read index
+  a.refusal = refused(r, asks);
+  if (asks.may == access::none) {
+    a.body_bytes_max = is_join(r) ? join_bytes_max : certificate_bytes_max;
     a.is_stranger = true;
   }
   return a;

@@ -38,6 +38,7 @@ api::api(services with)
   add_instance_routes();
   add_instance_state_routes();
   add_exec_routes();
+  routes_.check_whole();
   waits_ = std::make_unique<operation_waits>([this](const request& r) {
     auto look = r;
     look.target = r.path + "?timeout=0";
@@ -92,6 +93,7 @@ node::freshness wanted_of(const request& r) {
 
 response api::handle(request& r) {
   r.trace = new_trace();
+  routes_.look_up(r);
   take_identity(r);
   const auto who = caller_of(r);
   // A member passes on for a client that this one may not have heard of yet.
@@ -115,7 +117,8 @@ bool api::is_quick(request& r) const {
   // Where this server listens is changed by a worker.
   const bool may_listen =
       r.segments.size() == 1 && r.method != "GET" && !with_.addresses.is_fixed();
-  return !may_listen && !r.query.contains("target") && routes_.is_quick(r);
+  routes_.look_up(r);
+  return !may_listen && !r.query.contains("target") && r.way && r.way->how == pace::quick;
 }
 
 namespace {
@@ -147,7 +150,7 @@ std::optional<response> api::told_removed(const request& r) const {
 response api::dispatch(request& r) {
   if (const auto why = node_.barred(); why && !needs_no_state(r)) return error(*why);
   if (auto forwarded = forwarded_to_target(r)) return *std::move(forwarded);
-  return routes_.dispatch(r);
+  return router::dispatch(r);
 }
 
 /// `?target=` on routes that mean one member's own data. Elsewhere it is looked at by the route, or
@@ -228,7 +231,7 @@ std::string api::project_asked(const request& r) {
   return name.empty() ? std::string(default_project) : name;
 }
 
-project_id api::project_of(const state_view& s, const request& r, const char* feature) {
+project_id api::project_of(const state_view& s, const request& r, std::string_view feature) {
   const auto asked = s.find(table::project, {}, project_asked(r));
   return asked ? home_of(s, {asked->value}, feature) : project_id{};
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/link/pump.hpp"
+#include "http/endpoints.hpp"
 #include "http/front/envelope.hpp"
 #include "http/front/front.hpp"
 #include "http/front/json_reader.hpp"
@@ -60,13 +61,15 @@ public:
   [[nodiscard]] caller caller_of(const request& r) const;
   [[nodiscard]] access access_of(const request& r) const { return caller_of(r).may; }
   static requestor requestor_of(const request& r);
+  /// A member asks, or speaks for a client.
+  [[nodiscard]] bool is_of_member(const request& r) const;
   /// Whether the same client asks, from whatever address.
   static bool is_of_same(const requestor& who, const request& r);
   /// Name in `?project=`, or the default one.
   static std::string project_asked(const request& r);
   /// The project of `?project=`; none if it does not exist. Objects of features a project does not
   /// have lie in the default one.
-  static project_id project_of(const state_view& s, const request& r, const char* feature);
+  static project_id project_of(const state_view& s, const request& r, std::string_view feature);
   result<outcome> submit(const request& r, command_body body);
   /// Empty sync answer or the error; comes later.
   response submitted(const request& r, command_body body);
@@ -154,11 +157,12 @@ private:
 
   response dispatch(request& r);
   [[nodiscard]] std::optional<response> told_removed(const request& r) const;
-  [[nodiscard]] bool is_of_member(const request& r) const;
   void take_identity(request& r) const;
   [[nodiscard]] bool is_foreign(const request& r, bool is_upgrade) const;
-  [[nodiscard]] bool may(const request& r, const caller& who) const;
-  [[nodiscard]] std::optional<response> refused(const request& r, const caller& who) const;
+  [[nodiscard]] bool sees_home(const request& r, const caller& asks) const;
+  [[nodiscard]] bool may_bounded(const request& r, const caller& asks) const;
+  [[nodiscard]] bool may(const request& r, const caller& asks) const;
+  [[nodiscard]] std::optional<response> refused(const request& r, const caller& asks) const;
   std::optional<response> forwarded_to_target(const request& r);
 
   upgrade_answer open_events(const request& r, const caller& who);
@@ -168,7 +172,7 @@ private:
   node::node& node_;
   std::unique_ptr<exec_sessions> execs_;
   link::pump splices_;  ///< WebSockets of operations on other members
-  router routes_;
+  router routes_{endpoints()};
   std::unique_ptr<operation_waits> waits_;
 };
 

@@ -11,6 +11,8 @@ namespace muster::http {
 
 bool values::any(std::string_view) { return true; }
 bool values::flag(std::string_view value) { return units::flag(value).has_value(); }
+bool values::count(std::string_view value) { return units::number(value, 1ULL << 31).has_value(); }
+bool values::size(std::string_view value) { return units::bytes(value).has_value(); }
 
 namespace {
 

@@ -23,6 +23,8 @@ struct config_key {
 namespace values {
 bool any(std::string_view value);
 bool flag(std::string_view value);
+bool count(std::string_view value);
+bool size(std::string_view value);  ///< of bytes, with a unit or without
 }  // namespace values
 
 /// Every key that is checked and kept, and does nothing yet, as docs/no-effect-yet.md lists it.

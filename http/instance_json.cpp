@@ -3,6 +3,7 @@
 #include "actors/instances/lxc/cgroups.hpp"
 #include "actors/state/commands/lifecycle.hpp"
 #include "http/net_interfaces.hpp"
+#include "schemas/expanded.hpp"
 #include "schemas/projects.hpp"
 
 #include <unistd.h>
@@ -60,8 +61,8 @@ std::string whole(const state_view& s, const instance& row, bool is_owner_online
       .field("profiles", row.profiles)
       .field("stateful", row.stateful);
   w.field("description", row.description).field("created_at", render::time(row.head.created_ms));
-  w.field("expanded_config", shown_config(row, instances::expanded_config(s, row)));
-  w.field("expanded_devices", instances::expanded_devices(s, row)).field("name", row.name);
+  w.field("expanded_config", shown_config(row, expand(s, row).config));
+  w.field("expanded_devices", expand(s, row).devices).field("name", row.name);
   w.field("status", status.text).field("status_code", status.code);
   w.field("last_used_at",
           row.last_used_ms == 0 ? "1970-01-01T00:00:00Z" : render::time(row.last_used_ms));

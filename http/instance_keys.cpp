@@ -17,7 +17,6 @@ bool is_cpu_count(std::string_view v) { return units::number(v, cpus_max).value_
 bool is_memory(std::string_view v) {
   return units::bytes_or_percent(v, some_memory).value_or(0) != 0;
 }
-bool is_count(std::string_view v) { return units::number(v, 1ULL << 31).has_value(); }
 bool is_positive(std::string_view v) { return units::number(v, 1ULL << 31).value_or(0) != 0; }
 bool is_seconds(std::string_view v) { return units::number(v, seconds_max).has_value(); }
 bool is_evacuation(std::string_view v) {
@@ -43,7 +42,6 @@ bool is_mac(std::string_view v) {
   }
   return true;
 }
-bool is_size(std::string_view v) { return units::bytes(v).has_value(); }
 bool is_nic_type(std::string_view v) {
   return v == "bridged" || v == "macvlan" || v == "physical" || v == "p2p";
 }
@@ -94,9 +92,9 @@ const std::vector<config_key>& instance_keys() {
   static const std::vector<config_key> all{
       {"boot.autostart", values::flag, none},
       {"boot.autostart.delay", is_seconds, none},
-      {"boot.autostart.priority", is_count, none},
+      {"boot.autostart.priority", values::count, none},
       {"boot.host_shutdown_timeout", is_seconds, acts},
-      {"boot.stop.priority", is_count, none},
+      {"boot.stop.priority", values::count, none},
       {"cloud-init.", values::any, none},
       {"cluster.evacuate", is_evacuation, none},
       {"environment.", values::any, start},
@@ -121,7 +119,7 @@ const std::vector<device_key>& device_keys() {
   static const std::vector<device_key> all{
       {"disk", "path", is_root, start},
       {"disk", "pool", values::any, start},
-      {"disk", "size", is_size, none},
+      {"disk", "size", values::size, none},
       {"nic", "hwaddr", is_mac, start},
       {"nic", "mtu", is_positive, none},
       {"nic", "name", is_interface_name, start},

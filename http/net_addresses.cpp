@@ -10,20 +10,20 @@ namespace muster::http {
 
 namespace {
 
-struct route {
+struct ip_route {
   std::string interface;
   unsigned destination = 0;  ///< both as the kernel shows them: network order
   unsigned mask = 0;
 };
 
-std::vector<route> routes_in(const std::string& text) {
-  std::vector<route> all;
+std::vector<ip_route> routes_in(const std::string& text) {
+  std::vector<ip_route> all;
   std::istringstream lines(text);
   std::string line;
   std::getline(lines, line);
   while (std::getline(lines, line)) {
     std::istringstream fields(line);
-    route r;
+    ip_route r;
     std::string gateway;
     std::string flags;
     std::string skipped;
@@ -70,7 +70,7 @@ std::map<std::string, std::vector<net_address>> net_addresses(const std::string&
     }
     in_addr number{};
     if (::inet_pton(AF_INET, address.c_str(), &number) != 1) continue;
-    const route* best = nullptr;
+    const ip_route* best = nullptr;
     for (const auto& r : ways)
       if ((number.s_addr & r.mask) == r.destination &&
           (!best || std::popcount(r.mask) > std::popcount(best->mask)))

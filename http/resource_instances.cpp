@@ -1,7 +1,9 @@
 #include "actors/node/secrets.hpp"
 #include "actors/scheduler/scheduler_core.hpp"
+#include "actors/state/restrictions/restrictions.hpp"
 #include "http/instance_keys.hpp"
 #include "http/instance_json.hpp"
+#include "schemas/expanded.hpp"
 #include "schemas/fault_point.hpp"
 #include "schemas/projects.hpp"
 #include "schemas/units.hpp"
@@ -65,8 +67,8 @@ result<image> resolve_image(const state_view& s, project_id where, const json_ob
 
 /// A root disk, on a pool that is there like its networks.
 status check_root(const state_view& s, const instance& i) {
-  const auto devices = instances::expanded_devices(s, i);
-  if (instances::root_pool_of(devices).empty())
+  const auto devices = expand(s, i).devices;
+  if (root_pool_of(devices).empty())
     return fail(errc::bad_request,
                 "Invalid devices: Failed detecting root disk device: No root device could be found");
   return check_places(s, devices);
@@ -75,7 +77,7 @@ status check_root(const state_view& s, const instance& i) {
 /// Whether the member has made its part of the pool of the root disk.
 status check_pool_on(const state_view& s, const instance& i, member_id on) {
   const auto pool =
-      s.by_name<storage_pool>({}, instances::root_pool_of(instances::expanded_devices(s, i)));
+      s.by_name<storage_pool>({}, root_pool_of(expand(s, i).devices));
   if (!pool || pool->across.version == 0) return ok();
   const auto part = pool->across.parts.find(on);
   if (part == pool->across.parts.end() || part->second.version == 0)
@@ -112,6 +114,7 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   if (auto good = check_instance_config(i.config); !good) return good.error();
   if (auto good = check_devices(i.devices); !good) return good.error();
   if (auto good = check_root(s, i); !good) return good.error();
+  if (auto good = state::check_restrictions(s, i); !good) return good.error();
   auto from = resolve_image(s, api::project_of(s, r, "images"), body.object("source"));
   if (!from) return from.error();
   i.image_fingerprint = from->fingerprint;
@@ -140,6 +143,11 @@ std::vector<scheduler::candidate> candidates_for(api& a, const state_view& s, co
 result<member> choose_member(api& a, const state_view& s, const request& r, const instance& what) {
   const auto target = r.parameter("target");
   const bool is_group = target.starts_with("@");
+  const auto bounds = s.row<project>({}, {what.head.project.value}).value_or(project{}).config;
+  const bool is_bounded = units::is_true(value_in(bounds, "restricted"));
+  if (is_bounded && !target.empty() && !is_group && !a.is_of_member(r) &&
+      value_in(bounds, "restricted.cluster.target") != "allow")
+    return fail(errc::forbidden, "This project doesn't allow cluster member targeting");
   if (!target.empty() && !is_group) {
     auto m = s.by_name<member>({}, target);
     if (!m) return fail(errc::not_found, "Cluster member \"" + target + "\" not found");
@@ -148,7 +156,10 @@ result<member> choose_member(api& a, const state_view& s, const request& r, cons
   const auto group = is_group ? target.substr(1) : std::string{};
   if (is_group && !s.find(table::cluster_group, {}, group))
     return fail(errc::bad_request, "Cluster group \"" + group + "\" doesn't exist");
-  const auto placed = scheduler::place(candidates_for(a, s, what), {what.architecture, group});
+  const auto placed = scheduler::place(
+      candidates_for(a, s, what),
+      {what.architecture, group,
+       units::list(is_bounded ? value_in(bounds, "restricted.cluster.groups") : std::string{})});
   if (const auto m = s.row<member>({}, {placed.chosen.value})) return *m;
   std::string reasons;
   for (const auto& v : placed.verdicts)
@@ -374,7 +385,7 @@ response rename_instance(api& a, const request& r, const state_view& s, const in
 response delete_instance(api& a, const request& r, const state_view& s, const instance& i) {
   const bool is_down = i.status == instance_status::stopped && a.driver().pid_of(i.head.id) == 0;
   if (i.wanted != power::stopped && !is_down) return error(400, "Instance is running");
-  const auto config = instances::expanded_config(s, i);
+  const auto config = expand(s, i).config;
   if (const auto at = config.find("security.protection.delete");
       at != config.end() && units::is_true(at->second))
     return error(400, "Instance is protected");

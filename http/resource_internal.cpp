@@ -227,7 +227,7 @@ upgrade_answer api::on_upgrade(const std::string& protocol, request& r) {
   }
   if (protocol == "websocket" && r.segments.size() == 4 && r.segments[1] == "operations" &&
       r.segments[3] == "websocket") {
-    if (is_whole) return open_operation(r);
+    if (is_whole || who.may == access::restricted) return open_operation(r);
     return refuse(error(403, "not authorized"));
   }
   return refuse(error(404, "not found"));

@@ -129,9 +129,13 @@ response show_operation(api& a, const request& r, const state_view& s, const std
 }
 
 response cancel_operation(api& a, const request& r, const state_view& s, const std::string& uuid) {
-  if (const auto t = find_token(s, uuid)) return a.submitted(r, erase_object{key_of(*t), {}});
-  if (!a.server().ops().get(uuid))
+  if (const auto t = find_token(s, uuid))
+    return may_see_tokens(a.caller_of(r)) ? a.submitted(r, erase_object{key_of(*t), {}})
+                                          : no_operation();
+  if (!own_operation(a, r, uuid)) {
     if (auto there = passed_on(a, r, s, uuid)) return *std::move(there);
+    return no_operation();
+  }
   auto done = a.server().ops().cancel(uuid);
   return done ? empty_sync() : error(done.error());
 }

@@ -1,7 +1,11 @@
 #include "actors/state/commands/lifecycle.hpp"
+#include "actors/state/restrictions/restrictions.hpp"
 #include "http/api.hpp"
 #include "http/project_keys.hpp"
 #include "schemas/projects.hpp"
+#include "schemas/units.hpp"
+
+#include <algorithm>
 
 namespace muster::http {
 
@@ -99,23 +103,34 @@ response rename_project(api& a, const request& r, const std::string& name) {
       });
 }
 
-/// What a project uses of what it may; nothing is bounded yet.
-response show_usage(const state_view& s, const std::string& name) {
-  const auto p = s.by_name<project>({}, name);
-  if (!p) return error(404, "Project not found");
+/// How much of a limit is used; 0 where an instance has none of it.
+std::int64_t usage_of(const state_view& s, const project& p, const std::string& kind) {
   std::int64_t instances = 0;
-  s.each(table::instance, project_id{p->head.id.value}, [&](const object&) {
+  s.each(table::instance, project_id{p.head.id.value}, [&](const object&) {
     ++instances;
     return true;
   });
+  if (kind == "containers" || kind == "instances") return instances;
+  const auto limit = "limits." + kind;
+  if (std::find(state::summed_limits.begin(), state::summed_limits.end(), limit) ==
+      state::summed_limits.end())
+    return 0;
+  const auto used = state::used_of(s, p, limit);
+  return used ? static_cast<std::int64_t>(*used) : 0;
+}
+
+/// What a project uses of what it may.
+response show_usage(const state_view& s, const std::string& name) {
+  const auto p = s.by_name<project>({}, name);
+  if (!p) return error(404, "Project not found");
   json_writer w;
   w.begin_object().key("resources").begin_object();
-  for (const char* kind : {"containers", "cpu", "disk", "instances", "memory", "networks",
-                           "processes", "virtual-machines"}) {
-    const std::string_view k = kind;
-    w.key(kind).begin_object().field("Limit", std::int64_t{-1});
-    w.field("Usage", k == "containers" || k == "instances" ? instances : std::int64_t{0});
-    w.end_object();
+  for (const std::string kind : {"containers", "cpu", "disk", "instances", "memory", "networks",
+                                 "processes", "virtual-machines"}) {
+    const auto most = units::bytes(value_in(p->config, "limits." + kind));
+    w.key(kind).begin_object();
+    w.field("Limit", most ? static_cast<std::int64_t>(*most) : std::int64_t{-1});
+    w.field("Usage", usage_of(s, *p, kind)).end_object();
   }
   return sync(w.end_object().end_object().take());
 }

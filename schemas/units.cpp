@@ -62,6 +62,16 @@ std::optional<bool> flag(std::string_view text) {
   return std::nullopt;
 }
 
+std::vector<std::string> list(std::string_view text) {
+  std::vector<std::string> all;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find(',', at), text.size());
+    if (end > at) all.emplace_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return all;
+}
+
 bool is_true(std::string_view text) { return flag(text).value_or(false); }
 
 }  // namespace muster::units

@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 /// Values of configuration keys as Incus writes them.
 namespace muster::units {
@@ -14,6 +16,8 @@ std::optional<std::uint64_t> bytes(std::string_view text);
 std::optional<std::uint64_t> bytes_or_percent(std::string_view text, std::uint64_t total);
 /// true, 1, yes, on and false, 0, no, off, in any case; none: something else.
 std::optional<bool> flag(std::string_view text);
+/// The words of "a,b".
+std::vector<std::string> list(std::string_view text);
 /// As `flag`; what is empty or damaged is false.
 bool is_true(std::string_view text);
 

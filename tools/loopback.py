@@ -147,16 +147,16 @@ class Client:
             self.connection = None
 
 
-def upload_image(client, folder, alias="tiny", release="1"):
+def upload_image(client, folder, alias="tiny", release="1", project="default"):
     """A small image that runs; gives its fingerprint."""
     path = os.path.join(folder, f"{alias}.tar.gz")
     subprocess.run([os.path.join(ROOT, "tools/make-image"), path, release], check=True)
     with open(path, "rb") as f:
-        started = client.ask("POST", "/1.0/images", f.read(), {"Content-Type": "application/octet-stream",
+        started = client.ask("POST", f"/1.0/images?project={project}", f.read(), {"Content-Type": "application/octet-stream",
                                                                "X-Incus-filename": os.path.basename(path)})
-    ended = client.get(started.json["operation"] + "/wait?timeout=60").metadata
+    ended = client.get(started.json["operation"].split("?")[0] + "/wait?timeout=60").metadata
     fingerprint = ended["metadata"]["fingerprint"]
-    client.done("POST", "/1.0/images/aliases", {"name": alias, "target": fingerprint})
+    client.done("POST", f"/1.0/images/aliases?project={project}", {"name": alias, "target": fingerprint})
     return fingerprint
 
 

@@ -74,11 +74,6 @@ instances_handle::behavior_type instances_actor(
 /// Type of the warning that an instance that is wanted does not start.
 constexpr const char* start_failed = "Failed to autostart instance";
 
-/// Config with the profiles of the instance laid under it, and the same for devices.
-string_map expanded_config(const state_view& state, const instance& row);
-device_map expanded_devices(const state_view& state, const instance& row);
-/// Pool of the root disk; empty if no device is one.
-std::string root_pool_of(const device_map& devices);
 /// @param self whose parents the networks go out by.
 std::vector<nic> nics_of(const state_view& state, const device_map& devices,
                          const std::string& seed, member_id self);

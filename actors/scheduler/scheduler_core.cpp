@@ -14,6 +14,12 @@ std::string rejection(const candidate& c, const wish& what) {
   if (c.takes == "manual" || (c.takes == "group" && !is_asked_for))
     return "scheduler.instance=" + c.takes;
   if (!what.group.empty() && !is_asked_for) return "not in the group";
+  const auto is_allowed = [&](const std::string& g) {
+    return std::find(c.groups.begin(), c.groups.end(), g) != c.groups.end();
+  };
+  if (!what.allowed_groups.empty() &&
+      std::none_of(what.allowed_groups.begin(), what.allowed_groups.end(), is_allowed))
+    return "not in a group of the project";
   if (!what.architecture.empty() && c.architecture != what.architecture) return "architecture";
   return {};
 }

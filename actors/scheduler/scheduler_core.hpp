@@ -22,6 +22,7 @@ struct candidate {
 struct wish {
   std::string architecture;  ///< empty: any
   std::string group;         ///< empty: any
+  std::vector<std::string> allowed_groups{};  ///< empty: all
 };
 
 /// Every candidate with the rule that rejected it, so that the answer can be explained.

@@ -29,6 +29,7 @@ using captures = std::map<std::string, std::string>;
 
 struct request;
 struct response;
+struct route;
 using handler = std::function<response(const request&, const captures&)>;
 
 struct request : std::enable_shared_from_this<request> {
@@ -43,7 +44,8 @@ struct request : std::enable_shared_from_this<request> {
   clock::time_point arrived;
   std::string trace;  ///< request id, for log lines and commands
   captures found;     ///< by the route
-  const handler* run = nullptr;  ///< of the route, if it has been looked up
+  const route* way = nullptr;  ///< none: no such method, or `is_nowhere`
+  bool is_nowhere = false;    ///< no such path
   /// Uploads only: gives the body in parts.
   std::function<status(const std::function<status(std::string_view)>&)> read_body;
 

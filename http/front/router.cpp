@@ -3,45 +3,66 @@
 #include "http/front/envelope.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 
 namespace muster::http {
 
 namespace {
 
-std::vector<std::string> split(const std::string& pattern) {
+std::vector<std::string> split(std::string_view pattern) {
   std::vector<std::string> parts;
   std::size_t at = 1;
   while (at < pattern.size()) {
     const auto end = std::min(pattern.find('/', at), pattern.size());
-    parts.push_back(pattern.substr(at, end - at));
+    parts.emplace_back(pattern.substr(at, end - at));
     at = end + 1;
   }
   return parts;
+}
+
+[[noreturn]] void broken(const char* what, std::string_view method, std::string_view path) {
+  std::fprintf(stderr, "%s %s %s\n", std::string(method).c_str(), std::string(path).c_str(), what);
+  std::abort();
 }
 
 bool is_capture(const std::string& part) { return part.starts_with('{'); }
 
 }  // namespace
 
-void router::add(const std::string& method, const std::string& pattern, handler h, pace how) {
-  const auto parts = split(pattern);
-  auto at = std::find_if(routes_.begin(), routes_.end(),
-                         [&](const route& r) { return r.parts == parts; });
-  if (at == routes_.end()) {
-    // Plain routes come before those with captures, so that /images/aliases is no fingerprint.
-    const auto captures_of = [](const route& r) {
-      return std::count_if(r.parts.begin(), r.parts.end(), is_capture);
+void router::add(std::string_view method, std::string_view path, handler h, pace how) {
+  const auto row = std::find_if(table_.begin(), table_.end(), [&](const endpoint& e) {
+    return e.method == method && e.path == path;
+  });
+  if (row == table_.end()) broken("has no row in the table of endpoints", method, path);
+  const auto parts = split(path);
+  auto at = std::find_if(places_.begin(), places_.end(),
+                         [&](const place& p) { return p.parts == parts; });
+  if (at == places_.end()) {
+    // Plain paths come before those with captures, so that /images/aliases is no fingerprint.
+    const auto captures_of = [](const place& p) {
+      return std::count_if(p.parts.begin(), p.parts.end(), is_capture);
     };
-    route fresh{parts, {}};
-    at = routes_.insert(
-        std::find_if(routes_.begin(), routes_.end(),
-                     [&](const route& r) { return captures_of(r) > captures_of(fresh); }),
+    place fresh{parts, {}};
+    at = places_.insert(
+        std::find_if(places_.begin(), places_.end(),
+                     [&](const place& p) { return captures_of(p) > captures_of(fresh); }),
         fresh);
   }
-  at->by_method[method] = {std::move(h), how};
+  at->by_method[std::string(method)] = {&*row, std::move(h), how};
 }
 
-bool router::matches(const route& r, const std::vector<std::string>& segments, captures& found) {
+void router::check_whole() const {
+  for (const auto& row : table_) {
+    const auto parts = split(row.path);
+    if (std::none_of(places_.begin(), places_.end(), [&](const place& p) {
+          return p.parts == parts && p.by_method.contains(row.method);
+        }))
+      broken("is answered by nothing", row.method, row.path);
+  }
+}
+
+bool router::matches(const place& r, const std::vector<std::string>& segments, captures& found) {
   for (std::size_t i = 0; i < r.parts.size(); ++i) {
     const auto& part = r.parts[i];
     if (part.ends_with("...}")) {
@@ -60,33 +81,22 @@ bool router::matches(const route& r, const std::vector<std::string>& segments, c
   return r.parts.size() == segments.size();
 }
 
-std::pair<const router::route*, captures> router::find(
-    const std::vector<std::string>& segments) const {
-  for (const auto& candidate : routes_) {
+void router::look_up(request& r) const {
+  if (r.way || r.is_nowhere) return;
+  for (const auto& candidate : places_) {
     captures found;
-    if (matches(candidate, segments, found)) return {&candidate, std::move(found)};
+    if (!matches(candidate, r.segments, found)) continue;
+    r.found = std::move(found);
+    const auto at = candidate.by_method.find(r.method == "HEAD" ? "GET" : r.method);
+    if (at != candidate.by_method.end()) r.way = &at->second;
+    return;
   }
-  return {};
+  r.is_nowhere = true;
 }
 
-response router::dispatch(request& r) const {
-  if (r.run) return (*r.run)(r, r.found);
-  auto [at, found] = find(r.segments);
-  if (!at) return error(404, "not found");
-  const auto target = at->by_method.find(r.method == "HEAD" ? "GET" : r.method);
-  if (target == at->by_method.end()) return error(501, "not implemented");
-  r.found = std::move(found);
-  return target->second.run(r, r.found);
-}
-
-bool router::is_quick(request& r) const {
-  auto [at, found] = find(r.segments);
-  if (!at) return false;
-  const auto target = at->by_method.find(r.method);
-  if (target == at->by_method.end() || target->second.how != pace::quick) return false;
-  r.found = std::move(found);
-  r.run = &target->second.run;
-  return true;
+response router::dispatch(const request& r) {
+  if (r.is_nowhere) return error(404, "not found");
+  return r.way ? r.way->run(r, r.found) : error(501, "not implemented");
 }
 
 }  // namespace muster::http

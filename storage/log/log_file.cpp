@@ -98,6 +98,7 @@ void log_file::make_room(std::size_t bytes) {
 }
 
 void log_file::append(std::string_view bytes) {
+  if (bytes.empty()) return;
   const auto held = end_ - block_of(synced_);
   make_room(whole_blocks(held + bytes.size()));
   std::memcpy(blocks_.get() + held, bytes.data(), bytes.size());

@@ -85,13 +85,13 @@ class Rights(unittest.TestCase):
             for pool in c.get("/1.0/storage-pools?recursion=1&project=own").metadata:
                 self.assertEqual((pool["config"], [u for u in pool["used_by"] if "project=own" not in u]), ({}, []))
 
-    def test_a_restricted_certificate_sees_itself_and_writes_nothing(self):
+    def test_a_restricted_certificate_sees_itself_and_changes_nothing_of_the_server(self):
         c = self.client("bound")
         prints = {x["name"]: x["fingerprint"] for x in self.node.unix().get("/1.0/certificates?recursion=1").metadata}
         self.assertEqual(c.get("/1.0/certificates/" + prints["bound"]).metadata["name"], "bound")
         self.assertEqual(c.get("/1.0/certificates/" + prints["full"]).status, 403)
-        for method, path in [("POST", "/1.0/profiles?project=own"), ("PATCH", "/1.0/certificates/" + prints["bound"]),
-                             ("PUT", "/1.0"), ("DELETE", "/1.0/projects/own"), ("POST", "/1.0/instances?project=own"),
+        for method, path in [("POST", "/1.0/profiles"), ("PATCH", "/1.0/certificates/" + prints["bound"]),
+                             ("PUT", "/1.0"), ("DELETE", "/1.0/projects/own"), ("POST", "/1.0/instances?project=foreign"),
                              ("POST", "/1.0/cluster/members"), ("PUT", "/internal/shutdown")]:
             self.assertEqual(c.ask(method, path, {"name": "x", "restricted": False}).status, 403, path)
 

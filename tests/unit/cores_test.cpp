@@ -37,6 +37,9 @@ BOOST_AUTO_TEST_CASE(members_take_what_their_key_says) {
   BOOST_CHECK(in_group.chosen == member_id{2});
   BOOST_TEST(in_group.verdicts[0].rejected_by == "scheduler.instance=manual");
   BOOST_TEST(in_group.verdicts[2].rejected_by == "not in the group");
+  const auto bounded = muster::scheduler::place(all, {"", "", {"fast"}});
+  BOOST_CHECK(bounded.chosen == member_id{4});
+  BOOST_TEST(bounded.verdicts[2].rejected_by == "not in a group of the project");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

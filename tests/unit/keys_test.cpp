@@ -1,3 +1,4 @@
+#include "http/endpoints.hpp"
 #include "http/instance_keys.hpp"
 #include "http/project_keys.hpp"
 #include "schemas/units.hpp"
@@ -71,6 +72,15 @@ BOOST_AUTO_TEST_CASE(keys_without_effect_are_the_ones_that_are_listed) {
   for (std::string line; std::getline(file, line);)
     if (line.starts_with("- `")) listed.insert(line.substr(3, line.find('`', 3) - 3));
   BOOST_TEST(listed == wanted, boost::test_tools::per_element());
+}
+
+/// docs/api.md is what the table says; the text that is wanted lies beside the test's program.
+BOOST_AUTO_TEST_CASE(endpoints_are_the_ones_that_are_listed) {
+  const auto wanted = endpoints_as_text();
+  std::ifstream file(MUSTER_API_TEXT);
+  const std::string listed((std::istreambuf_iterator<char>(file)), {});
+  if (listed != wanted) std::ofstream("api.md") << wanted;
+  BOOST_TEST((listed == wanted));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,193 @@
+#include "actors/state/restrictions/restrictions.hpp"
+
+#include "schemas/expanded.hpp"
+#include "schemas/projects.hpp"
+#include "schemas/units.hpp"
+
+#include <algorithm>
+
+namespace muster::state {
+
+namespace {
+
+failure bad(std::string text) { return fail(errc::bad_request, std::move(text)); }
+
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+/// Of a project with restrictions, the value of a key or what it is if it is not set.
+std::string restriction(const project& p, const std::string& key, const char* otherwise) {
+  auto value = value_in(p.config, key);
+  return value.empty() ? otherwise : value;
+}
+
+/// Keys of instances that a project with restrictions may set. What is not here it may not.
+bool is_free(std::string_view key) {
+  constexpr std::array free{"boot.", "cloud-init.", "environment.", "image.", "limits.",
+                            "snapshots.", "user.", "volatile.", "cluster.evacuate",
+                            "security.protection.delete"};
+  return std::any_of(free.begin(), free.end(), [&](std::string_view one) {
+    return one.ends_with('.') ? key.starts_with(one) : key == one;
+  });
+}
+
+/// Why a key may not be so; empty: it may.
+std::string refused_key(const project& p, const std::string& key, const std::string& value) {
+  if (is_free(key) || value.empty()) return {};
+  if (key != "security.privileged") return "Use of low-level config is forbidden";
+  const bool is_allowed =
+      restriction(p, "restricted.containers.privilege", "unprivileged") == "allow";
+  return units::is_true(value) && !is_allowed ? "Privileged containers are forbidden" : "";
+}
+
+std::string refused_nic(const project& p, const string_map& device) {
+  const auto rule = restriction(p, "restricted.devices.nic", "managed");
+  const auto network = value_in(device, "network");
+  if (rule == "block") return "Network devices are forbidden";
+  if (rule == "managed" && network.empty()) return "Only managed network devices are allowed";
+  const auto allowed = units::list(value_in(p.config, "restricted.networks.access"));
+  if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), network) == allowed.end())
+    return "Network is not allowed in project";
+  return {};
+}
+
+std::string refused_disk(const project& p, const string_map& device) {
+  if (value_in(device, "path") == "/" && !value_in(device, "pool").empty()) return {};
+  const auto rule = restriction(p, "restricted.devices.disk", "managed");
+  if (rule == "block") return "Disk devices are forbidden";
+  if (rule == "managed" && value_in(device, "pool").empty())
+    return "Attaching disks not backed by a pool is forbidden";
+  return {};
+}
+
+std::string refused_device(const project& p, const string_map& device) {
+  const auto type = value_in(device, "type");
+  if (type == "none") return {};
+  if (type == "nic") return refused_nic(p, device);
+  if (type == "disk") return refused_disk(p, device);
+  return "Devices of type " + in_quotes(type) + " are forbidden";
+}
+
+/// An instance of a project as it would be.
+struct member_of_project {
+  std::string name;
+  expanded is;
+};
+
+status check_instance(const project& p, const member_of_project& i) {
+  const auto of = " on instance " + in_quotes(i.name) + " of project " + in_quotes(p.name) + ": ";
+  for (const auto& [key, value] : i.is.config)
+    if (const auto why = refused_key(p, key, value); !why.empty())
+      return bad("Invalid value " + in_quotes(value) + " for config " + in_quotes(key) + of + why);
+  for (const auto& [name, device] : i.is.devices)
+    if (const auto why = refused_device(p, device); !why.empty())
+      return bad("Invalid device " + in_quotes(name) + of + why);
+  return ok();
+}
+
+result<std::uint64_t> amount(const project& p, const member_of_project& i,
+                             const std::string& limit) {
+  const auto text = value_in(i.is.config, limit);
+  const auto where = "Instance " + in_quotes(i.name) + " in project " + in_quotes(p.name);
+  if (text.empty())
+    return bad(where + " has no " + in_quotes(limit) + " config, either directly or via a profile");
+  const auto n = limit == "limits.memory" ? units::bytes(text) : units::number(text);
+  if (!n) return bad(where + " has a " + in_quotes(limit) + " that cannot be added up: " + text);
+  return *n;
+}
+
+result<std::uint64_t> sum(const project& p, const std::vector<member_of_project>& all,
+                          const std::string& limit) {
+  std::uint64_t total = 0;
+  for (const auto& i : all) {
+    const auto n = amount(p, i, limit);
+    if (!n) return n.error();
+    if (__builtin_add_overflow(total, *n, &total)) return bad("The sum of " + limit + " overflows");
+  }
+  return total;
+}
+
+status check_counts(const project& p, std::size_t count, bool is_project) {
+  for (const std::string limit : {"limits.instances", "limits.containers"}) {
+    const auto most = units::number(value_in(p.config, limit));
+    if (!most || count <= *most) continue;
+    if (is_project)
+      return bad(in_quotes(limit) + " is too low: there currently are " + std::to_string(count) +
+                 (limit == "limits.instances" ? " total instances" : " instances of type container") +
+                 " in project " + p.name);
+    return bad(std::string("Reached maximum number of instances ") +
+               (limit == "limits.instances" ? "" : "of type \"container\" ") + "in project " +
+               in_quotes(p.name));
+  }
+  return ok();
+}
+
+status check_sums(const project& p, const std::vector<member_of_project>& all) {
+  for (const std::string limit : summed_limits) {
+    const auto text = value_in(p.config, limit);
+    if (text.empty()) continue;
+    const auto most = limit == "limits.memory" ? units::bytes(text) : units::number(text);
+    const auto total = sum(p, all, limit);
+    if (!total) return total.error();
+    if (most && *total > *most)
+      return bad("Reached maximum aggregate value " + in_quotes(text) + " for " + in_quotes(limit) +
+                 " in project " + in_quotes(p.name));
+  }
+  return ok();
+}
+
+bool has_limits(const project& p) {
+  const auto at = p.config.lower_bound("limits.");
+  return at != p.config.end() && at->first.starts_with("limits.");
+}
+
+bool is_restricted(const project& p) { return units::is_true(value_in(p.config, "restricted")); }
+
+/// The project's instances, with the changed row in its place.
+std::vector<member_of_project> members_of(const state_view& s, project_id where,
+                                          const object& next) {
+  std::vector<member_of_project> all;
+  const auto* changed = std::get_if<instance>(&next);
+  const auto* under = std::get_if<profile>(&next);
+  s.each(table::instance, where, [&](const object& o) {
+    const auto& row = std::get<instance>(o);
+    if (!changed || changed->head.id != row.head.id)
+      all.push_back({row.name, expand(s, row, under)});
+    return true;
+  });
+  if (changed) all.push_back({changed->name, expand(s, *changed)});
+  return all;
+}
+
+status check_project(const state_view& s, const project& p, const object& next) {
+  const bool counts = has_limits(p);
+  if (!counts && !is_restricted(p)) return ok();
+  const auto* one = std::get_if<instance>(&next);
+  const auto all = counts || !one ? members_of(s, project_id{p.head.id.value}, next)
+                                  : std::vector<member_of_project>{{one->name, expand(s, *one)}};
+  if (is_restricted(p))
+    for (const auto& i : all)
+      if (auto good = check_instance(p, i); !good) return good;
+  if (!counts) return ok();
+  if (auto good = check_counts(p, all.size(), std::holds_alternative<project>(next)); !good)
+    return good;
+  return check_sums(p, all);
+}
+
+}  // namespace
+
+result<std::uint64_t> used_of(const state_view& s, const project& p, const std::string& limit) {
+  return sum(p, members_of(s, project_id{p.head.id.value}, p), limit);
+}
+
+status check_restrictions(const state_view& s, const object& next) {
+  if (const auto* p = std::get_if<project>(&next)) return check_project(s, *p, next);
+  std::vector<project_id> where;
+  if (const auto* i = std::get_if<instance>(&next)) where = {i->head.project};
+  if (const auto* p = std::get_if<profile>(&next)) where = users_of(s, p->head.project, "profiles");
+  for (const auto id : where)
+    if (const auto p = s.row<project>({}, {id.value}))
+      if (auto good = check_project(s, *p, next); !good) return good;
+  return ok();
+}
+
+}  // namespace muster::state

@@ -80,19 +80,17 @@ bool api::is_stranger(const peer_info& peer) const {
   return !peer.is_unix && (peer.fingerprint.empty() || !node_.find_trusted(peer.fingerprint));
 }
 
-/// A page of another site has a browser show its user's certificate.
+/// A page of another site has a browser show its user's certificate. What a browser says of where
+/// the request comes from counts for every request; an origin, for those that change something.
 bool api::is_foreign(const request& r, bool is_upgrade) const {
+  const auto site = text_rules::lower(r.header("sec-fetch-site"));
+  if (!site.empty() && site != "same-origin" && site != "none") return true;
   if (r.peer.is_unix || (is_read(r) && !is_upgrade) || r.method == "OPTIONS") return false;
   const auto origin = text_rules::lower(r.header("origin"));
-  if (!origin.empty()) {
-    const auto config = node_.local_view()->only<server_config>().value_or(server_config{}).config;
-    if (const auto also = config.find("core.https_allowed_origin");
-        also != config.end() && (also->second == "*" || text_rules::lower(also->second) == origin))
-      return false;
-    if (origin != "https://" + text_rules::lower(r.header("host"))) return true;
-  }
-  const auto site = text_rules::lower(r.header("sec-fetch-site"));
-  return !site.empty() && site != "same-origin" && site != "none";
+  if (origin.empty() || origin == "https://" + text_rules::lower(r.header("host"))) return false;
+  const auto config = node_.local_view()->only<server_config>().value_or(server_config{}).config;
+  const auto allowed = value_in(config, "core.https_allowed_origin");
+  return allowed != "*" && (allowed.empty() || text_rules::lower(allowed) != origin);
 }
 
 /// Whoever changes what lies in a project must see that one, not only the one it is asked for.
@@ -110,6 +108,7 @@ bool api::may_bounded(const request& r, const caller& asks) const {
   switch (r.way->row->may) {
     case open_to::anybody:
     case open_to::token:
+    case open_to::metrics:
     case open_to::bounded: return true;
     case open_to::listed: return asks_for_all || asks.sees(project_asked(r));
     case open_to::project: return !asks_for_all && sees_home(r, asks);
@@ -129,6 +128,7 @@ bool api::may(const request& r, const caller& asks) const {
   if (may == open_to::members) return is_whole && (r.peer.is_unix || is_of_member(r));
   if (is_whole || may == open_to::anybody) return true;
   if (asks.may == access::none) return may == open_to::token;
+  if (asks.may == access::metrics) return may == open_to::metrics;
   return asks.may == access::restricted && may_bounded(r, asks);
 }
 

@@ -25,6 +25,7 @@ api::api(services with)
   add_sql_routes();
   add_cluster_certificate_routes();
   add_raft_node_routes();
+  add_metric_routes();
   add_network_state_routes();
   add_member_state_routes();
   add_certificate_routes();

@@ -141,6 +141,7 @@ private:
   void add_sql_routes();
   void add_cluster_certificate_routes();
   void add_raft_node_routes();
+  void add_metric_routes();
   void add_network_state_routes();
   void add_member_state_routes();
   void add_certificate_routes();

@@ -37,6 +37,7 @@ constexpr std::array of_server{endpoint{"GET", "/", open_to::anybody},
     endpoint{"POST", "/1.0/cluster/members/{name}", open_to::whole},
     endpoint{"DELETE", "/1.0/cluster/members/{name}", open_to::whole},
     endpoint{"GET", "/1.0/cluster/members/{name}/state", open_to::bounded},
+    endpoint{"GET", "/1.0/metrics", open_to::metrics},
     endpoint{"GET", "/1.0/networks", open_to::project},
     endpoint{"POST", "/1.0/networks", open_to::whole},
     endpoint{"GET", "/1.0/networks/{name}", open_to::project},
@@ -137,6 +138,7 @@ std::string_view shown(open_to may) {
   switch (may) {
     case open_to::anybody: return "anybody";
     case open_to::token: return "whoever has a token";
+    case open_to::metrics: return "every client, for what it sees, and certificates for metrics";
     case open_to::bounded: return "every client, for what it sees";
     case open_to::project: return "clients that see the project";
     case open_to::listed: return "clients that see the project, or all projects for what they see";

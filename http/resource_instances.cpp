@@ -98,7 +98,6 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   i.ephemeral = body.flag("ephemeral");
   i.config = body.map("config").value_or(string_map{});
   i.devices = body.devices("devices").value_or(device_map{});
-  i.profiles = body.list("profiles").value_or(std::vector<std::string>{"default"});
   const auto type = body.text("type", "container");
   if (auto good = body.good(); !good) return good.error();
   if (type != "container" && !type.empty())
@@ -107,6 +106,9 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   if (auto good = check_name(i.name); !good) return good.error();
   i.head.project = api::project_of(s, r, "");
   if (!i.head.project) return fail(errc::not_found, "Project not found");
+  auto from = resolve_image(s, api::project_of(s, r, "images"), body.object("source"));
+  if (!from) return from.error();
+  i.profiles = body.list("profiles").value_or(from->profiles);
   const auto profiles_in = api::project_of(s, r, "profiles");
   for (const auto& name : i.profiles)
     if (!s.find(table::profile, profiles_in, name))
@@ -115,8 +117,6 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   if (auto good = check_devices(i.devices); !good) return good.error();
   if (auto good = check_root(s, i); !good) return good.error();
   if (auto good = state::check_restrictions(s, i); !good) return good.error();
-  auto from = resolve_image(s, api::project_of(s, r, "images"), body.object("source"));
-  if (!from) return from.error();
   i.image_fingerprint = from->fingerprint;
   i.architecture = from->architecture;
   for (const auto& [key, value] : from->properties) i.config["image." + key] = value;

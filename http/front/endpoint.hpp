@@ -9,6 +9,7 @@ namespace muster::http {
 enum class open_to : std::uint8_t {
   anybody,  ///< without a certificate, too
   token,    ///< whoever presents a token: the endpoint looks at it
+  metrics,  ///< certificates for metrics, too
   bounded,  ///< every client; the endpoint leaves out what a bounded one does not see
   project,  ///< of clients with bounds, those that see the project asked for
   listed,   ///< as `project`; a list of all projects has those that they see

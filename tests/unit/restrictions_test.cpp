@@ -192,4 +192,21 @@ BOOST_AUTO_TEST_CASE(limits_are_summed_over_instances) {
   BOOST_TEST(!w.apply(replace_object{grown, {}}).done);
 }
 
+BOOST_AUTO_TEST_CASE(disks_are_summed_in_all_and_by_pool) {
+  auto w = cluster_of_one();
+  const auto p = a_project(w, {{"limits.disk", "30GiB"}, {"limits.disk.pool.fast", "10GiB"},
+                               {"limits.disk.pool.barred", "0"}});
+  const auto create = [&](const std::string& name, const char* pool, const char* size) {
+    device_map devices{{"root", {{"type", "disk"}, {"path", "/"}, {"pool", pool}}}};
+    if (*size) devices["root"]["size"] = size;
+    return w.apply(create_object{an_instance(p, name, {}, devices)}).done;
+  };
+  BOOST_TEST(!create("c1", "slow", ""));
+  BOOST_TEST(create("c1", "fast", "10GiB"));
+  BOOST_TEST(!create("c2", "fast", "1MiB"));
+  BOOST_TEST(!create("c2", "barred", "1MiB"));
+  BOOST_TEST(create("c2", "slow", "20GiB"));
+  BOOST_TEST(!create("c3", "slow", "1MiB"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -84,13 +84,40 @@ status check_instance(const project& p, const member_of_project& i) {
   return ok();
 }
 
+constexpr std::string_view of_pool = "limits.disk.pool.";
+
+/// The device of the root disk.
+string_map root_of(const device_map& devices) {
+  for (const auto& [name, device] : devices)
+    if (value_in(device, "type") == "disk" && value_in(device, "path") == "/") return device;
+  return {};
+}
+
+/// Values that are bytes.
+bool is_bytes(const std::string& limit) {
+  return limit == "limits.memory" || limit.starts_with("limits.disk");
+}
+
+std::optional<std::uint64_t> number_in(const std::string& text, const std::string& limit) {
+  return is_bytes(limit) ? units::bytes(text) : units::number(text);
+}
+
 result<std::uint64_t> amount(const project& p, const member_of_project& i,
                              const std::string& limit) {
-  const auto text = value_in(i.is.config, limit);
   const auto where = "Instance " + in_quotes(i.name) + " in project " + in_quotes(p.name);
+  std::string text;
+  if (limit.starts_with("limits.disk")) {
+    const auto root = root_of(i.is.devices);
+    if (limit.starts_with(of_pool) && value_in(root, "pool") != limit.substr(of_pool.size()))
+      return std::uint64_t{0};
+    text = value_in(root, "size");
+    if (text.empty()) return bad(where + " has no \"size\" of its root disk, which " + limit + " needs");
+  } else {
+    text = value_in(i.is.config, limit);
+  }
   if (text.empty())
     return bad(where + " has no " + in_quotes(limit) + " config, either directly or via a profile");
-  const auto n = limit == "limits.memory" ? units::bytes(text) : units::number(text);
+  const auto n = number_in(text, limit);
   if (!n) return bad(where + " has a " + in_quotes(limit) + " that cannot be added up: " + text);
   return *n;
 }
@@ -121,16 +148,22 @@ status check_counts(const project& p, std::size_t count, bool is_project) {
   return ok();
 }
 
+/// Whether a limit of this name is a sum.
+bool is_sum(const std::string& limit) {
+  return limit.starts_with(of_pool) || std::find(summed_limits.begin(), summed_limits.end(),
+                                                 limit) != summed_limits.end();
+}
+
 status check_sums(const project& p, const std::vector<member_of_project>& all) {
-  for (const std::string limit : summed_limits) {
-    const auto text = value_in(p.config, limit);
-    if (text.empty()) continue;
-    const auto most = limit == "limits.memory" ? units::bytes(text) : units::number(text);
+  for (auto at = p.config.lower_bound("limits."); at != p.config.end(); ++at) {
+    const auto& [limit, text] = *at;
+    if (!limit.starts_with("limits.")) break;
+    if (!is_sum(limit) || text.empty()) continue;
     const auto total = sum(p, all, limit);
     if (!total) return total.error();
-    if (most && *total > *most)
-      return bad("Reached maximum aggregate value " + in_quotes(text) + " for " + in_quotes(limit) +
-                 " in project " + in_quotes(p.name));
+    if (const auto most = number_in(text, limit); most && *total > *most)
+      return bad("Reached maximum aggregate value " + in_quotes(text) + " for " +
+                 in_quotes(limit) + " in project " + in_quotes(p.name));
   }
   return ok();
 }

@@ -8,7 +8,8 @@
 namespace muster::state {
 
 /// Limits of projects that are sums over their instances.
-inline constexpr std::array summed_limits{"limits.cpu", "limits.memory", "limits.processes"};
+inline constexpr std::array summed_limits{"limits.cpu", "limits.disk", "limits.memory",
+                                          "limits.processes"};
 
 /// What the instances of a project have of such a limit. @errors errc::bad_request names the
 /// instance that has none, or one that cannot be summed.

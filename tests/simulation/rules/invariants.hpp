@@ -10,7 +10,7 @@
 
 namespace muster::simulation {
 
-inline std::string text(member_id id) { return "member " + std::to_string(id.value); }
+inline std::string told(member_id id) { return "member " + std::to_string(id.value); }
 
 /// What must hold of a whole cluster, checked after every step of every member, each rule by name.
 /// Knows more than any member: all disks, all votes, every entry ever written. Costs what is new.

@@ -4,12 +4,12 @@ namespace muster::simulation {
 
 namespace {
 
-std::string text(raft_term t) { return "term " + std::to_string(t.value); }
+std::string told(raft_term t) { return "term " + std::to_string(t.value); }
 
 }  // namespace
 
 void invariants::term_is_monotone(member_id id, raft_term before, raft_term now) {
-  if (now < before) fail("term_is_monotone", text(id) + " fell from " + text(before));
+  if (now < before) fail("term_is_monotone", told(id) + " fell from " + told(before));
 }
 
 /// Raft figure 3: at most one leader a term.
@@ -20,13 +20,13 @@ void invariants::election_safety(const step& s) {
       elections_.try_emplace(s.now.term, election{s.id, s.before.members, false});
   if (at->second.leader != s.id)
     fail("election_safety",
-         text(at->second.leader) + " and " + text(s.id) + " lead " + text(s.now.term));
+         told(at->second.leader) + " and " + told(s.id) + " lead " + told(s.now.term));
 }
 
 void invariants::leader_stays_leader_in_its_term(const step& s) {
   if (s.before.role != raft::role::leader || s.before.term != s.now.term) return;
   if (s.now.role != raft::role::leader && s.now.role != raft::role::follower)
-    fail("leader_stays_leader_in_its_term", text(s.id) + " campaigns in the term that it leads");
+    fail("leader_stays_leader_in_its_term", told(s.id) + " campaigns in the term that it leads");
 }
 
 /// Raft figure 3: what was committed in a term is in the log of each leader of a higher one. By log
@@ -37,7 +37,7 @@ void invariants::leader_completeness(const step& s) {
   for (const auto& [term, index] : committed_in_) {
     if (term >= s.now.term || index <= s.core.entries().start().index) continue;
     if (s.core.entries().term_at(index) != committed_[index.value])
-      fail("leader_completeness", text(s.id) + " leads " + text(s.now.term) +
+      fail("leader_completeness", told(s.id) + " leads " + told(s.now.term) +
                                       " without committed entry " + std::to_string(index.value));
   }
 }
@@ -47,7 +47,7 @@ void invariants::leader_completeness(const step& s) {
 void invariants::leader_has_durable_votes_of_a_quorum(raft_term term) {
   const auto at = elections_.find(term);
   if (at == elections_.end())
-    return fail("leader_has_durable_votes_of_a_quorum", "nobody leads " + text(term));
+    return fail("leader_has_durable_votes_of_a_quorum", "nobody leads " + told(term));
   auto& e = at->second;
   if (e.is_checked) return;
   e.is_checked = true;
@@ -58,19 +58,19 @@ void invariants::leader_has_durable_votes_of_a_quorum(raft_term term) {
   });
   if (!has)
     fail("leader_has_durable_votes_of_a_quorum",
-         text(e.leader) + " acts as leader of " + text(term) + " without them");
+         told(e.leader) + " acts as leader of " + told(term) + " without them");
 }
 
 void invariants::one_vote_a_term(member_id id) {
   const auto& hard = disks_.at(id)->hard();
   if (!hard.vote) {
     if (votes_.contains(hard.term) && votes_[hard.term].contains(id))
-      fail("one_vote_a_term", text(id) + " forgot its vote of " + text(hard.term));
+      fail("one_vote_a_term", told(id) + " forgot its vote of " + told(hard.term));
     return;
   }
   const auto [at, is_new] = votes_[hard.term].try_emplace(id, hard.vote);
   if (at->second != hard.vote)
-    fail("one_vote_a_term", text(id) + " voted twice in " + text(hard.term));
+    fail("one_vote_a_term", told(id) + " voted twice in " + told(hard.term));
 }
 
 /// A sole voter leads before its term is on disk. If it stops then, nobody has heard of the term,
@@ -101,7 +101,7 @@ void invariants::vote_is_durable_before_reply(member_id id, const raft::message&
   const auto vote = votes.find(id);
   if (vote == votes.end() || vote->second != candidate)
     fail("vote_is_durable_before_reply",
-         text(id) + " tells a vote of " + text(m.term) + " that its disk does not hold");
+         told(id) + " tells a vote of " + told(m.term) + " that its disk does not hold");
 }
 
 }  // namespace muster::simulation

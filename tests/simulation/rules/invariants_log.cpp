@@ -4,7 +4,7 @@ namespace muster::simulation {
 
 namespace {
 
-std::string text(log_index i) { return "entry " + std::to_string(i.value); }
+std::string told(log_index i) { return "entry " + std::to_string(i.value); }
 
 std::uint64_t key(log_index index, raft_term term) { return index.value << 24 | term.value; }
 
@@ -27,9 +27,9 @@ void invariants::log_matching(const step& s) {
     if (is_new) continue;
     if (!same(at->second.entry, e))
       fail("log_matching",
-           text(s.id) + " holds another " + text(i) + " of term " + std::to_string(e.term.value));
+           told(s.id) + " holds another " + told(i) + " of term " + std::to_string(e.term.value));
     if (at->second.previous && previous && *at->second.previous != *previous)
-      fail("log_matching", text(s.id) + " differs before " + text(i));
+      fail("log_matching", told(s.id) + " differs before " + told(i));
   }
 }
 
@@ -38,12 +38,12 @@ void invariants::log_terms_and_stamps_rise(const step& s) {
   for (auto i = s.changed; i <= log.last(); i = i + 1) {
     const auto& e = log.at(i);
     if (e.term > s.now.term)
-      fail("log_terms_and_stamps_rise", text(s.id) + " has an entry of a later term than its own");
+      fail("log_terms_and_stamps_rise", told(s.id) + " has an entry of a later term than its own");
     const bool is_first = i == log.start().index + 1;
     const auto term = is_first ? log.start().term : log.at(i - 1).term;
     const auto stamp = is_first ? log.start().stamp_ms : log.at(i - 1).stamp_ms;
     if (e.term < term || e.stamp_ms < stamp)
-      fail("log_terms_and_stamps_rise", "term or stamp falls at " + text(i));
+      fail("log_terms_and_stamps_rise", "term or stamp falls at " + told(i));
   }
 }
 
@@ -54,12 +54,12 @@ void invariants::leader_append_only(const step& s) {
     return;
   const auto term = s.core.entries().term_at(s.before.last);
   if (s.now.last < s.before.last || (term && *term != s.before.last_term))
-    fail("leader_append_only", text(s.id) + " took back " + text(s.before.last));
+    fail("leader_append_only", told(s.id) + " took back " + told(s.before.last));
 }
 
 void invariants::commit_is_monotone(const step& s) {
   if (s.now.commit < s.before.commit)
-    fail("commit_is_monotone", text(s.id) + " fell from " + text(s.before.commit));
+    fail("commit_is_monotone", told(s.id) + " fell from " + told(s.before.commit));
 }
 
 /// Raft §5.4.2, figure 8.
@@ -69,7 +69,7 @@ void invariants::commit_by_count_is_of_own_term(const step& s) {
     return;
   if (s.core.entries().term_at(s.now.commit) != s.now.term)
     fail("commit_by_count_is_of_own_term",
-         text(s.id) + " commits " + text(s.now.commit) + " of an earlier term");
+         told(s.id) + " commits " + told(s.now.commit) + " of an earlier term");
 }
 
 /// Raft §5.3, §6: a majority of each voter set in force holds it, on disk.
@@ -85,7 +85,7 @@ void invariants::commit_is_durable_on_a_quorum(const step& s) {
                           });
   if (!is_durable)
     fail("commit_is_durable_on_a_quorum",
-         text(s.id) + " commits " + text(index) + ", which a quorum does not hold on disk");
+         told(s.id) + " commits " + told(index) + ", which a quorum does not hold on disk");
   auto& highest = committed_in_[s.now.term];
   highest = std::max(highest, index);
 }
@@ -98,22 +98,22 @@ void invariants::committed_entries_agree(const step& s) {
     if (i.value == committed_.size() && s.before.role == raft::role::leader)
       committed_.push_back(*term);
     if (i.value >= committed_.size())
-      fail("committed_entries_agree", text(s.id) + " commits " + text(i) + ", no leader has");
+      fail("committed_entries_agree", told(s.id) + " commits " + told(i) + ", no leader has");
     else if (committed_[i.value] != *term)
-      fail("committed_entries_agree", text(s.id) + " commits another " + text(i));
+      fail("committed_entries_agree", told(s.id) + " commits another " + told(i));
   }
 }
 
 void invariants::bounds_are_in_order(const step& s) {
   const auto& log = s.core.entries();
   if (log.start().index > s.now.commit)
-    fail("snapshot_within_commit", text(s.id) + " begins behind what is committed");
+    fail("snapshot_within_commit", told(s.id) + " begins behind what is committed");
   if (s.core.applied_index() > s.now.commit)
-    fail("applied_within_commit", text(s.id) + " has applied more than is committed");
+    fail("applied_within_commit", told(s.id) + " has applied more than is committed");
   if (s.now.commit > log.last())
-    fail("commit_within_log", text(s.id) + " has committed more than its log holds");
+    fail("commit_within_log", told(s.id) + " has committed more than its log holds");
   if (s.core.durable_index() > log.last())
-    fail("durable_within_log", text(s.id) + " calls durable what is not in its log");
+    fail("durable_within_log", told(s.id) + " calls durable what is not in its log");
 }
 
 /// Raft figure 2: entries are on disk before they are acknowledged. What a member said in a term
@@ -125,15 +125,15 @@ void invariants::append_reply_is_durable(member_id id, const raft::core& c,
   const auto term = c.entries().term_at(r->match);
   if (term && !disks_.at(id)->holds(r->match, *term))
     fail("append_reply_is_durable",
-         text(id) + " acknowledges " + text(r->match) + ", which its disk does not hold");
+         told(id) + " acknowledges " + told(r->match) + ", which its disk does not hold");
 }
 
 void invariants::state_machine_safety(member_id id, const raft::entry& e) {
   if (e.index.value >= committed_.size() || committed_[e.index.value] != e.term)
-    fail("state_machine_safety", text(id) + " applies another " + text(e.index));
+    fail("state_machine_safety", told(id) + " applies another " + told(e.index));
   const auto at = written_.find(key(e.index, e.term));
   if (at == written_.end() || !same(at->second.entry, e))
-    fail("state_machine_safety", text(id) + " applies what nobody wrote at " + text(e.index));
+    fail("state_machine_safety", told(id) + " applies what nobody wrote at " + told(e.index));
 }
 
 /// Of members whose rows nobody has changed.
@@ -144,7 +144,7 @@ void invariants::apply_is_deterministic(member_id id, const saved_state& state) 
   auto& known = digests_[at.value];
   if (known == 0) known = state.digest;
   if (known != state.digest)
-    fail("apply_is_deterministic", text(id) + " has another state after " + text(at));
+    fail("apply_is_deterministic", told(id) + " has another state after " + told(at));
 }
 
 /// Chains are equal where entries did the same, and nowhere else.
@@ -157,11 +157,11 @@ void invariants::chain_tells(member_id id, const saved_state& state) {
   if (known == 0 || digests_.size() <= at.value) return;
   const bool did_the_same = digests_[at.value] == state.digest;
   if ((known == state.meta.digest) != did_the_same)
-    fail("chain_tells", text(id) +
+    fail("chain_tells", told(id) +
                             (did_the_same ? " has another chain after "
                                           : " did something else, and its chain does not "
                                             "show it, after ") +
-                            text(at));
+                            told(at));
 }
 
 }  // namespace muster::simulation

@@ -1,0 +1,84 @@
+#include "http/api.hpp"
+#include "schemas/projects.hpp"
+
+/// /1.0/metrics: OpenMetrics, of this member.
+namespace muster::http {
+
+namespace {
+
+/// One metric with a line for each of its labels.
+class metric {
+public:
+  metric(std::string& out, std::string name, const char* kind, const char* help)
+      : out_(out), name_(std::move(name)) {
+    out_ += "# HELP " + name_ + " " + help + "\n# TYPE " + name_ + " " + kind + "\n";
+  }
+  void line(const std::string& labels, std::uint64_t value) {
+    out_ += name_ + labels + " " + std::to_string(value) + "\n";
+  }
+
+private:
+  std::string& out_;
+  std::string name_;
+};
+
+/// A name has no quotes, backslashes or line ends (schemas/text_rules.hpp, project names).
+std::string labels_of(const std::string& project) {
+  return "{project=\"" + project + "\",type=\"container\"}";
+}
+
+/// The instances of this member, by project.
+std::map<std::string, std::uint64_t> instances_here(const state_view& s, member_id self,
+                                                    const caller& who) {
+  std::map<std::string, std::uint64_t> by_project;
+  s.each(table::instance, std::nullopt, [&](const object& o) {
+    const auto& i = std::get<instance>(o);
+    if (i.owner != self) return true;
+    const auto name = project_name(s, i.head.project);
+    if (who.may == access::metrics || who.sees(name)) ++by_project[name];
+    return true;
+  });
+  return by_project;
+}
+
+std::uint64_t count_of(const state_view& s, table where) {
+  std::uint64_t count = 0;
+  s.each(where, std::nullopt, [&](const object&) {
+    ++count;
+    return true;
+  });
+  return count;
+}
+
+response show_metrics(api& a, const request& r, const state_view& s, clock::time_point began) {
+  std::string out;
+  metric instances(out, "incus_instances", "gauge", "The number of instances.");
+  const auto who = a.caller_of(r);
+  for (const auto& [project, count] : instances_here(s, a.server().self(), who))
+    instances.line(labels_of(project), count);
+  if (who.may != access::restricted) {
+    metric(out, "incus_operations_total", "counter", "The number of running operations")
+        .line("", a.server().ops().list().size());
+    metric(out, "incus_warnings_total", "counter", "The number of active warnings.")
+        .line("", count_of(s, table::warning));
+    const auto up = std::chrono::duration_cast<std::chrono::seconds>(clock::now() - began).count();
+    metric(out, "incus_uptime_seconds", "gauge", "The daemon uptime in seconds.")
+        .line("", static_cast<std::uint64_t>(up));
+  }
+  response answer;
+  answer.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  answer.body = out + "# EOF\n";
+  return answer;
+}
+
+}  // namespace
+
+void api::add_metric_routes() {
+  routes_.add("GET", "/1.0/metrics",
+              reading([this, began = clock::now()](const request& r, const captures&,
+                                                   const state_view& s) {
+                return show_metrics(*this, r, s, began);
+              }));
+}
+
+}  // namespace muster::http

@@ -177,12 +177,15 @@ response add_certificate(api& a, const request& r) {
 /// PUT gives all, PATCH gives some.
 result<certificate> merged(const state_view& s, certificate c, const json_object& body,
                            bool is_put) {
+  const auto was = c;
   c.name = body.text("name", is_put ? "" : c.name);
   c.description = body.text("description", is_put ? "" : c.description);
   c.restricted = body.flag("restricted", is_put ? false : c.restricted);
   if (auto projects = body.list("projects"); projects || is_put)
     c.projects = projects.value_or(std::vector<std::string>{});
   if (auto good = body.good(); !good) return good.error();
+  if (was.restricted && !c.restricted && c.projects == was.projects)
+    c.projects.clear();  // its bounds go together
   if (auto good = check_projects(s, c.restricted, c.projects); !good) return good.error();
   return c;
 }

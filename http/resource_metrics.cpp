@@ -27,6 +27,10 @@ std::string labels_of(const std::string& project) {
   return "{project=\"" + project + "\",type=\"container\"}";
 }
 
+bool is_seen(const caller& who, const std::string& project) {
+  return who.may == access::metrics || who.sees(project);
+}
+
 /// The instances of this member, by project.
 std::map<std::string, std::uint64_t> instances_here(const state_view& s, member_id self,
                                                     const caller& who) {
@@ -35,10 +39,22 @@ std::map<std::string, std::uint64_t> instances_here(const state_view& s, member_
     const auto& i = std::get<instance>(o);
     if (i.owner != self) return true;
     const auto name = project_name(s, i.head.project);
-    if (who.may == access::metrics || who.sees(name)) ++by_project[name];
+    if (is_seen(who, name)) ++by_project[name];
     return true;
   });
   return by_project;
+}
+
+/// Processes of each instance that runs here.
+void write_processes(api& a, const state_view& s, const caller& who, std::string& out) {
+  metric processes(out, "incus_procs_total", "gauge", "The number of running processes.");
+  for (const auto& i : s.all<instance>()) {
+    const auto project = project_name(s, i.head.project);
+    if (i.owner != a.server().self() || !is_seen(who, project)) continue;
+    if (const auto use = a.driver().use_of(i.head.id))
+      processes.line("{name=\"" + i.name + "\",project=\"" + project + "\",type=\"container\"}",
+                     use->processes);
+  }
 }
 
 std::uint64_t count_of(const state_view& s, table where) {
@@ -56,6 +72,7 @@ response show_metrics(api& a, const request& r, const state_view& s, clock::time
   const auto who = a.caller_of(r);
   for (const auto& [project, count] : instances_here(s, a.server().self(), who))
     instances.line(labels_of(project), count);
+  write_processes(a, s, who, out);
   if (who.may != access::restricted) {
     metric(out, "incus_operations_total", "counter", "The number of running operations")
         .line("", a.server().ops().list().size());

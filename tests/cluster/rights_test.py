@@ -134,6 +134,12 @@ class Rights(unittest.TestCase):
         refused = trust(self.node, "loose", pair, projects=["own"])
         self.assertEqual(refused.status, 400)
         self.assertIn("restricted", refused.json["error"])
+        freed = make_certificate(self.cluster.folder, "freed")
+        self.assertEqual(trust(self.node, "freed", freed, restricted=True, projects=["own"]).status, 201)
+        path = next("/1.0/certificates/" + x["fingerprint"] for x in self.node.unix().get("/1.0/certificates?recursion=1").metadata
+                    if x["name"] == "freed")
+        self.node.unix().done("PATCH", path, {"restricted": False, "projects": ["own"]})
+        self.assertEqual(self.node.unix().get(path).metadata["projects"], [])
         unknown = trust(self.node, "loose", pair, projects=["nope"], restricted=True)
         self.assertEqual(unknown.status, 404)
         self.assertIn("nope", unknown.json["error"])

@@ -166,7 +166,7 @@ std::string endpoints_as_text() {
   std::string text =
       "# Endpoints\n\n"
       "Made from `http/endpoints.cpp`, which decides. Clients without bounds and the unix socket may ask "
-      "everything but what is for members alone; a certificate for metrics only what anybody may.\n\n"
+      "everything but what is for members alone; a certificate for metrics what anybody may, and metrics.\n\n"
       "| | path | who may ask |\n|---|---|---|\n";
   for (const auto& row : endpoints()) {
     text += "| " + std::string(row.method) + " | `" + std::string(row.path) + "` | ";

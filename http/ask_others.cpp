@@ -9,6 +9,8 @@ namespace muster::http {
 namespace {
 
 constexpr auto answer_within = std::chrono::seconds(1);
+/// Roles move one by one, each with a catch-up and two changes of the configuration.
+constexpr auto rest_deadline = std::chrono::seconds(15);
 constexpr std::size_t bytes_max = 4u << 20;
 constexpr std::size_t threads_max = 16;
 
@@ -87,7 +89,7 @@ response api::change_everywhere(const request& r, const changer& how) {
 
 /// The leader knows; it may change while it is asked.
 void api::roles_rest() {
-  const auto deadline = clock::now() + limits::seen_deadline;
+  const auto deadline = clock::now() + rest_deadline;
   const auto index = node_.local_view()->applied();
   while (clock::now() < deadline) {
     auto now = node_.now();

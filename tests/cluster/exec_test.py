@@ -234,7 +234,7 @@ class Exec(unittest.TestCase):
             for s in waits[:30]:
                 s.close()
             setattr(self, "waits_" + member.name, waits[30:])
-        early = self.node.unix().get(op + "/wait?timeout=1").metadata
+        early = self.node.unix().get(op + "/wait?timeout=5").metadata
         self.assertEqual(early["status"], "Running")
         ws["0"].send(b"", 1)
         for member in self.cluster.members:

@@ -123,7 +123,7 @@ bool api::may_bounded(const request& r, const caller& asks) const {
 /// Of a request that was looked up.
 bool api::may(const request& r, const caller& asks) const {
   const bool is_whole = asks.may == access::full || asks.may == access::member;
-  if (!r.way) return is_whole || r.is_nowhere;
+  if (!r.way) return is_whole;
   const auto may = r.way->row->may;
   if (may == open_to::members) return is_whole && (r.peer.is_unix || is_of_member(r));
   if (is_whole || may == open_to::anybody) return true;
@@ -135,6 +135,7 @@ bool api::may(const request& r, const caller& asks) const {
 std::optional<response> api::refused(const request& r, const caller& asks) const {
   if (asks.may == access::none)
     if (auto gone = told_removed(r)) return gone;
+  if (r.is_nowhere) return error(404, "not found");
   if (is_foreign(r, false)) return error(403, "not authorized: the request is from another site");
   if (may(r, asks)) return std::nullopt;
   return error(403, "not authorized");

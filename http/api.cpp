@@ -257,6 +257,10 @@ response api::changing(const request& r, changer how, bool trusts_local) {
                       : change_again(r.keep(), std::move(how));
 }
 
+failure api::kept_changing() {
+  return fail(errc::busy, "others kept changing the object; nothing was changed, try again");
+}
+
 response api::try_change(std::shared_ptr<const request> r, changer how, bool is_current) {
   auto wanted = how(*r, *node_.local_view());
   if (wanted.answer)
@@ -274,8 +278,7 @@ response api::try_change(std::shared_ptr<const request> r, changer how, bool is_
             if (!was_old || (is_current && !r->header("if-match").empty()))
               return error(what.error());
             if (clock::now() > r->arrived + limits::write_deadline / 2)
-              return error(fail(errc::busy,
-                                "others kept changing the object; nothing was changed, try again"));
+              return error(kept_changing());
             return change_again(r, how);
           });
         });

@@ -131,6 +131,7 @@ public:
   [[nodiscard]] std::optional<member> local_member(member_id id) const;
 
 private:
+  static failure kept_changing();
   response try_change(std::shared_ptr<const request> r, changer how, bool is_current);
   response change_again(std::shared_ptr<const request> r, changer how);
   void add_server_routes();

@@ -78,9 +78,10 @@ response api::change_everywhere(const request& r, const changer& how) {
     if (wanted.answer) return *std::move(wanted.answer);
     state->state.reset();
     auto done = submit(r, *std::move(wanted.body));
-    if (!done && done.error().code == errc::changed && r.header("if-match").empty() &&
-        clock::now() < r.arrived + limits::write_deadline / 2)
-      continue;
+    if (!done && done.error().code == errc::changed && r.header("if-match").empty()) {
+      if (clock::now() < r.arrived + limits::write_deadline / 2) continue;
+      return error(kept_changing());
+    }
     if (!done) return error(done.error());
     seen_everywhere();
     return std::move(wanted.done);

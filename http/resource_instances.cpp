@@ -116,7 +116,7 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   if (auto good = check_instance_config(i.config); !good) return good.error();
   if (auto good = check_devices(i.devices); !good) return good.error();
   if (auto good = check_root(s, i); !good) return good.error();
-  if (auto good = state::check_restrictions(s, i); !good) return good.error();
+  if (auto good = state::check_restrictions(s, nullptr, i); !good) return good.error();
   i.image_fingerprint = from->fingerprint;
   i.architecture = from->architecture;
   for (const auto& [key, value] : from->properties) i.config["image." + key] = value;
@@ -140,26 +140,42 @@ std::vector<scheduler::candidate> candidates_for(api& a, const state_view& s, co
   return all;
 }
 
+bool contains_any(const std::vector<std::string>& of, const std::vector<std::string>& groups) {
+  return std::any_of(groups.begin(), groups.end(), [&](const std::string& g) {
+    return std::find(of.begin(), of.end(), g) != of.end();
+  });
+}
+
+/// Who is asked for by name. @param allowed groups of the project; empty: all
+result<member> named_member(const state_view& s, const std::string& name,
+                            const std::vector<std::string>& allowed) {
+  auto m = s.by_name<member>({}, name);
+  if (!m) return fail(errc::not_found, "Cluster member \"" + name + "\" not found");
+  if (!allowed.empty() && !contains_any(m->groups, allowed))
+    return fail(errc::forbidden, "This project isn't allowed to use this cluster member");
+  return *std::move(m);
+}
+
 result<member> choose_member(api& a, const state_view& s, const request& r, const instance& what) {
   const auto target = r.parameter("target");
   const bool is_group = target.starts_with("@");
   const auto bounds = s.row<project>({}, {what.head.project.value}).value_or(project{}).config;
   const bool is_bounded = units::is_true(value_in(bounds, "restricted"));
-  if (is_bounded && !target.empty() && !is_group && !a.is_of_member(r) &&
-      value_in(bounds, "restricted.cluster.target") != "allow")
-    return fail(errc::forbidden, "This project doesn't allow cluster member targeting");
+  const auto allowed =
+      units::list(is_bounded ? value_in(bounds, "restricted.cluster.groups") : std::string{});
   if (!target.empty() && !is_group) {
-    auto m = s.by_name<member>({}, target);
-    if (!m) return fail(errc::not_found, "Cluster member \"" + target + "\" not found");
-    return *std::move(m);
+    if (is_bounded && !a.is_of_member(r) &&
+        value_in(bounds, "restricted.cluster.target") != "allow")
+      return fail(errc::forbidden, "This project doesn't allow cluster member targeting");
+    return named_member(s, target, allowed);
   }
   const auto group = is_group ? target.substr(1) : std::string{};
+  if (is_group && !allowed.empty() && !contains_any(allowed, {group}))
+    return fail(errc::forbidden, "This project isn't allowed to use this cluster group");
   if (is_group && !s.find(table::cluster_group, {}, group))
     return fail(errc::bad_request, "Cluster group \"" + group + "\" doesn't exist");
-  const auto placed = scheduler::place(
-      candidates_for(a, s, what),
-      {what.architecture, group,
-       units::list(is_bounded ? value_in(bounds, "restricted.cluster.groups") : std::string{})});
+  const auto placed =
+      scheduler::place(candidates_for(a, s, what), {what.architecture, group, allowed});
   if (const auto m = s.row<member>({}, {placed.chosen.value})) return *m;
   std::string reasons;
   for (const auto& v : placed.verdicts)

@@ -22,9 +22,12 @@ private:
   std::string name_;
 };
 
-/// A name has no quotes, backslashes or line ends (schemas/text_rules.hpp, project names).
-std::string labels_of(const std::string& project) {
-  return "{project=\"" + project + "\",type=\"container\"}";
+/// Names have neither quotes nor line ends; those of projects may have backslashes.
+std::string labels_of(std::string project, const std::string& instance = {}) {
+  for (std::size_t at = 0; (at = project.find('\\', at)) != std::string::npos; at += 2)
+    project.insert(at, 1, '\\');
+  return (instance.empty() ? "{" : "{name=\"" + instance + "\",") + "project=\"" + project +
+         "\",type=\"container\"}";
 }
 
 bool is_seen(const caller& who, const std::string& project) {
@@ -52,8 +55,7 @@ void write_processes(api& a, const state_view& s, const caller& who, std::string
     const auto project = project_name(s, i.head.project);
     if (i.owner != a.server().self() || !is_seen(who, project)) continue;
     if (const auto use = a.driver().use_of(i.head.id))
-      processes.line("{name=\"" + i.name + "\",project=\"" + project + "\",type=\"container\"}",
-                     use->processes);
+      processes.line(labels_of(project, i.name), use->processes);
   }
 }
 

@@ -104,12 +104,8 @@ response rename_project(api& a, const request& r, const std::string& name) {
 }
 
 /// How much of a limit is used; 0 where an instance has none of it.
-std::int64_t usage_of(const state_view& s, const project& p, const std::string& kind) {
-  std::int64_t instances = 0;
-  s.each(table::instance, project_id{p.head.id.value}, [&](const object&) {
-    ++instances;
-    return true;
-  });
+std::int64_t usage_of(const state_view& s, const project& p, const std::string& kind,
+                      std::int64_t instances) {
   if (kind == "containers" || kind == "instances") return instances;
   const auto limit = "limits." + kind;
   if (std::find(state::summed_limits.begin(), state::summed_limits.end(), limit) ==
@@ -123,6 +119,11 @@ std::int64_t usage_of(const state_view& s, const project& p, const std::string& 
 response show_usage(const state_view& s, const std::string& name) {
   const auto p = s.by_name<project>({}, name);
   if (!p) return error(404, "Project not found");
+  std::int64_t instances = 0;
+  s.each(table::instance, project_id{p->head.id.value}, [&](const object&) {
+    ++instances;
+    return true;
+  });
   json_writer w;
   w.begin_object().key("resources").begin_object();
   for (const std::string kind : {"containers", "cpu", "disk", "instances", "memory", "networks",
@@ -130,7 +131,7 @@ response show_usage(const state_view& s, const std::string& name) {
     const auto most = units::bytes(value_in(p->config, "limits." + kind));
     w.key(kind).begin_object();
     w.field("Limit", most ? static_cast<std::int64_t>(*most) : std::int64_t{-1});
-    w.field("Usage", usage_of(s, *p, kind)).end_object();
+    w.field("Usage", usage_of(s, *p, kind, instances)).end_object();
   }
   return sync(w.end_object().end_object().take());
 }

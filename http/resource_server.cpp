@@ -32,7 +32,6 @@ const std::vector<std::string>& extensions() {
                                             "projects",
                                             "projects_limits",
                                             "projects_limits_disk",
-                                            "projects_limits_disk_pool",
                                             "projects_limits_instances",
                                             "projects_restrictions",
                                             "projects_restricted_cluster_target",

@@ -181,8 +181,9 @@ void sweep(self_pointer self) {
   const auto now = std::chrono::steady_clock::now();
   if (now - self->state.swept < sweep_every) return;
   self->state.swept = now;
-  self->spawn<caf::detached>([](const std::shared_ptr<lxc_driver>& driver) { driver->sweep_trash(); },
-                              self->state.with->driver);  // CAF takes no function without arguments
+  self->spawn<caf::detached>(
+      [](const std::shared_ptr<lxc_driver>& driver) { driver->sweep_trash(); },
+      self->state.with->driver);  // CAF takes no function without arguments
 }
 
 void look(self_pointer self) {

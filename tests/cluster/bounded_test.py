@@ -23,7 +23,7 @@ class Bounded(unittest.TestCase):
         unix = cls.cluster[0].unix(60)
         cls.pairs, cls.images = {}, {}
         for name in ("red", "blue"):
-            unix.done("POST", "/1.0/projects", {"name": name, "config": {"restricted": "true"}})
+            unix.done("POST", "/1.0/projects", {"name": name, "config": {"restricted": "true", "restricted.cluster.target": "allow"}})
             unix.done("PUT", f"/1.0/profiles/default?project={name}",
                       {"devices": {"root": {"type": "disk", "path": "/", "pool": "default"}}})
             cls.pairs[name] = make_certificate(cls.cluster.folder, name)
@@ -48,13 +48,9 @@ class Bounded(unittest.TestCase):
 
     @classmethod
     def create(cls, project, name, target=None, **more):
-        """By whoever is bounded to the project; a project with restrictions has no target, so the operator says it."""
+        """By whoever is bounded to the project, which lets its clients say where."""
         query = f"?project={project}" + (f"&target={target}" if target else "")
-        who = cls.cluster[0].unix(60) if target else cls.client(project)
-        if target:
-            who.done("PATCH", f"/1.0/projects/{project}", {"config": {"restricted.cluster.target": "allow"}})
-            who = cls.client(project)
-        return who.done("POST", "/1.0/instances" + query,
+        return cls.client(project).done("POST", "/1.0/instances" + query,
                         {"name": name, "source": {"type": "image", "fingerprint": cls.images[project]}, **more})
 
     @classmethod
@@ -106,7 +102,14 @@ class Bounded(unittest.TestCase):
         refused = self.client("blue").ask("POST", f"/1.0/instances?project=blue&target={self.cluster[1].name}", {
             "name": "bad", "source": {"type": "image", "fingerprint": self.images["blue"]}})
         self.assertEqual((refused.status, refused.json["error"]), (403, "This project doesn't allow cluster member targeting"))
-        unix.done("PATCH", "/1.0/projects/blue", {"config": {"restricted.cluster.target": "allow", "limits.instances": "1"}})
+        unix.done("POST", "/1.0/cluster/groups", {"name": "fast"})
+        unix.done("PATCH", "/1.0/projects/blue", {"config": {"restricted.cluster.target": "allow", "restricted.cluster.groups": "fast"}})
+        for target, why in ((self.cluster[1].name, "This project isn't allowed to use this cluster member"),
+                            ("@default", "This project isn't allowed to use this cluster group")):
+            refused = self.client("blue").ask("POST", f"/1.0/instances?project=blue&target={target}", {
+                "name": "bad", "source": {"type": "image", "fingerprint": self.images["blue"]}})
+            self.assertEqual((refused.status, refused.json["error"]), (403, why))
+        unix.done("PATCH", "/1.0/projects/blue", {"config": {"restricted.cluster.groups": "", "limits.instances": "1"}})
         refused = self.client("blue").ask("POST", "/1.0/instances?project=blue", {
             "name": "more", "source": {"type": "image", "fingerprint": self.images["blue"]}})
         self.assertIn("Reached maximum number of instances in project \"blue\"", refused.json["error"])

@@ -2,6 +2,7 @@
 #include "actors/keeper/maker.hpp"
 #include "actors/keeper/networks/addresses.hpp"
 #include "actors/keeper/networks/dhcp.hpp"
+#include "schemas/units.hpp"
 #include "storage/identity.hpp"
 
 #include <algorithm>
@@ -88,7 +89,7 @@ void drop_nat(const wish& w) { (void)run({"nft", "delete", "table", "ip", table_
 status set_nat(const wish& w) {
   drop_nat(w);
   const auto net = parse_subnet(w.value("ipv4.address"));
-  if (!net || w.value("ipv4.nat") != "true") return ok();
+  if (!net || !units::is_true(w.value("ipv4.nat"))) return ok();
   std::ofstream("/proc/sys/net/ipv4/ip_forward") << "1\n";
   const auto range = dotted(net->network()) + "/" + std::to_string(net->bits);
   return run({"nft", "add table ip " + table_of(w) + "; add chain ip " + table_of(w) +

@@ -2,6 +2,7 @@
 
 #include "actors/instances/lxc/process.hpp"
 #include "actors/keeper/networks/addresses.hpp"
+#include "schemas/units.hpp"
 #include "storage/identity.hpp"
 
 #include <csignal>
@@ -52,7 +53,7 @@ status serve_dhcp(const wish& w) {
   const auto net = parse_subnet(w.value("ipv4.address"));
   const auto wanted = w.value("ipv4.dhcp");
   stop(w);
-  if (!net || wanted == "false") return ok();
+  if (!net || units::flag(wanted) == false) return ok();
   std::error_code failed;
   std::filesystem::create_directories(folder_of(w), failed);
   auto started = instances::run_program(

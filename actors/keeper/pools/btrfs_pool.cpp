@@ -107,7 +107,7 @@ status make_file(const wish& w, const std::string& size) {
 }
 
 status make_on_device(const wish& w, const std::string& device) {
-  if (w.value("source.wipe") == "true")
+  if (units::is_true(w.value("source.wipe")))
     if (auto wiped = run_program({"wipefs", "-a", device}, mount_time_max); !wiped)
       return wiped.error();
   auto made = run_program({"mkfs.btrfs", "-q", "-L", w.name, device}, make_time_max);

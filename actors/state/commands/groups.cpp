@@ -28,17 +28,12 @@ bool is_listed(std::string_view list, std::string_view name) {
   return false;
 }
 
-std::string_view value_of(const string_map& config, const char* key) {
-  const auto at = config.find(key);
-  return at == config.end() ? std::string_view{} : std::string_view(at->second);
-}
-
 /// An instance bound to the group; `owner` none: on whichever member.
 bool holds_instances(const state_view& state, std::string_view group, member_id owner) {
   bool found = false;
   state.each(table::instance, std::nullopt, [&](const object& o) {
     const auto& i = std::get<instance>(o);
-    found = (!owner || i.owner == owner) && value_of(i.config, "volatile.cluster.group") == group;
+    found = (!owner || i.owner == owner) && value_in(i.config, "volatile.cluster.group") == group;
     return !found;
   });
   return found;
@@ -48,7 +43,7 @@ status check_unused(const state_view& state, std::string_view group) {
   bool used = holds_instances(state, group, {});
   state.each(table::project, std::nullopt, [&](const object& o) {
     used = used ||
-           is_listed(value_of(std::get<project>(o).config, "restricted.cluster.groups"), group);
+           is_listed(value_in(std::get<project>(o).config, "restricted.cluster.groups"), group);
     return !used;
   });
   if (used) return fail(errc::refused, "Cluster group is currently in use");

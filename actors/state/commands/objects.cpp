@@ -118,7 +118,7 @@ outcome handle(transaction& tx, const requestor& who, const create_object& b) {
   if (auto good = check_projects_named(tx, row); !good) return refuse(good.error());
   if (rules.may_create)
     if (auto may = rules.may_create(tx, row); !may) return refuse(may.error());
-  if (auto may = check_restrictions(tx, row); !may) return refuse(may.error());
+  if (auto may = check_restrictions(tx, nullptr, row); !may) return refuse(may.error());
   if (auto* t = std::get_if<token>(&row)) {
     // The command says how long it lives: one clock judges when that is over, the log's.
     if (t->expires_ms != 0 && t->expires_ms < tx.stamp_ms()) t->expires_ms += tx.stamp_ms();
@@ -150,7 +150,7 @@ outcome handle(transaction& tx, const requestor& who, const replace_object& b) {
   if (rules.may_replace)
     if (auto may = rules.may_replace(tx, *old, next); !may) return refuse(may.error());
   head_of(next) = head_of(*old);
-  if (auto may = check_restrictions(tx, next); !may) return refuse(may.error());
+  if (auto may = check_restrictions(tx, old.get(), next); !may) return refuse(may.error());
   settle_spread(tx, old.get(), next);
   if (std::holds_alternative<project>(next)) settle_default_profile(tx, old.get(), next);
   tx.put(next);

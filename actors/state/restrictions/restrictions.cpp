@@ -175,6 +175,17 @@ bool has_limits(const project& p) {
 
 bool is_restricted(const project& p) { return units::is_true(value_in(p.config, "restricted")); }
 
+/// Whether two profiles are alike in all that is restricted or counted. Most changes are.
+bool is_same(const profile& a, const profile& b) {
+  const auto has_all = [](const string_map& has, const string_map& of) {
+    return std::all_of(of.begin(), of.end(), [&](const auto& item) {
+      const auto at = has.find(item.first);
+      return item.first.starts_with("user.") || (at != has.end() && at->second == item.second);
+    });
+  };
+  return a.devices == b.devices && has_all(a.config, b.config) && has_all(b.config, a.config);
+}
+
 /// The project's instances, with the changed row in its place.
 std::vector<member_of_project> members_of(const state_view& s, project_id where,
                                           const object& next) {
@@ -212,14 +223,16 @@ result<std::uint64_t> used_of(const state_view& s, const project& p, const std::
   return sum(p, members_of(s, project_id{p.head.id.value}, p), limit);
 }
 
-status check_restrictions(const state_view& s, const object& next) {
+status check_restrictions(const state_view& s, const object* old, const object& next) {
   if (const auto* p = std::get_if<project>(&next)) return check_project(s, *p, next);
   std::vector<project_id> where;
   if (const auto* i = std::get_if<instance>(&next)) where = {i->head.project};
-  if (const auto* p = std::get_if<profile>(&next)) where = users_of(s, p->head.project, "profiles");
+  if (const auto* p = std::get_if<profile>(&next))
+    if (!is_same(old ? std::get<profile>(*old) : profile{}, *p))
+      where = users_of(s, p->head.project, "profiles");
   for (const auto id : where)
-    if (const auto p = s.row<project>({}, {id.value}))
-      if (auto good = check_project(s, *p, next); !good) return good;
+    if (const auto row = s.get({table::project, {}, {id.value}}))
+      if (auto good = check_project(s, std::get<project>(*row), next); !good) return good;
   return ok();
 }
 

@@ -17,7 +17,7 @@ result<std::uint64_t> used_of(const state_view& s, const project& p, const std::
 
 /// Whether every project that the row means something to stays within its limits and restrictions
 /// once the row, of an instance, a profile or a project, is as it is here.
-/// @errors errc::bad_request
-status check_restrictions(const state_view& s, const object& next);
+/// @param old null: it is new. @errors errc::bad_request
+status check_restrictions(const state_view& s, const object* old, const object& next);
 
 }  // namespace muster::state

@@ -1,6 +1,6 @@
 #include "schemas/projects.hpp"
 
-#include "schemas/units.hpp"
+#include "schemas/basic/units.hpp"
 
 #include <algorithm>
 

@@ -6,8 +6,8 @@ namespace muster {
 
 inline constexpr std::string_view default_project = "default";
 
-/// Where the objects of `feature` ("images", "profiles", …) lie that a project uses: in itself if it
-/// has the feature, else in the default project. None if there is no such project.
+/// Where the objects of `feature` ("images", "profiles", …) lie that a project uses: in itself if
+/// it has the feature, else in the default project. None if there is no such project.
 project_id home_of(const state_view& s, project_id of, std::string_view feature);
 /// The projects whose objects of `feature` lie in `home`, itself included.
 std::vector<project_id> users_of(const state_view& s, project_id home, std::string_view feature);

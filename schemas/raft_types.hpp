@@ -1,6 +1,6 @@
 #pragma once
-#include "schemas/blob.hpp"
-#include "schemas/strong.hpp"
+#include "schemas/basic/blob.hpp"
+#include "schemas/basic/strong.hpp"
 
 #include <cstdint>
 #include <memory>

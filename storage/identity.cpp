@@ -1,6 +1,6 @@
 #include "storage/identity.hpp"
 
-#include "storage/descriptor.hpp"
+#include "storage/disk/descriptor.hpp"
 
 #include <cerrno>
 #include <charconv>

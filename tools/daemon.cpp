@@ -1,7 +1,8 @@
 #include "tools/daemon.hpp"
 
-#include "schemas/limits.hpp"
-#include "storage/forgetful_env.hpp"
+#include "http/resources/resources.hpp"
+#include "schemas/basic/limits.hpp"
+#include "storage/disk/forgetful_env.hpp"
 #include "tools/log.hpp"
 
 #include <caf/event_based_actor.hpp>
@@ -47,7 +48,9 @@ node::node_settings daemon::hooks() {
   n.data_dir = with_.data_dir;
   n.name = with_.name;
   n.level = with_.level;
-  n.address = with_.address.empty() ? http::dialled(http::load_addresses(with_.data_dir + "/addresses")) : with_.address;
+  n.address = with_.address.empty()
+                  ? http::dialled(http::load_addresses(with_.data_dir + "/addresses"))
+                  : with_.address;
   n.env = env_from_environment();
   n.stop_member = stop_member;
   n.log = log_info;
@@ -204,10 +207,10 @@ status daemon::start() {
   probe_ = std::make_unique<link::probe_host>([this] { return node_->report(); });
   spawn_keepers();
   spawn_keeper();
-  api_ = std::make_unique<http::api>(http::services{*node_, events_, rows_, *addresses_,
-                                                    [this] { shut_down(); }, *probe_, instances_,
-                                                    *fetcher_, driver_,
-                                                    [this] { return is_ready_.load(); }});
+  api_ = std::make_unique<http::api>(
+      http::services{*node_, events_, rows_, *addresses_, [this] { shut_down(); }, *probe_,
+                     instances_, *fetcher_, driver_, [this] { return is_ready_.load(); }});
+  http::add_resources(*api_);
   http::front_settings f;
   f.handle = [this](http::request& r) { return api_->handle(r); };
   f.on_upgrade = [this](const std::string& protocol, http::request& r) {

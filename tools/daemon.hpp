@@ -3,7 +3,7 @@
 #include "actors/keeper/keeper_actor.hpp"
 #include "actors/link/caf_system.hpp"
 #include "actors/link/probe.hpp"
-#include "http/api.hpp"
+#include "http/routing/api.hpp"
 
 #include <caf/actor_system.hpp>
 
@@ -52,7 +52,7 @@ private:
   std::unique_ptr<http::listeners> addresses_;
   std::atomic<bool> has_ended_instances_{false};
   std::atomic<bool> is_ready_{false};
-  std::atomic<bool> is_in_place_{false};     ///< pools and networks, after the start
+  std::atomic<bool> is_in_place_{false};  ///< pools and networks, after the start
   std::unique_ptr<node::node> node_;
   std::shared_ptr<instances::lxc_driver> driver_;
   instances::instances_handle instances_;

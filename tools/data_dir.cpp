@@ -1,7 +1,7 @@
 #include "tools/data_dir.hpp"
 
 #include "actors/instances/running.hpp"
-#include "storage/folder_modes.hpp"
+#include "storage/disk/folder_modes.hpp"
 #include "storage/identity.hpp"
 
 #include <cerrno>

@@ -1,5 +1,5 @@
 #pragma once
-#include "schemas/result.hpp"
+#include "schemas/basic/result.hpp"
 
 #include <string>
 

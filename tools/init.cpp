@@ -1,7 +1,7 @@
 #include "tools/init.hpp"
 
-#include "http/front/json_reader.hpp"
-#include "http/front/json_writer.hpp"
+#include "http/message/json_reader.hpp"
+#include "http/message/json_writer.hpp"
 #include "tools/own_member.hpp"
 
 #include <algorithm>
@@ -49,7 +49,8 @@ status init_storage(const std::string& data_dir) {
   if (!shown) return shown.error();
   if (has_root(*shown)) return ok();
   http::json_writer w;
-  w.begin_object().field("devices", device_map{{"root", {{"type", "disk"}, {"path", "/"}, {"pool", *pool}}}});
+  w.begin_object().field("devices",
+                         device_map{{"root", {{"type", "disk"}, {"path", "/"}, {"pool", *pool}}}});
   auto done = ask_member(data_dir, "PATCH", profile, w.end_object().take());
   return done ? ok() : status(done.error());
 }

@@ -1,6 +1,6 @@
 #include "tools/log.hpp"
 
-#include "http/front/json_writer.hpp"
+#include "http/message/json_writer.hpp"
 
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>

@@ -5,8 +5,8 @@
 #include "actors/node/join_token.hpp"
 #include "actors/node/member_files.hpp"
 #include "actors/node/removal/reset_files.hpp"
-#include "http/front/json_reader.hpp"
-#include "http/front/json_writer.hpp"
+#include "http/message/json_reader.hpp"
+#include "http/message/json_writer.hpp"
 #include "storage/identity.hpp"
 #include "tools/init.hpp"
 #include "tools/offline/offline.hpp"
@@ -222,7 +222,7 @@ int main_of(int argc, char** argv) {
   }
   const auto done = *make_token   ? token(with)
                     : *init       ? init_storage(with.data_dir)
-                : *status_of  ? show_status(with)
+                    : *status_of  ? show_status(with)
                     : *resetting  ? reset(with)
                     : *recovering ? recover(recovery)
                                   : probe(with);

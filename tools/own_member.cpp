@@ -1,7 +1,7 @@
 #include "tools/own_member.hpp"
 
 #include "actors/link/tls/https_client.hpp"
-#include "http/front/json_reader.hpp"
+#include "http/message/json_reader.hpp"
 
 namespace muster::tools {
 

@@ -1,7 +1,8 @@
 #include "actors/health/health_actor.hpp"
 
+#include "actors/raft/guarded.hpp"
 #include "actors/state/spreads/warnings.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 
 #include <caf/stateful_actor.hpp>
 
@@ -118,6 +119,7 @@ void watcher::write(command_body body) {
 }
 
 caf::behavior health_actor(caf::stateful_actor<health_state>* self, health_settings with) {
+  raft::stop_on_exception(self, "health monitor", with.stop);
   self->state.watch = std::make_unique<watcher>(std::move(with));
   self->delayed_send(self, look_every, caf::tick_atom_v);
   return {

@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/health/health_core.hpp"
 #include "actors/link/links.hpp"
+#include "actors/raft/log_writer.hpp"
 #include "actors/raft/raft_board.hpp"
 #include "actors/state/cluster_facts.hpp"
 #include "schemas/commands.hpp"
@@ -23,6 +24,7 @@ struct health_settings {
   std::function<std::vector<link::peer_health>()> peers;
   /// Gives a command to the log; `ended` is called once, from any thread.
   std::function<void(command_body, std::function<void()> ended)> write;
+  raft::stop_member stop;
 };
 
 /// Watches the other members while this one leads, and has the log hold who is offline: only

@@ -1,5 +1,5 @@
 #pragma once
-#include "schemas/strong.hpp"
+#include "schemas/basic/strong.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -27,8 +27,8 @@ struct verdict {
   bool operator==(const verdict&) const = default;
 };
 
-/// Those whose state is another than the one noted. Offline: its session has ended the threshold ago,
-/// or it was silent for that and the time between two beats, as it may have lived until then.
+/// Those whose state is another than the one noted. Offline: its session has ended the threshold
+/// ago, or it was silent for that and the time between two beats, as it may have lived until then.
 /// Online again: its session is up and nothing is missing there.
 std::vector<verdict> judge(const std::vector<observed>& all, std::uint64_t offline_threshold_ms,
                            std::uint64_t beat_period_ms);

@@ -1,6 +1,6 @@
 #include "actors/images/fetcher.hpp"
 
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 #include "storage/images/image_files.hpp"
 
 #include <algorithm>
@@ -48,8 +48,8 @@ status fetcher::get(const image& row, const state_view& view, clock::time_point 
   } else {
     ++running_;
     guard.unlock();
-    auto how = storage::has_image(data_dir_, row.fingerprint) ? ok()
-                                                              : download_any(row, view, deadline);
+    auto how =
+        storage::has_image(data_dir_, row.fingerprint) ? ok() : download_any(row, view, deadline);
     guard.lock();
     mine->how = std::move(how);
     --running_;
@@ -60,8 +60,7 @@ status fetcher::get(const image& row, const state_view& view, clock::time_point 
   return mine->how;
 }
 
-status fetcher::download_any(const image& row, const state_view& view,
-                             clock::time_point deadline) {
+status fetcher::download_any(const image& row, const state_view& view, clock::time_point deadline) {
   failure last = fail(errc::unavailable, "no member that is online has the image");
   for (const auto id : row.locations) {
     const auto from = view.row<member>({}, {id.value});
@@ -74,8 +73,8 @@ status fetcher::download_any(const image& row, const state_view& view,
 }
 
 status fetcher::download(const member& from, const image& what, clock::time_point deadline) {
-  auto stream = server_.dial_member(from.address, from.fingerprint,
-                                    clock::now() + limits::dial_deadline);
+  auto stream =
+      server_.dial_member(from.address, from.fingerprint, clock::now() + limits::dial_deadline);
   if (!stream) return stream.error();
   auto upload = storage::image_upload::begin(data_dir_);
   if (!upload) return upload.error();

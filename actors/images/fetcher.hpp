@@ -9,8 +9,8 @@
 
 namespace muster::images {
 
-/// Gets image files from members that have them: in the thread that asks, a few at a time, each file
-/// once however many ask for it. Thread-safe.
+/// Gets image files from members that have them: in the thread that asks, a few at a time, each
+/// file once however many ask for it. Thread-safe.
 class fetcher {
 public:
   fetcher(node::node& server, std::string data_dir)

@@ -1,6 +1,6 @@
 #include "actors/images/images_actor.hpp"
 
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 #include "storage/images/image_files.hpp"
 
 #include <caf/send.hpp>
@@ -73,9 +73,7 @@ images_handle::behavior_type images_actor(images_handle::stateful_pointer<images
   storage::remove_unfinished_images(with.data_dir);
   self->state.with = std::move(with);
   return {
-      [=](const drop_files& m) {
-        drop_all(self->state.with, m.fingerprints);
-      },
+      [=](const drop_files& m) { drop_all(self->state.with, m.fingerprints); },
       [=](sweep_files) { sweep(self->state.with); },
   };
 }

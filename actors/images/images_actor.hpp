@@ -14,8 +14,7 @@ struct drop_files {
 /// Files that no record wants go: the record went while this member was off, or never came.
 struct sweep_files {};
 
-using images_handle =
-    caf::typed_actor<caf::reacts_to<drop_files>, caf::reacts_to<sweep_files>>;
+using images_handle = caf::typed_actor<caf::reacts_to<drop_files>, caf::reacts_to<sweep_files>>;
 
 struct images_settings {
   node::node* server = nullptr;

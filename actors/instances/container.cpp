@@ -14,7 +14,7 @@ std::uint64_t number_in(const std::string& text) {
   return number;
 }
 
-}
+}  // namespace
 
 std::string container_name(object_id id) { return "i" + std::to_string(id.value); }
 

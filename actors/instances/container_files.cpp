@@ -1,6 +1,6 @@
 #include "actors/instances/container_files.hpp"
 
-#include "storage/descriptor.hpp"
+#include "storage/disk/descriptor.hpp"
 #include "storage/identity.hpp"
 
 #include <cerrno>

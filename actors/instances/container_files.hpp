@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/instances/container.hpp"
-#include "schemas/result.hpp"
+#include "schemas/basic/result.hpp"
 
 #include <optional>
 #include <sys/types.h>

@@ -1,6 +1,6 @@
 #include "actors/instances/instances_actor.hpp"
 #include "schemas/expanded.hpp"
-#include "storage/sha256.hpp"
+#include "storage/disk/sha256.hpp"
 
 /// What an instance is with its devices on this server.
 namespace muster::instances {

@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/instances/container.hpp"
-#include "schemas/result.hpp"
+#include "schemas/basic/result.hpp"
 
 /// Files that nobody wants any more: they are moved away, and go for good an hour later.
 namespace muster::instances {

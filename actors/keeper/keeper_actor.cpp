@@ -2,7 +2,7 @@
 
 #include "actors/keeper/maker.hpp"
 #include "actors/keeper/pools/pool_places.hpp"
-#include "schemas/fault_point.hpp"
+#include "schemas/basic/fault_point.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>

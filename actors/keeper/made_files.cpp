@@ -1,6 +1,6 @@
 #include "actors/keeper/made_files.hpp"
 
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "storage/identity.hpp"
 
 #include <filesystem>

@@ -1,6 +1,6 @@
 #pragma once
+#include "schemas/basic/result.hpp"
 #include "schemas/records.hpp"
-#include "schemas/result.hpp"
 
 #include <map>
 #include <string>

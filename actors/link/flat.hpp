@@ -1,6 +1,6 @@
 #pragma once
-#include "schemas/blob.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/blob.hpp"
+#include "schemas/basic/limits.hpp"
 
 #include <caf/deserializer.hpp>
 #include <caf/error.hpp>

@@ -2,8 +2,8 @@
 
 #include "actors/link/basp/basp_inject.hpp"
 #include "actors/link/tls/tls_stream.hpp"
-#include "schemas/metrics.hpp"
-#include "schemas/wall_clock.hpp"
+#include "schemas/basic/metrics.hpp"
+#include "schemas/basic/wall_clock.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>

@@ -97,9 +97,9 @@ bool links::send(member_id to, codec::link_body body) {
 bool links::is_full(member_id to) const {
   const std::lock_guard guard(impl_->lock);
   const auto at = impl_->all.find(to);
-  return at != impl_->all.end() && at->second.board->queued_bytes.load() +
-                                           at->second.board->unacknowledged_bytes.load() >=
-                                       limits::link_window_bytes;
+  return at != impl_->all.end() &&
+         at->second.board->queued_bytes.load() + at->second.board->unacknowledged_bytes.load() >=
+             limits::link_window_bytes;
 }
 
 void links::send_to_all(const codec::link_body& body) {

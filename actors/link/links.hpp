@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/link/session_core.hpp"
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 
 #include <caf/fwd.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/link/tls/tls_stream.hpp"
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 
 #include <functional>
 #include <memory>

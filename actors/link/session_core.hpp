@@ -1,6 +1,6 @@
 #pragma once
-#include "schemas/codec.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
+#include "schemas/codec/codec.hpp"
 
 #include <deque>
 #include <optional>

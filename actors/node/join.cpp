@@ -1,8 +1,8 @@
 #include "actors/node/node.hpp"
 #include "actors/node/secrets.hpp"
-#include "schemas/fault_point.hpp"
-#include "schemas/limits.hpp"
-#include "storage/sha256.hpp"
+#include "schemas/basic/fault_point.hpp"
+#include "schemas/basic/limits.hpp"
+#include "storage/disk/sha256.hpp"
 
 #include <thread>
 
@@ -49,7 +49,6 @@ status node::expect_token(token_kind kind, const std::string& secret_hash) {
 }
 
 // --- the cluster's side
-// ---------------------------------------------------------------------------
 
 result<codec::join_accepted> node::accept_join(const codec::join_request& asked,
                                                const std::string& certificate,
@@ -113,7 +112,6 @@ status node::enable(const std::string& name, const requestor& who, const std::st
 }
 
 // --- the joiner's side
-// ----------------------------------------------------------------------------
 
 status node::join(const join_intent& intent) {
   const std::lock_guard one_at_a_time(join_lock_);

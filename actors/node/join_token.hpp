@@ -1,5 +1,5 @@
 #pragma once
-#include "schemas/result.hpp"
+#include "schemas/basic/result.hpp"
 
 #include <optional>
 #include <string>
@@ -25,7 +25,8 @@ result<join_token> decode_join_token(std::string_view text);
 
 /// RFC 3339 with nanoseconds, UTC: 2026-11-23T22:02:20.155000000Z.
 std::string rfc3339(std::uint64_t ms);
-/// The same back, with any fraction and zone; what lies before the epoch is 0. None if it is no such text.
+/// The same back, with any fraction and zone; what lies before the epoch is 0. None if it is no
+/// such text.
 std::optional<std::uint64_t> ms_of_rfc3339(const std::string& text);
 
 /// The text of an error answer of the API; the whole body if it is none.

@@ -1,9 +1,9 @@
 #include "actors/node/member_files.hpp"
 
 #include "actors/link/tls/tls_identity.hpp"
-#include "storage/descriptor.hpp"
+#include "storage/disk/descriptor.hpp"
 #include "storage/log/raft_store.hpp"
-#include "storage/snapshot_files.hpp"
+#include "storage/snapshots/snapshot_files.hpp"
 
 #include <filesystem>
 #include <sstream>

@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/link/links.hpp"
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "schemas/records.hpp"
 #include "storage/identity.hpp"
 

@@ -3,10 +3,10 @@
 #include "actors/instances/running.hpp"
 #include "actors/node/secrets.hpp"
 #include "actors/snapshots/https_source.hpp"
-#include "schemas/limits.hpp"
-#include "schemas/metrics.hpp"
-#include "schemas/wall_clock.hpp"
-#include "storage/map_view.hpp"
+#include "schemas/basic/limits.hpp"
+#include "schemas/basic/metrics.hpp"
+#include "schemas/basic/wall_clock.hpp"
+#include "storage/rows/map_view.hpp"
 
 #include <future>
 #include <sys/utsname.h>
@@ -214,7 +214,7 @@ void node::stop() {
   if (last) last->stop();
 }
 
-// --- the cluster, for requests ------------------------------------------------------------------
+// --- the cluster, for requests
 
 result<std::shared_ptr<runtime>> node::now() const {
   const std::shared_lock guard(lock_);
@@ -379,7 +379,7 @@ void node::keep_house() {
         .ok();
 }
 
-// --- a state that is wrong ----------------------------------------------------------------------
+// --- a state that is wrong
 
 void node::show_standing(bool is_condemned) {
   is_condemned_ = is_condemned;
@@ -411,7 +411,7 @@ void node::note_standing(member_id id, bool is_condemned) const {
               clock::now() + limits::write_deadline, [](const result<outcome>&) {});
 }
 
-// --- trust --------------------------------------------------------------------------------------
+// --- trust
 
 void node::refresh_trust() {
   auto r = now();
@@ -436,7 +436,7 @@ void node::when_changed(const row_changes& changes) {
   with_.show_changes(changes);
 }
 
-// --- links --------------------------------------------------------------------------------------
+// --- links
 
 result<std::shared_ptr<tls::stream>> node::dial_member(const std::string& address,
                                                        const std::string& fingerprint,

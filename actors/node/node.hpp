@@ -58,7 +58,7 @@ public:
   void hand_over();
   void stop();
 
-  // --- the cluster, for requests ---
+  // --- the cluster, for requests
   result<outcome> write(command_body body, const requestor& who, const std::string& trace,
                         clock::time_point deadline);
   /// As runtime::begin_write. @errors errc::unavailable while no member runs.
@@ -86,7 +86,7 @@ public:
   /// None while no member runs, while this one is barred, and once its row is gone.
   [[nodiscard]] std::optional<acting_member> acting() const;
 
-  // --- who this is ---
+  // --- who this is
   [[nodiscard]] member_id self() const;
   [[nodiscard]] std::string name() const;
   [[nodiscard]] bool is_clustered() const;
@@ -110,7 +110,7 @@ public:
   /// What is due each minute: old snapshots go, the leader drops tokens whose time has passed.
   void keep_house();
 
-  // --- becoming a cluster ---
+  // --- becoming a cluster
   status enable(const std::string& name, const requestor& who, const std::string& trace);
   /// Joins the cluster of the token; blocks until this server has applied its own membership.
   status join(const join_intent& intent);
@@ -126,7 +126,7 @@ public:
   status relocate(member_id who, const std::string& address, const requestor& by);
   /// A stream of another member has come in by an upgrade. @errors errc::forbidden
   status accept_link(const std::string& fingerprint, std::shared_ptr<tls::stream> stream);
-  // --- what clients are shown ---
+  // --- what clients are shown
   /// Replaces the cluster certificate on all members, or on none. Blocks.
   /// @errors errc::unavailable with the member that is away or has refused.
   status replace_certificate(const tls::pem_pair& next, const std::set<member_id>& online,
@@ -136,7 +136,7 @@ public:
   void drop_ready() const;
   [[nodiscard]] std::string packed_pair() const;
 
-  // --- leaving it ---
+  // --- leaving it
   /// What the server of this certificate is told if it was taken out as member `id`: it may have
   /// joined again since.
   [[nodiscard]] std::optional<removal_notice> notice_for(const std::string& fingerprint,

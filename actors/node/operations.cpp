@@ -1,7 +1,7 @@
 #include "actors/node/operations.hpp"
 
-#include "schemas/limits.hpp"
-#include "schemas/wall_clock.hpp"
+#include "schemas/basic/limits.hpp"
+#include "schemas/basic/wall_clock.hpp"
 
 #include <exception>
 #include <thread>

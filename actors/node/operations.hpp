@@ -1,7 +1,7 @@
 #pragma once
+#include "schemas/basic/result.hpp"
+#include "schemas/basic/strong.hpp"
 #include "schemas/records.hpp"
-#include "schemas/result.hpp"
-#include "schemas/strong.hpp"
 
 #include <chrono>
 #include <condition_variable>

@@ -1,5 +1,5 @@
 #include "actors/node/node.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 
 #include <thread>
 

@@ -4,11 +4,11 @@
 #include "actors/node/secrets.hpp"
 #include "actors/raft/core/start.hpp"
 #include "actors/raft/log_writer.hpp"
-#include "schemas/limits.hpp"
-#include "schemas/metrics.hpp"
+#include "schemas/basic/limits.hpp"
+#include "schemas/basic/metrics.hpp"
 #include "storage/condemned.hpp"
 #include "storage/log/raft_store.hpp"
-#include "storage/snapshot_files.hpp"
+#include "storage/snapshots/snapshot_files.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/io/middleman.hpp>
@@ -84,14 +84,18 @@ void runtime::spawn_actors(caf::actor_system& system) {
   link_settings.on_message = [this](member_id from, std::shared_ptr<const codec::link_body> body) {
     if (const auto* e = std::get_if<codec::operation_event>(body.get()))
       return with_.show_operation_event(from, *e);
+    if (const auto* h = std::get_if<codec::hand_over>(body.get()))
+      return caf::anon_send(roles_, roles::peer_hands_over{from, h->is_done});
     caf::anon_send(raft_, raft::from_link{from, std::move(body)});
   };
   link_settings.on_session = [this](member_id peer, bool is_up) {
     caf::anon_send(raft_, raft::session_changed{peer, is_up});
+    caf::anon_send(roles_, raft::session_changed{peer, is_up});
   };
   links_ = std::make_unique<link::links>(system, std::move(link_settings));
 
   writer_ = system.spawn<caf::detached>(raft::log_writer, log_, with_.stop_member);
+  spawn_roles(system);
   spawn_applier(system);
   raft::driver_settings drive;
   drive.core.self = with_.who.member;
@@ -113,7 +117,6 @@ void runtime::spawn_actors(caf::actor_system& system) {
   };
   drive.snapshot_in_use = [this] { return outgoing_.oldest_in_use(clock::now()); };
   drive.facts = [this] { return facts(); };
-  drive.note_roles = [this](note_roles b) { with_.note(std::move(b), [] {}); };
   drive.is_blocked = [this] { return is_blocked(); };
   drive.show_standing = with_.show_standing;
   drive.note_standing = with_.note_standing;
@@ -121,8 +124,25 @@ void runtime::spawn_actors(caf::actor_system& system) {
     const auto p = find_peer(id);
     return p ? p->name : "member " + std::to_string(id.value);
   };
-  raft_ = system.middleman().spawn_broker(raft::raft_actor, std::move(drive));
+  auto raft = system.middleman().spawn_broker(raft::raft_actor, std::move(drive));
+  {
+    const std::lock_guard guard(raft_lock_);
+    raft_ = std::move(raft);
+  }
   spawn_health(system);
+}
+
+void runtime::spawn_roles(caf::actor_system& system) {
+  roles::balancer_settings b;
+  b.self = with_.who.member;
+  b.board = board_;
+  b.facts = [this] { return facts(); };
+  b.wish = [this](raft::wish_members w) { caf::anon_send(raft_actor(), std::move(w)); };
+  b.let_lead = [this](raft::let_lead l) { caf::anon_send(raft_actor(), l); };
+  b.send = [this](member_id to, codec::hand_over h) { links_->send(to, codec::link_body{h}); };
+  b.note = [this](note_roles n) { with_.note(std::move(n), [] {}); };
+  b.stop = with_.stop_member;
+  roles_ = system.spawn(roles::role_balancer, std::move(b));
 }
 
 void runtime::spawn_applier(caf::actor_system& system) {
@@ -142,6 +162,7 @@ void runtime::spawn_applier(caf::actor_system& system) {
   apply.show_members = [this] {
     refresh_members();
     with_.show_members();
+    caf::anon_send(roles_, roles::look_at_roles{});
   };
   apply.reopen = [this] {
     {
@@ -176,6 +197,7 @@ void runtime::spawn_health(caf::actor_system& system) {
   h.facts = [this] { return facts(); };
   h.peers = [this] { return links_->health(); };
   h.write = with_.note;
+  h.stop = with_.stop_member;
   health_ = system.spawn(health::health_actor, std::move(h));
 }
 
@@ -189,7 +211,7 @@ void runtime::refresh_facts() {
 void runtime::hand_over() {
   auto promise = std::make_shared<std::promise<void>>();
   auto done = promise->get_future();
-  caf::anon_send(raft_actor(), raft::leave_roles{[promise] { promise->set_value(); }});
+  caf::anon_send(roles_, roles::leave{[promise] { promise->set_value(); }});
   (void)done.wait_for(limits::hand_over_deadline);
 }
 
@@ -334,7 +356,8 @@ std::chrono::milliseconds runtime::quorum_silence() const {
 bool runtime::has_leader() const {
   const auto board = board_->get();
   const auto silence = board.raft.ticks_since_quorum * board.tick_period;
-  return silence < (board.raft.leader ? limits::quorum_silence_max : limits::quorum_silence_max / 2);
+  return silence <
+         (board.raft.leader ? limits::quorum_silence_max : limits::quorum_silence_max / 2);
 }
 
 void runtime::stop() {
@@ -344,8 +367,8 @@ void runtime::stop() {
   links_->stop();
   caf::scoped_actor self{*system_};
   for (const auto& actor :
-       {health_, caf::actor_cast<caf::actor>(raft_), caf::actor_cast<caf::actor>(applier_),
-        caf::actor_cast<caf::actor>(writer_)}) {
+       {health_, caf::actor_cast<caf::actor>(roles_), caf::actor_cast<caf::actor>(raft_),
+        caf::actor_cast<caf::actor>(applier_), caf::actor_cast<caf::actor>(writer_)}) {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }

@@ -2,12 +2,13 @@
 #include "actors/link/links.hpp"
 #include "actors/node/member_files.hpp"
 #include "actors/raft/raft_actor.hpp"
+#include "actors/roles/role_balancer.hpp"
 #include "actors/state/applier.hpp"
 #include "actors/state/cluster_facts.hpp"
 #include "actors/state/state_holder.hpp"
 #include "schemas/commands.hpp"
 #include "storage/identity.hpp"
-#include "storage/outgoing_snapshots.hpp"
+#include "storage/snapshots/outgoing_snapshots.hpp"
 
 #include <caf/fwd.hpp>
 
@@ -128,6 +129,7 @@ private:
   void drop_replaced_state();
   void follow(const row_changes& changes);
   void spawn_applier(caf::actor_system& system);
+  void spawn_roles(caf::actor_system& system);
   void spawn_health(caf::actor_system& system);
   [[nodiscard]] std::optional<link::peer> find_peer(member_id id) const;
   [[nodiscard]] std::shared_ptr<storage::state_store> open_state();
@@ -152,6 +154,7 @@ private:
   raft::log_writer_handle writer_;
   raft::applier_handle applier_;
   caf::actor health_;
+  roles::balancer_handle roles_;  ///< before whoever tells it something
   [[nodiscard]] raft::raft_handle raft_actor() const;
 
   mutable std::mutex raft_lock_;

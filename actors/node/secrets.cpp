@@ -1,6 +1,6 @@
 #include "actors/node/secrets.hpp"
 
-#include "storage/sha256.hpp"
+#include "storage/disk/sha256.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/kdf.h>

@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/link/tls/tls_identity.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 #include "schemas/state_view.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace muster::node {
 
 /// Whom a certificate makes its owner.
 struct trusted {
-  member_id member;  ///< set: a member's own server certificate
+  member_id member;                           ///< set: a member's own server certificate
   std::shared_ptr<const certificate> client;  ///< shared: it is looked at with every request
   // When a client's certificate is good; clocks don't decide on members.
   std::int64_t good_from_s = 0;
@@ -34,8 +34,8 @@ public:
       const auto good = tls::validity_of(c.pem);
       const auto print = c.fingerprint;
       if (good)
-        next[print] = {{}, std::make_shared<const certificate>(std::move(c)), good->from_s,
-                       good->until_s};
+        next[print] = {
+            {}, std::make_shared<const certificate>(std::move(c)), good->from_s, good->until_s};
     }
     for (const auto& m : state.all<member>()) next[m.fingerprint] = {m.id(), nullptr, 0, 0};
     std::vector<std::string> gone;

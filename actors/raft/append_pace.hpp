@@ -8,8 +8,8 @@
 namespace muster::raft {
 
 /// How many appends a leader has on their way to a follower. Where an entry commits soon, two: one
-/// is written to the follower's disk, one is under way, and what comes meanwhile gathers, for larger
-/// batches cost each member less. Where the way is long, four.
+/// is written to the follower's disk, one is under way, and what comes meanwhile gathers, for
+/// larger batches cost each member less. Where the way is long, four.
 class append_pace {
 public:
   using clock = std::chrono::steady_clock;

@@ -11,17 +11,17 @@ namespace muster::raft {
 /// leading. So it stops the member.
 template <class Self>
 void stop_on_exception(Self* self, const char* who, stop_member stop) {
-  self->set_exception_handler(
-      [who, stop = std::move(stop)](caf::scheduled_actor*, std::exception_ptr& thrown) -> caf::error {
-        try {
-          std::rethrow_exception(thrown);
-        } catch (const std::exception& e) {
-          stop(fail(errc::corrupt, std::string(who) + ": " + e.what()));
-        } catch (...) {
-          stop(fail(errc::corrupt, std::string(who) + ": an exception of an unknown kind"));
-        }
-        return caf::exit_reason::unhandled_exception;
-      });
+  self->set_exception_handler([who, stop = std::move(stop)](
+                                  caf::scheduled_actor*, std::exception_ptr& thrown) -> caf::error {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& e) {
+      stop(fail(errc::corrupt, std::string(who) + ": " + e.what()));
+    } catch (...) {
+      stop(fail(errc::corrupt, std::string(who) + ": an exception of an unknown kind"));
+    }
+    return caf::exit_reason::unhandled_exception;
+  });
 }
 
 }  // namespace muster::raft

@@ -1,7 +1,7 @@
 #include "actors/raft/log_writer.hpp"
 
 #include "actors/raft/guarded.hpp"
-#include "schemas/metrics.hpp"
+#include "schemas/basic/metrics.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 

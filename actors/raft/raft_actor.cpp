@@ -1,8 +1,8 @@
 #include "actors/raft/raft_actor.hpp"
 
-#include "schemas/limits.hpp"
-#include "schemas/metrics.hpp"
-#include "schemas/wall_clock.hpp"
+#include "schemas/basic/limits.hpp"
+#include "schemas/basic/metrics.hpp"
+#include "schemas/basic/wall_clock.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -57,17 +57,13 @@ void driver::on_beat() {
 void driver::tick_core() {
   ++ticks_;
   step(tick{stamps_.read(wall_ms(), steady_ms(), core_.role_now() == role::leader)});
-  if (ticks_ % 4 == 0) {
-    check_roles();
-    refusals_ = roles_wait_ ? refusals_ + 1 : 0;
-  }
+  try_wish();
   if (ticks_ % 16 == 0) tick_period_ = with_.facts()->election_timeout / with_.core.election_ticks;
   if (with_.is_blocked()) core_.forbid_leading();
-  if (left_ && ticks_ % 4 == 0) go_on_leaving();
   show_board();
 }
 
-// --- carrying out -------------------------------------------------------------------------------
+// --- carrying out
 
 void driver::carry_out_now() {
   carry_out_asked_ = false;
@@ -78,7 +74,6 @@ void driver::carry_out_now() {
   if (!may_apply_later()) hand_to_applier();
   answer_askers();
   answer_reads();
-  if (roles_wait_) check_roles();
   // A state that this build cannot go on from would only take the place of the next one.
   if (out_.fetch_snapshot && !fetching_ && !with_.is_blocked()) {
     fetching_ = true;
@@ -145,9 +140,9 @@ void driver::on_written(const batch_written& done) {
 /// first, that is what the leader waits for.
 bool driver::may_apply_later() const {
   const auto& held = out_.committed;
-  return !held.empty() && held.size() < entries_held_max && held.back().index < core_.last_index() &&
-         core_.role_now() == role::follower && writes_.empty() && asked_reads_.empty() &&
-         indexed_reads_.empty();
+  return !held.empty() && held.size() < entries_held_max &&
+         held.back().index < core_.last_index() && core_.role_now() == role::follower &&
+         writes_.empty() && asked_reads_.empty() && indexed_reads_.empty();
 }
 
 void driver::hand_to_applier() {
@@ -187,7 +182,7 @@ void driver::settle_refusal(const proposal_refused& r, member_id from) {
   writes_.erase(own);
 }
 
-// --- writes -------------------------------------------------------------------------------------
+// --- writes
 
 void driver::on_inbox() {
   for (const auto& one : with_.inbox->take())
@@ -229,8 +224,9 @@ void driver::try_send(unsettled& u) {
   }
   if (with_.is_full(leader)) {
     if (u.copies != 0) return;  // again later: an earlier copy may be in a log
-    with_.waiters->refuse(sequence, fail(errc::busy, "too much is on its way to the leader; "
-                                                     "nothing was changed, try again"));
+    with_.waiters->refuse(sequence, fail(errc::busy,
+                                         "too much is on its way to the leader; "
+                                         "nothing was changed, try again"));
     u.is_answered = true;
     return;
   }
@@ -306,7 +302,7 @@ failure driver::no_quorum() const {
                   "); nothing was changed. Start the missing members and try again");
 }
 
-// --- reads --------------------------------------------------------------------------------------
+// --- reads
 
 void driver::on_read(const read_ptr& read) {
   if (is_condemned_) return read->answer(condemned_failure());
@@ -361,18 +357,18 @@ void driver::expire_reads() {
   for (auto& read : std::exchange(waiting_reads_, {})) ask_read(read);
 }
 
-// --- other members ------------------------------------------------------------------------------
+// --- other members
 
 void driver::on_link(member_id peer, const codec::link_body& body) {
   if (const auto* m = std::get_if<message>(&body)) {
-    if (m->from == peer && m->to == with_.core.self && !is_beyond_its_level(*m))
+    if (m->from == peer && m->to == with_.core.self && !is_beyond_its_level(*m)) {
       step(received{*m});
+      try_wish();
+    }
   } else if (const auto* s = std::get_if<codec::submit>(&body)) {
     on_submit(peer, *s);
   } else if (const auto* r = std::get_if<codec::submit_refused>(&body)) {
     if (tag_source::is_own_write(r->tag)) settle_refusal({r->tag, r->why}, peer);
-  } else if (const auto* h = std::get_if<codec::hand_over>(&body)) {
-    on_hand_over(peer, h->is_done);
   }
 }
 
@@ -384,8 +380,9 @@ void driver::on_submit(member_id peer, const codec::submit& s) {
   if (s.command.size_bytes() > limits::command_bytes_max)
     return refuse(fail(errc::too_large, "the object is too large"));
   if (auto readable = codec::decode_command(s.command); !readable)
-    return refuse(fail(errc::bad_request, "the leader cannot read the command: members of "
-                                          "different builds, or a damaged one"));
+    return refuse(fail(errc::bad_request,
+                       "the leader cannot read the command: members of "
+                       "different builds, or a damaged one"));
   if (core_.leader() == with_.core.self && !reaches_quorum())
     return refuse(fail(errc::not_leader, "the leader has lost its quorum"));
   const auto tag = tags_.next();
@@ -401,7 +398,6 @@ bool driver::is_beyond_its_level(const message& m) const {
 }
 
 void driver::on_session(member_id peer, bool is_up) {
-  remember_session(peer, is_up);
   if (is_up)
     sessions_.insert(peer);
   else
@@ -416,16 +412,34 @@ void driver::on_session(member_id peer, bool is_up) {
   show_board();
 }
 
-// --- apply, compaction, snapshots ---------------------------------------------------------------
+// --- roles
+
+void driver::on_wish(wish_members wish) {
+  wish_ = std::move(wish);
+  try_wish();
+}
+
+/// Again whenever a follower has answered, until the core takes it: under load one has caught up
+/// for an instant only.
+void driver::try_wish() {
+  if (!wish_ || core_.is_changing_members()) return;
+  const bool counts = core_.role_now() == role::leader && core_.hard().term == wish_->term &&
+                      core_.members() == wish_->from && wish_->from != wish_->next;
+  if (counts) step(change_members{tags_.next(), wish_->next});
+  if (!counts || core_.is_changing_members()) wish_.reset();
+}
+
+void driver::on_let_lead(member_id next) {
+  if (core_.role_now() == role::leader && !core_.is_changing_members()) step(transfer{next});
+}
+
+// --- apply, compaction, snapshots
 
 void driver::on_applied(const applied_report& report) {
   for (const auto sequence : report.settled) writes_.erase(sequence);
   step(applied{report.index, report.digests});
   reach(report.index);
-  if (report.members_changed) {
-    check_roles();
-    show_board();
-  }
+  if (report.members_changed) show_board();
   maybe_flush();
 }
 
@@ -478,7 +492,7 @@ void driver::on_installed(const snapshot_meta& at) {
   try_send_all();
 }
 
-// --- members whose state is wrong ---------------------------------------------------------------
+// --- members whose state is wrong
 
 failure condemned_failure() {
   return fail(
@@ -507,7 +521,7 @@ void driver::follow_standing() {
 }
 
 void driver::show_board() {
-  board_view view{core_.status(), applied_, {}, roles_rest_at_, ticks_, tick_period_};
+  board_view view{core_.status(), applied_, {}, {}, 0, ticks_, tick_period_};
   for (const auto peer : sessions_) view.sessions[peer] = true;
   with_.board->show(std::move(view));
 }
@@ -532,7 +546,8 @@ raft_handle::behavior_type raft_actor(raft_handle::stateful_broker_pointer<raft_
       [=](const applied_report& m) { self->state.drive->on_applied(m); },
       [=](const state_flushed& m) { self->state.drive->on_flushed(m.at); },
       [=](const state_installed& m) { self->state.drive->on_installed(m.at); },
-      [=](const leave_roles& m) { self->state.drive->on_leave(m.done); },
+      [=](const wish_members& m) { self->state.drive->on_wish(m); },
+      [=](const let_lead& m) { self->state.drive->on_let_lead(m.next); },
       [=](fetch_failed) { self->state.drive->on_fetch_failed(); },
       [=](carry_out) { self->state.drive->carry_out_now(); },
   };

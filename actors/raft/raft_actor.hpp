@@ -1,14 +1,13 @@
 #pragma once
 #include "actors/raft/append_pace.hpp"
 #include "actors/raft/core/raft_core.hpp"
+#include "actors/raft/guarded.hpp"
 #include "actors/raft/raft_board.hpp"
 #include "actors/raft/raft_messages.hpp"
-#include "actors/raft/guarded.hpp"
 #include "actors/raft/write_rules.hpp"
 #include "actors/raft/write_waiters.hpp"
-#include "actors/roles/role_keeper.hpp"
 #include "actors/state/cluster_facts.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 
 #include <caf/io/typed_broker.hpp>
 
@@ -40,8 +39,6 @@ struct driver_settings {
   /// The cluster as applied: who is in it and what is wanted. A tick, and so a heartbeat, is a part
   /// of its election timeout.
   std::function<std::shared_ptr<const state::cluster_facts>()> facts;
-  /// Leader: roles have changed; must not block.
-  std::function<void(note_roles)> note_roles;
   /// The own state has turned out to be wrong, or is right again; must not block.
   std::function<void(bool is_condemned)> show_standing;
   /// Leader: so has the state of another member.
@@ -74,15 +71,15 @@ public:
   void on_installed(const snapshot_meta& at);
   void on_fetch_failed() { fetching_ = false; }
   void carry_out_now();
-  /// This member stops soon: `done` is called once when others have its roles, as far as may be.
-  void on_leave(std::function<void()> done);
+  void on_wish(wish_members wish);
+  void on_let_lead(member_id next);
 
 private:
   struct unsettled {
     write_ptr write;
     bool sent = false;
-    member_id to{};       ///< who has the last copy
-    unsigned copies = 0;      ///< that were sent
+    member_id to{};            ///< who has the last copy
+    unsigned copies = 0;       ///< that were sent
     bool is_answered = false;  ///< refused; nothing of it is sent any more
   };
   struct remote_write {
@@ -108,15 +105,7 @@ private:
   void on_write(const write_ptr& write);
   void on_read(const read_ptr& read);
   void ask_read(const read_ptr& read);
-  // Roles (raft_roles.cpp).
-  void remember_session(member_id peer, bool is_up);
-  void check_roles();
-  [[nodiscard]] std::vector<roles::candidate> candidates(std::uint64_t lag_max) const;
-  void tell_leaving();
-  void note_roles_now();
-  void on_hand_over(member_id peer, bool is_done);
-  void go_on_leaving();
-  void transfer_leadership();
+  void try_wish();
   void follow_standing();
   void follow_pace();
   void reach(log_index index);
@@ -159,12 +148,7 @@ private:
   bool fetching_ = false;
   bool is_condemned_ = false;  ///< as the node was told
   append_pace pace_;
-  roles::role_keeper keeper_;
-  bool roles_wait_ = false;  ///< a plan was refused, as a member has not quite caught up
-  int refusals_ = 0;         ///< of plans, one tick after the other
-  std::uint64_t next_note_tick_ = 0;
-  log_index roles_rest_at_;  ///< see board_view
-  std::function<void()> left_;  ///< set while this member hands over what it is
+  std::optional<wish_members> wish_;
 };
 
 /// What is said while the state of a member is wrong.

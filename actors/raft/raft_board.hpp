@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 namespace muster::raft {
 
@@ -16,6 +17,8 @@ struct board_view {
   /// Leader: with the state as of this entry, roles are as they should be and nobody is on the way
   /// to one; none: they are not, or this member does not lead.
   log_index roles_rest_at{};
+  /// Another whenever something has changed that roles hang on.
+  std::uint64_t version = 0;
   std::uint64_t ticks = 0;
   std::chrono::milliseconds tick_period{};
 };
@@ -24,7 +27,23 @@ class raft_board {
 public:
   void show(board_view next) {
     const std::lock_guard guard(lock_);
+    const auto decides_roles = [](const board_view& v) {
+      return std::tie(v.raft.now, v.raft.term, v.raft.changing_members, v.raft.members, v.sessions);
+    };
+    next.version = now_.version + 1;
+    if (decides_roles(next) == decides_roles(now_)) {
+      next.version = now_.version;
+      next.roles_rest_at = now_.roles_rest_at;
+    }
     now_ = std::move(next);
+    changed_.notify_all();
+  }
+  /// From whoever looks at the roles. @param version of the board that was looked at: what is said
+  /// of an older one counts no more.
+  void roles_rest(log_index at, std::uint64_t version) {
+    const std::lock_guard guard(lock_);
+    if (version != now_.version || at == now_.roles_rest_at) return;
+    now_.roles_rest_at = at;
     changed_.notify_all();
   }
   [[nodiscard]] board_view get() const {

@@ -1,7 +1,7 @@
 #pragma once
 #include "actors/raft/core/raft_io.hpp"
 #include "actors/raft/inbox.hpp"
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "schemas/commands.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -50,8 +50,16 @@ struct tick_now {};
 using asked_inbox = inbox<std::variant<write_ptr, read_ptr>>;
 struct look_into_inbox {};
 struct carry_out {};
-struct leave_roles {
-  std::function<void()> done;
+
+/// From the role balancer: change to this configuration as soon as the core takes it, unless
+/// another has come in its place. The last wish counts; `next` as `from`: none.
+struct wish_members {
+  raft_term term;
+  configuration from;
+  configuration next;
+};
+struct let_lead {
+  member_id next;
 };
 
 /// From a link.
@@ -113,7 +121,8 @@ using raft_handle =
                      caf::reacts_to<state_flushed>,    // the log may be cut
                      caf::reacts_to<state_installed>,  // a snapshot took the state's place
                      caf::reacts_to<fetch_failed>,     // no snapshot came; the leader offers again
-                     caf::reacts_to<leave_roles>,      // this member stops soon
+                     caf::reacts_to<wish_members>,     // who shall have which role
+                     caf::reacts_to<let_lead>,         // another shall lead
                      caf::reacts_to<carry_out>>;       // carry out what was gathered
 
 using log_writer_handle = caf::typed_actor<caf::reacts_to<write_batch>,   // one synced write
@@ -130,7 +139,8 @@ using applier_handle =
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::tick_now)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::look_into_inbox)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::carry_out)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::leave_roles)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::wish_members)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::let_lead)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::from_link)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::session_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::raft::write_batch)

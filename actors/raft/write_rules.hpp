@@ -1,6 +1,6 @@
 #pragma once
-#include "schemas/result.hpp"
-#include "schemas/strong.hpp"
+#include "schemas/basic/result.hpp"
+#include "schemas/basic/strong.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -15,7 +15,8 @@ namespace muster::raft {
 class tag_source {
 public:
   static constexpr std::uint64_t first_of_life = 1ULL << 32;
-  explicit tag_source(incarnation started) : next_(std::max<std::uint64_t>(started.value, 1) << 32) {}
+  explicit tag_source(incarnation started)
+      : next_(std::max<std::uint64_t>(started.value, 1) << 32) {}
   std::uint64_t next() { return next_++; }
   static bool is_own_write(std::uint64_t tag) { return tag < first_of_life; }
 

@@ -33,7 +33,7 @@ private:
                                       std::uint64_t term) const;
 
   std::map<member_id, std::deque<std::uint64_t>> losses_;  ///< when sessions were lost, ms
-  std::map<member_id, std::uint64_t> leaving_;  ///< since when, ms
+  std::map<member_id, std::uint64_t> leaving_;             ///< since when, ms
   std::map<member_id, std::pair<std::string, std::string>> planned_;  ///< role and reason
 };
 

@@ -9,8 +9,8 @@ namespace {
 std::string rejection(const candidate& c, const wish& what) {
   if (!c.is_online) return "offline";
   if (c.is_evacuated) return "evacuated";
-  const bool is_asked_for =
-      !what.group.empty() && std::find(c.groups.begin(), c.groups.end(), what.group) != c.groups.end();
+  const bool is_asked_for = !what.group.empty() && std::find(c.groups.begin(), c.groups.end(),
+                                                             what.group) != c.groups.end();
   if (c.takes == "manual" || (c.takes == "group" && !is_asked_for))
     return "scheduler.instance=" + c.takes;
   if (!what.group.empty() && !is_asked_for) return "not in the group";

@@ -1,5 +1,5 @@
 #pragma once
-#include "schemas/strong.hpp"
+#include "schemas/basic/strong.hpp"
 
 #include <cstdint>
 #include <string>
@@ -20,8 +20,8 @@ struct candidate {
 };
 
 struct wish {
-  std::string architecture;  ///< empty: any
-  std::string group;         ///< empty: any
+  std::string architecture;                   ///< empty: any
+  std::string group;                          ///< empty: any
   std::vector<std::string> allowed_groups{};  ///< empty: all
 };
 

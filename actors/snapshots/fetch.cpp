@@ -1,9 +1,9 @@
 #include "actors/snapshots/fetch.hpp"
 
-#include "schemas/fault_point.hpp"
-#include "schemas/metrics.hpp"
-#include "storage/incoming_snapshot.hpp"
-#include "storage/snapshot_files.hpp"
+#include "schemas/basic/fault_point.hpp"
+#include "schemas/basic/metrics.hpp"
+#include "storage/snapshots/incoming_snapshot.hpp"
+#include "storage/snapshots/snapshot_files.hpp"
 
 namespace muster::snapshots {
 

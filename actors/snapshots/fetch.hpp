@@ -1,6 +1,6 @@
 #pragma once
-#include "schemas/result.hpp"
-#include "schemas/strong.hpp"
+#include "schemas/basic/result.hpp"
+#include "schemas/basic/strong.hpp"
 
 #include <functional>
 #include <stop_token>

@@ -1,6 +1,6 @@
 #include "actors/snapshots/https_source.hpp"
 
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 
 namespace muster::snapshots {
 

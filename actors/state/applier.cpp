@@ -2,9 +2,9 @@
 
 #include "actors/raft/guarded.hpp"
 #include "actors/state/apply.hpp"
-#include "schemas/metrics.hpp"
+#include "schemas/basic/metrics.hpp"
 #include "storage/condemned.hpp"
-#include "storage/snapshot_files.hpp"
+#include "storage/snapshots/snapshot_files.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 

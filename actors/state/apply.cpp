@@ -1,7 +1,7 @@
 #include "actors/state/apply.hpp"
 
 #include "actors/state/commands/handlers.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 
 namespace muster::state {
 

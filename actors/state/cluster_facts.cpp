@@ -1,7 +1,7 @@
 #include "actors/state/cluster_facts.hpp"
 
 #include "actors/state/spreads/warnings.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 #include "schemas/spread.hpp"
 
 #include <algorithm>

@@ -13,10 +13,10 @@ struct member_facts {
   std::string failure_domain;
   std::string role;  ///< as noted in member_standing
   bool is_offline = false;
-  bool is_clock_off = false;  ///< there is a warning that its clock differs from the leader's
-  std::uint32_t level = 0;    ///< of its build, as it has told; 0: it has not
+  bool is_clock_off = false;     ///< there is a warning that its clock differs from the leader's
+  std::uint32_t level = 0;       ///< of its build, as it has told; 0: it has not
   log_index certificate_missed;  ///< when it was warned that it has not got it; 0: it has
-  bool owes = false;          ///< not all that pools and networks want of it is done
+  bool owes = false;             ///< not all that pools and networks want of it is done
   bool operator==(const member_facts&) const = default;
 };
 

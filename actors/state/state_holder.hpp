@@ -1,6 +1,6 @@
 #pragma once
 #include "schemas/state_view.hpp"
-#include "storage/state_store.hpp"
+#include "storage/rows/state_store.hpp"
 
 #include <memory>
 #include <mutex>

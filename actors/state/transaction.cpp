@@ -1,6 +1,6 @@
 #include "actors/state/transaction.hpp"
 
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 
 namespace muster::state {
 

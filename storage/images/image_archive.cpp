@@ -14,8 +14,8 @@ constexpr std::size_t metadata_bytes_max = 1u << 20;
 
 bool is_architecture(std::string_view name) {
   constexpr std::array<std::string_view, 14> known{
-      "i686",  "x86_64", "armv6l",  "armv7l",  "armv8l",  "aarch64",     "ppc",
-      "ppc64", "ppc64le", "s390x", "mips", "mips64", "riscv32", "riscv64"};
+      "i686",  "x86_64",  "armv6l", "armv7l", "armv8l", "aarch64", "ppc",
+      "ppc64", "ppc64le", "s390x",  "mips",   "mips64", "riscv32", "riscv64"};
   return std::find(known.begin(), known.end(), name) != known.end() || name == "loongarch64";
 }
 
@@ -28,7 +28,8 @@ result<image_metadata> parse_metadata(const std::string& content) try {
   if (m.architecture == "amd64") m.architecture = "x86_64";
   if (m.architecture == "arm64") m.architecture = "aarch64";
   if (!is_architecture(m.architecture))
-    return fail(errc::bad_request, "The architecture isn't supported: " + m.architecture.substr(0, 64));
+    return fail(errc::bad_request,
+                "The architecture isn't supported: " + m.architecture.substr(0, 64));
   constexpr std::uint64_t year_9999 = 253'402'300'799;
   if (const auto made = yaml["creation_date"])
     m.made_ms = std::min(made.as<std::uint64_t>(), year_9999) * 1000;
@@ -48,7 +49,7 @@ using writer = std::unique_ptr<archive, writer_free>;
 failure write_failure(archive* a, const std::string& name) {
   const char* why = archive_error_string(a);
   return fail(errc::bad_request, "the image holds a file that cannot be unpacked: " + name + ": " +
-                                 (why ? why : "damaged"));
+                                     (why ? why : "damaged"));
 }
 
 /// Attributes that mean something inside a container; `trusted.*` means something to the host.
@@ -64,8 +65,7 @@ void keep_harmless_attributes(archive_entry* e) {
   std::size_t size = 0;
   while (archive_entry_xattr_next(e, &name, &value, &size) == ARCHIVE_OK) {
     const std::string_view n = name ? name : "";
-    if (n == "security.capability" || n.starts_with("user.") ||
-        n.starts_with("system.posix_acl_"))
+    if (n == "security.capability" || n.starts_with("user.") || n.starts_with("system.posix_acl_"))
       kept.push_back({std::string(n), std::string(static_cast<const char*>(value), size)});
   }
   archive_entry_xattr_clear(e);

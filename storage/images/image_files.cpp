@@ -1,9 +1,9 @@
 #include "storage/images/image_files.hpp"
 
-#include "storage/descriptor.hpp"
-#include "storage/disk_room.hpp"
+#include "storage/disk/descriptor.hpp"
+#include "storage/disk/disk_room.hpp"
+#include "storage/disk/sha256.hpp"
 #include "storage/identity.hpp"
-#include "storage/sha256.hpp"
 
 #include <openssl/evp.h>
 

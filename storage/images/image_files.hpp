@@ -1,5 +1,5 @@
 #pragma once
-#include "schemas/result.hpp"
+#include "schemas/basic/result.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -26,8 +26,8 @@ std::vector<std::string> images_older_than(const std::string& data_dir, std::chr
 /// What a crash has left half received.
 void remove_unfinished_images(const std::string& data_dir);
 
-/// An image on its way in: bytes go to a hidden file while their SHA-256 is made. From `finish` to its
-/// end nobody removes the file of that fingerprint.
+/// An image on its way in: bytes go to a hidden file while their SHA-256 is made. From `finish` to
+/// its end nobody removes the file of that fingerprint.
 class image_upload {
 public:
   /// @errors errc::unavailable if the file cannot be made.
@@ -73,7 +73,8 @@ struct unpack_budget {
 result<image_metadata> inspect_image(const std::string& path, const unpack_budget& budget = {});
 
 /// Unpacks metadata.yaml, rootfs and templates of a unified tarball into the current directory. For
-/// a process of its own: it changes nothing outside the current directory whatever the tarball holds
+/// a process of its own: it changes nothing outside the current directory whatever the tarball
+/// holds
 /// ("..", absolute names and links through symlinks). `as_root` false: owners are left out.
 /// @param has_room is asked again and again for the bytes to come.
 status unpack_image(const std::string& path, bool as_root, const unpack_budget& budget = {},

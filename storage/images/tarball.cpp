@@ -6,9 +6,7 @@ namespace {
 
 constexpr std::size_t block_bytes = 1u << 18;
 
-status too_large() {
-  return fail(errc::too_large, "the image holds more than an image may");
-}
+status too_large() { return fail(errc::too_large, "the image holds more than an image may"); }
 
 }  // namespace
 
@@ -28,7 +26,8 @@ result<tarball> tarball::open(const std::string& path, const unpack_budget& budg
 
 failure tarball::damaged() const {
   const char* why = archive_error_string(a_.get());
-  return fail(errc::bad_request, std::string("the image cannot be read: ") + (why ? why : "damaged"));
+  return fail(errc::bad_request,
+              std::string("the image cannot be read: ") + (why ? why : "damaged"));
 }
 
 status tarball::spend() {
@@ -68,7 +67,7 @@ result<std::string> clean_name(const char* name) {
     if (part.empty() || part == ".") continue;
     if (part == "..")
       return fail(errc::bad_request, "the image holds a file that must not be unpacked: " +
-                                     std::string(name).substr(0, 200));
+                                         std::string(name).substr(0, 200));
     clean += (clean.empty() ? "" : "/") + std::string(part);
   }
   return clean;

@@ -1,6 +1,6 @@
 #include "storage/log/file_content.hpp"
 
-#include "storage/descriptor.hpp"
+#include "storage/disk/descriptor.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -1,6 +1,6 @@
 #pragma once
-#include "schemas/result.hpp"
-#include "storage/descriptor.hpp"
+#include "schemas/basic/result.hpp"
+#include "storage/disk/descriptor.hpp"
 
 #include <cstdlib>
 #include <memory>

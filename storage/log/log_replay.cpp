@@ -1,6 +1,6 @@
 #include "storage/log/log_replay.hpp"
 
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "storage/log/log_record.hpp"
 
 #include <algorithm>
@@ -15,7 +15,9 @@ struct item_head {
   std::uint32_t size_bytes;
 };
 
-std::size_t padded(std::size_t n) { return (n + record_alignment - 1) / record_alignment * record_alignment; }
+std::size_t padded(std::size_t n) {
+  return (n + record_alignment - 1) / record_alignment * record_alignment;
+}
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 #pragma once
+#include "schemas/basic/result.hpp"
 #include "schemas/raft_types.hpp"
-#include "schemas/result.hpp"
 
 #include <optional>
 #include <string>

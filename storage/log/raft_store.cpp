@@ -1,6 +1,6 @@
 #include "storage/log/raft_store.hpp"
 
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "storage/log/file_content.hpp"
 #include "storage/log/log_record.hpp"
 
@@ -179,7 +179,8 @@ status raft_store::begin_file(std::size_t record_bytes) {
 result<raft_store::file_ptr> raft_store::next_file(std::size_t size_bytes_min) {
   if (next_.valid()) {
     auto made = next_.get();
-    if (made && (*made)->size_bytes() >= size_bytes_min) return made;  // else anew: room may be back
+    if (made && (*made)->size_bytes() >= size_bytes_min)
+      return made;  // else anew: room may be back
   }
   const auto number = current_ ? current_->number() + 1 : 1;
   return log_file::make(folder_, number, std::max(file_bytes_min, size_bytes_min));

@@ -1,15 +1,15 @@
-#include <algorithm>
+#include "actors/link/caf_system.hpp"
+#include "actors/link/links.hpp"
+#include "tests/actors/tls_pair.hpp"
+
 #include <boost/test/unit_test.hpp>
+#include <caf/actor_system.hpp>
+
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
-
-#include <caf/actor_system.hpp>
-
-#include "actors/link/caf_system.hpp"
-#include "actors/link/links.hpp"
-#include "tests/actors/tls_pair.hpp"
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -36,7 +36,10 @@ struct side {
   std::unique_ptr<tests::tls_listener> listener;
 
   side(std::uint64_t number, std::uint64_t peer)
-      : id{number}, said{number}, own(tls::make_certificate("n" + std::to_string(number))), peer_id{peer} {
+      : id{number},
+        said{number},
+        own(tls::make_certificate("n" + std::to_string(number))),
+        peer_id{peer} {
     link::links_settings with;
     with.hello = [this] {
       codec::hello h;
@@ -95,7 +98,8 @@ struct side {
     accepted->shutdown();
   }
   [[nodiscard]] link::peer as_peer() const {
-    return {id, "n" + std::to_string(id.value), listener->address(), *tls::fingerprint_of(own.certificate)};
+    return {id, "n" + std::to_string(id.value), listener->address(),
+            *tls::fingerprint_of(own.certificate)};
   }
 };
 
@@ -134,7 +138,8 @@ BOOST_AUTO_TEST_CASE(messages_come_in_order) {
   for (int i = 0; i < 1000; ++i)
     BOOST_REQUIRE(p.a.links->send({2}, codec::operation_event{std::to_string(i)}));
   BOOST_REQUIRE(p.b.wait([&] { return p.b.heard.size() == 1000; }));
-  for (int i = 0; i < 1000; ++i) BOOST_REQUIRE(p.b.heard[static_cast<std::size_t>(i)] == std::to_string(i));
+  for (int i = 0; i < 1000; ++i)
+    BOOST_REQUIRE(p.b.heard[static_cast<std::size_t>(i)] == std::to_string(i));
 }
 
 BOOST_AUTO_TEST_CASE(a_hello_of_another_member_opens_no_session) {
@@ -178,9 +183,10 @@ BOOST_AUTO_TEST_CASE(reconnects_leak_nothing) {
     BOOST_REQUIRE(p.a.wait([&] { return p.a.sessions > before && p.a.is_up; }));
     BOOST_REQUIRE(p.b.wait([&] { return p.b.is_up; }));
   }
-  BOOST_TEST_MESSAGE(rounds << " reconnects: descriptors " << files << " -> " << count_of("/proc/self/fd")
-                            << ", threads " << threads << " -> " << count_of("/proc/self/task") << ", RSS "
-                            << memory << " -> " << resident_kb() << " kB");
+  BOOST_TEST_MESSAGE(rounds << " reconnects: descriptors " << files << " -> "
+                            << count_of("/proc/self/fd") << ", threads " << threads << " -> "
+                            << count_of("/proc/self/task") << ", RSS " << memory << " -> "
+                            << resident_kb() << " kB");
   BOOST_TEST(count_of("/proc/self/fd") <= files + 4);
   BOOST_TEST(count_of("/proc/self/task") <= threads + 4);
 }
@@ -197,7 +203,9 @@ BOOST_AUTO_TEST_CASE(a_long_run_leaks_nothing) {
     const std::lock_guard guard(p.a.lock);
     p.a.changed.notify_all();
   };
-  p.b.on_heard = [&](const std::string& text) { p.b.links->send({1}, codec::operation_event{text}); };
+  p.b.on_heard = [&](const std::string& text) {
+    p.b.links->send({1}, codec::operation_event{text});
+  };
   const std::string text(2000, 'x');
   std::uint64_t sent = 0;
   const auto exchange_until = [&](std::chrono::steady_clock::time_point end) {
@@ -213,9 +221,10 @@ BOOST_AUTO_TEST_CASE(a_long_run_leaks_nothing) {
   const auto threads = count_of("/proc/self/task");
   const auto memory = resident_kb();
   exchange_until(began + length);
-  BOOST_TEST_MESSAGE(sent << " round trips of 2 kB: descriptors " << files << " -> " << count_of("/proc/self/fd")
-                          << ", threads " << threads << " -> " << count_of("/proc/self/task") << ", RSS "
-                          << memory << " -> " << resident_kb() << " kB");
+  BOOST_TEST_MESSAGE(sent << " round trips of 2 kB: descriptors " << files << " -> "
+                          << count_of("/proc/self/fd") << ", threads " << threads << " -> "
+                          << count_of("/proc/self/task") << ", RSS " << memory << " -> "
+                          << resident_kb() << " kB");
   BOOST_TEST(count_of("/proc/self/fd") <= files + 2);
   BOOST_TEST(count_of("/proc/self/task") <= threads + 2);
 }
@@ -223,17 +232,22 @@ BOOST_AUTO_TEST_CASE(a_long_run_leaks_nothing) {
 BOOST_AUTO_TEST_CASE(round_trips) {
   pair_of_sides p;
   BOOST_REQUIRE(p.wait_up());
-  p.b.on_heard = [&](const std::string& text) { p.b.links->send({1}, codec::operation_event{text}); };
+  p.b.on_heard = [&](const std::string& text) {
+    p.b.links->send({1}, codec::operation_event{text});
+  };
   std::vector<double> times;
   const std::string text(200, 'x');
   for (std::size_t i = 1; i <= 2000; ++i) {
     const auto began = std::chrono::steady_clock::now();
     BOOST_REQUIRE(p.a.links->send({2}, codec::operation_event{text}));
     BOOST_REQUIRE(p.a.wait([&] { return p.a.heard.size() == i; }));
-    times.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count());
+    times.push_back(
+        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began)
+            .count());
   }
   std::sort(times.begin(), times.end());
-  BOOST_TEST_MESSAGE("200 B round trip: p50 " << times[1000] << " us, p99 " << times[1980] << " us");
+  BOOST_TEST_MESSAGE("200 B round trip: p50 " << times[1000] << " us, p99 " << times[1980]
+                                              << " us");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

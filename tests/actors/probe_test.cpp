@@ -29,7 +29,8 @@ void connect_hostile(caf::io::broker* self, const std::shared_ptr<tls::stream>& 
     found->set_value(remote);
     self->quit();
   };
-  link::basp_connect(self, stream, 3000ms, [] {}, then);
+  link::basp_connect(
+      self, stream, 3000ms, [] {}, then);
 }
 
 /// A member's actor system with an actor in its registry, and a probe host beside it.

@@ -1,18 +1,17 @@
 #pragma once
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "actors/link/tls/tls_stream.hpp"
 
 #include <functional>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <thread>
-
-#include "actors/link/tls/tls_stream.hpp"
+#include <unistd.h>
 
 namespace muster::tests {
 
 /// A TLS listener on loopback that hands each authenticated stream on.
 class tls_listener {
- public:
+public:
   tls_listener(const tls::pem_pair& own, std::function<void(std::shared_ptr<tls::stream>)> take)
       : take_(std::move(take)) {
     (void)contexts_.set(own, own).ok();
@@ -36,7 +35,7 @@ class tls_listener {
   tls_listener& operator=(const tls_listener&) = delete;
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
- private:
+private:
   void run() {
     for (;;) {
       const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);

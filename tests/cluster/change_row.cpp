@@ -1,5 +1,5 @@
-#include "storage/snapshot_files.hpp"
-#include "storage/state_store.hpp"
+#include "storage/rows/state_store.hpp"
+#include "storage/snapshots/snapshot_files.hpp"
 
 #include <cstdio>
 

@@ -1,6 +1,6 @@
 #include "actors/link/flat.hpp"
 #include "actors/link/session_core.hpp"
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 #include <caf/binary_deserializer.hpp>

@@ -1,7 +1,7 @@
-#include "http/front/filter.hpp"
-#include "http/front/json_reader.hpp"
-#include "http/front/quick_request.hpp"
-#include "http/front/request_server.hpp"
+#include "http/message/filter.hpp"
+#include "http/message/json_reader.hpp"
+#include "http/server/quick_request.hpp"
+#include "http/server/request_server.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 #include <memory>

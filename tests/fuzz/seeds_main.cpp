@@ -1,7 +1,7 @@
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "storage/log/log_record.hpp"
 #include "storage/log/log_replay.hpp"
-#include "storage/snapshot_manifest.hpp"
+#include "storage/snapshots/snapshot_manifest.hpp"
 
 #include <cstdio>
 #include <filesystem>

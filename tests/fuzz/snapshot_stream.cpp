@@ -1,5 +1,5 @@
-#include "storage/incoming_snapshot.hpp"
-#include "storage/snapshot_files.hpp"
+#include "storage/snapshots/incoming_snapshot.hpp"
+#include "storage/snapshots/snapshot_files.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 #include <filesystem>

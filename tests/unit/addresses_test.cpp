@@ -1,4 +1,4 @@
-#include "http/addresses.hpp"
+#include "http/resources/server/addresses.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,4 +1,4 @@
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 
 #include <boost/test/unit_test.hpp>
 

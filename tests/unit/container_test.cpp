@@ -1,4 +1,5 @@
 #include "actors/instances/container.hpp"
+
 #include "actors/instances/lxc/cgroups.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -11,9 +11,12 @@ BOOST_AUTO_TEST_SUITE(scheduler)
 
 BOOST_AUTO_TEST_CASE(fewest_instances_first_and_reasons_for_the_rest) {
   const std::vector<muster::scheduler::candidate> all{
-      {{1}, "n1", "x86_64", 2, true, false, "", {}},  {{2}, "n2", "x86_64", 1, true, false, "", {}},
-      {{3}, "n3", "x86_64", 0, false, false, "", {}}, {{4}, "n4", "aarch64", 0, true, false, "", {}},
-      {{5}, "n5", "x86_64", 0, true, true, "", {}},   {{6}, "n6", "x86_64", 1, true, false, "", {}}};
+      {{1}, "n1", "x86_64", 2, true, false, "", {}},
+      {{2}, "n2", "x86_64", 1, true, false, "", {}},
+      {{3}, "n3", "x86_64", 0, false, false, "", {}},
+      {{4}, "n4", "aarch64", 0, true, false, "", {}},
+      {{5}, "n5", "x86_64", 0, true, true, "", {}},
+      {{6}, "n6", "x86_64", 1, true, false, "", {}}};
   const auto p = muster::scheduler::place(all, {"x86_64", ""});
   BOOST_CHECK(p.chosen == member_id{2});
   BOOST_TEST(p.verdicts.size() == 6U);

@@ -2,12 +2,12 @@
 #include "actors/link/tls/tls_identity.hpp"
 #include "actors/node/operations.hpp"
 #include "actors/node/trust.hpp"
-#include "http/front/filter.hpp"
-#include "http/front/head.hpp"
-#include "http/front/quick_request.hpp"
-#include "http/front/websocket.hpp"
-#include "http/front/worker_pool.hpp"
-#include "storage/map_view.hpp"
+#include "http/message/filter.hpp"
+#include "http/message/head.hpp"
+#include "http/message/websocket.hpp"
+#include "http/server/quick_request.hpp"
+#include "http/server/worker_pool.hpp"
+#include "storage/rows/map_view.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -25,10 +25,17 @@ BOOST_AUTO_TEST_CASE(only_changes_are_told) {
       {true, true, 0, true, {{{7}, false, 1}}},
   };
   for (const auto& t : table)
-    BOOST_CHECK(
-        health::judge({{{7}, t.is_noted_offline, t.is_up, t.silent_ms, 0, false, 1, 1, t.is_whole,
-                        t.closed_ms}},
-                      10'000, 1'000) == t.told);
+    BOOST_CHECK(health::judge({{{7},
+                                t.is_noted_offline,
+                                t.is_up,
+                                t.silent_ms,
+                                0,
+                                false,
+                                1,
+                                1,
+                                t.is_whole,
+                                t.closed_ms}},
+                              10'000, 1'000) == t.told);
 }
 
 BOOST_AUTO_TEST_CASE(clocks_that_differ_are_told_once) {

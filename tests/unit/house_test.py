@@ -1,6 +1,7 @@
 """The house keeps its order: arrows, sizes, who may include what."""
 import os
 import re
+import subprocess
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -18,7 +19,20 @@ def sources():
                         yield os.path.relpath(path, ROOT), f.read()
 
 
-def wrong_include(path, text):
+def cores():
+    """Sources of targets that are cores, and their headers."""
+    found = set()
+    for at, _, names in os.walk(ROOT):
+        if "CMakeLists.txt" in names and not at.startswith(os.path.join(ROOT, "build")):
+            with open(os.path.join(at, "CMakeLists.txt")) as f:
+                for target in re.findall(r"muster_core\(([^)]*)\)", f.read()):
+                    for source in re.findall(r"\S+\.cpp", target):
+                        base = os.path.relpath(os.path.join(at, source), ROOT)[:-4]
+                        found |= {base + ".cpp", base + ".hpp"}
+    return found
+
+
+def wrong_include(path, text, core=False):
     """An include that points back up the house, or a library used outside its room; None if all is well."""
     rank = RANK[path.split("/")[0]]
     for included in re.findall(r'#include [<"]([^">]+)[">]', text):
@@ -29,28 +43,41 @@ def wrong_include(path, text):
             return f"{path} includes {included}: only storage/ knows RocksDB"
         if included == "httplib.h" and not path.startswith(("http/", "actors/link/")):
             return f"{path} includes httplib"
-        core = path.endswith(("_core.cpp", "_core.hpp"))
-        if core and (top in ("caf", "capnp", "openssl", "storage", "http") or included in ("thread", "random", "chrono", "fstream")):
+        if core and (top in ({"caf", "capnp", "openssl", "storage", "http"} - {path.split("/")[0]}) or included in ("thread", "random", "fstream")):
             return f"{path} is a core and includes {included}"
+    if core and re.search(r"clock::now\(", text):
+        return f"{path} is a core and looks at a clock"
     return None
 
 
 def long_functions(text):
     """Functions whose body is longer than allowed: (first line, lines)."""
-    found, start = [], None
+    found, start, head = [], None, ""
     for number, line in enumerate(text.split("\n"), 1):
-        if start is None and re.match(r"^\S.*\{$", line) and not re.match(r"^(namespace|class|struct|enum|union|extern)\b", line):
+        if start is not None:
+            if line.startswith("}"):
+                if number - start > FUNCTION_LINES_MAX:
+                    found.append((start, number - start))
+                start = None
+            continue
+        head = line if re.match(r"[^\s#/}](?!\w+:$)", line) else head + line if head else ""  # signatures wrap
+        if head.endswith("{") and not re.match(r"(namespace|class|struct|enum|union|extern)\b", head) and "(" in head:
             start = number
-        elif start is not None and line.startswith("}"):
-            if number - start > FUNCTION_LINES_MAX:
-                found.append((start, number - start))
-            start = None
+        if head.endswith((";", "{")):
+            head = ""
     return found
+
+
+def badly_formatted(paths):
+    run = subprocess.run(["clang-format", "--dry-run", "-Werror", "--ferror-limit=1", *paths],
+                         capture_output=True, text=True, cwd=ROOT, check=False)
+    return re.findall(r"^(\S+?):\d+:\d+: error", run.stderr, re.M) or ([run.stderr] if run.returncode else [])
 
 
 class House(unittest.TestCase):
     def test_arrows_point_one_way(self):
-        wrong = [w for w in (wrong_include(p, t) for p, t in sources()) if w]
+        pure = cores()
+        wrong = [w for w in (wrong_include(p, t, p in pure) for p, t in sources()) if w]
         self.assertEqual(wrong, [])
 
     def test_files_and_functions_are_short(self):
@@ -60,16 +87,23 @@ class House(unittest.TestCase):
         self.assertEqual([(p, f) for p, t in sources() for f in long_functions(t)], [])
 
     def test_folders_are_small(self):
-        for at, _, names in os.walk(os.path.join(ROOT, "actors")):
-            count = len([n for n in names if n.endswith((".cpp", ".hpp"))])
-            self.assertLessEqual(count, FOLDER_FILES_MAX, at)
+        for top in RANK:
+            for at, _, names in os.walk(os.path.join(ROOT, top)):
+                count = len([n for n in names if n.endswith((".cpp", ".hpp", ".py"))])
+                self.assertLessEqual(count, FOLDER_FILES_MAX, at)
+
+    def test_files_are_formatted(self):
+        self.assertEqual(badly_formatted([path for path, _ in sources()]), [])
 
     def test_the_checks_see_what_is_wrong(self):
         self.assertTrue(wrong_include("storage/x.cpp", '#include "actors/raft/log.hpp"'))
         self.assertTrue(wrong_include("http/x.cpp", "#include <rocksdb/db.h>"))
-        self.assertTrue(wrong_include("actors/roles/roles_core.cpp", "#include <chrono>"))
+        self.assertTrue(wrong_include("actors/roles/roles_core.cpp", "#include <chrono>\nauto now = clock::now();", core=True))
         self.assertIsNone(wrong_include("http/x.cpp", '#include "actors/raft/log.hpp"'))
+        self.assertTrue(wrong_include("actors/x/quorum.cpp", "#include <thread>", core=True))
         self.assertTrue(long_functions("void f() {\n" + "  x;\n" * 80 + "}\n"))
+        self.assertTrue(long_functions("void f(int a,\n       int b) {\n" + "  x;\n" * 80 + "}\n"))
+        self.assertFalse(long_functions("void f();\n\nstruct x {\n" + "  int x;\n" * 80 + "};\n"))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 #include "actors/node/join_token.hpp"
 #include "actors/node/secrets.hpp"
-#include "http/front/envelope.hpp"
-#include "http/front/filter.hpp"
-#include "http/front/json_reader.hpp"
-#include "http/front/json_writer.hpp"
-#include "http/front/router.hpp"
-#include "http/front/websocket.hpp"
+#include "http/message/envelope.hpp"
+#include "http/message/filter.hpp"
+#include "http/message/json_reader.hpp"
+#include "http/message/json_writer.hpp"
+#include "http/message/websocket.hpp"
+#include "http/routing/router.hpp"
 
-#include <array>
 #include <boost/test/unit_test.hpp>
 
+#include <array>
 #include <random>
 
 using namespace muster;

@@ -1,7 +1,7 @@
-#include "http/endpoints.hpp"
-#include "http/instance_keys.hpp"
-#include "http/project_keys.hpp"
-#include "schemas/units.hpp"
+#include "http/config/instance_keys.hpp"
+#include "http/config/project_keys.hpp"
+#include "http/routing/endpoints.hpp"
+#include "schemas/basic/units.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -30,17 +30,27 @@ BOOST_AUTO_TEST_CASE(numbers_with_units) {
 }
 
 BOOST_AUTO_TEST_CASE(values_are_checked_not_only_names) {
-  for (const string_map& good :
-       {string_map{{"limits.cpu", "2"}}, {{"limits.memory", "50%"}}, {{"limits.processes", "100"}},
-        {{"security.privileged", "1"}}, {{"user.x", "a\nb"}}, {{"cloud-init.user-data", "#\n"}},
-        {{"limits.cpu", ""}}})
+  for (const string_map& good : {string_map{{"limits.cpu", "2"}},
+                                 {{"limits.memory", "50%"}},
+                                 {{"limits.processes", "100"}},
+                                 {{"security.privileged", "1"}},
+                                 {{"user.x", "a\nb"}},
+                                 {{"cloud-init.user-data", "#\n"}},
+                                 {{"limits.cpu", ""}}})
     BOOST_TEST(check_instance_config(good).ok(), good.begin()->first);
-  for (const string_map& bad :
-       {string_map{{"limits.cpu", "0"}}, {{"limits.cpu", "0-1"}}, {{"limits.cpu", "1,3"}},
-        {{"limits.cpu", "abc"}}, {{"limits.cpu", "99999999999999999999999999"}},
-        {{"limits.memory", "banana"}}, {{"limits.memory", "0"}}, {{"limits.processes", "-1"}},
-        {{"security.privileged", "maybe"}}, {{"environment.A", "1\n2"}}, {{"nonsense", "1"}},
-        {{"raw.lxc", "x"}}, {{"boot.autostart", "perhaps"}}})
+  for (const string_map& bad : {string_map{{"limits.cpu", "0"}},
+                                {{"limits.cpu", "0-1"}},
+                                {{"limits.cpu", "1,3"}},
+                                {{"limits.cpu", "abc"}},
+                                {{"limits.cpu", "99999999999999999999999999"}},
+                                {{"limits.memory", "banana"}},
+                                {{"limits.memory", "0"}},
+                                {{"limits.processes", "-1"}},
+                                {{"security.privileged", "maybe"}},
+                                {{"environment.A", "1\n2"}},
+                                {{"nonsense", "1"}},
+                                {{"raw.lxc", "x"}},
+                                {{"boot.autostart", "perhaps"}}})
     BOOST_TEST(!check_instance_config(bad).ok(), bad.begin()->first);
 }
 
@@ -50,16 +60,18 @@ BOOST_AUTO_TEST_CASE(devices_that_would_do_nothing_are_refused) {
   BOOST_TEST(check_devices({{"root", root}, {"eth0", nic}}).ok());
   BOOST_TEST(check_devices({{"eth0", {{"type", "nic"}, {"nictype", "p2p"}}}}).ok());
   BOOST_TEST(check_devices({{"eth0", {{"type", "none"}}}}).ok());
-  for (const string_map& bad :
-       {string_map{}, {{"type", "proxy"}}, {{"type", "gpu"}}, {{"type", "unix-char"}},
-        {{"type", "disk"}, {"path", "/mnt"}, {"source", "/x"}},
-        {{"type", "disk"}, {"path", "/"}},
-        {{"type", "nic"}, {"nictype", "sriov"}, {"parent", "eth0"}},
-        {{"type", "nic"}, {"nictype", "bridged"}},
-        {{"type", "nic"}, {"network", "br0"}, {"ipv4.address", "10.0.0.2"}},
-        {{"type", "nic"}, {"network", "br0"}, {"hwaddr", "zz"}},
-        {{"type", "nic"}, {"network", "br0"}, {"name", "a b"}},
-        {{"type", "nic"}}})
+  for (const string_map& bad : {string_map{},
+                                {{"type", "proxy"}},
+                                {{"type", "gpu"}},
+                                {{"type", "unix-char"}},
+                                {{"type", "disk"}, {"path", "/mnt"}, {"source", "/x"}},
+                                {{"type", "disk"}, {"path", "/"}},
+                                {{"type", "nic"}, {"nictype", "sriov"}, {"parent", "eth0"}},
+                                {{"type", "nic"}, {"nictype", "bridged"}},
+                                {{"type", "nic"}, {"network", "br0"}, {"ipv4.address", "10.0.0.2"}},
+                                {{"type", "nic"}, {"network", "br0"}, {"hwaddr", "zz"}},
+                                {{"type", "nic"}, {"network", "br0"}, {"name", "a b"}},
+                                {{"type", "nic"}}})
     BOOST_TEST(!check_devices({{"d", bad}}).ok());
 }
 

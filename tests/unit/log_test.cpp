@@ -1,4 +1,4 @@
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "storage/identity.hpp"
 #include "storage/log/log_record.hpp"
 #include "storage/log/raft_store.hpp"

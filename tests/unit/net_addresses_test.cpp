@@ -1,8 +1,8 @@
-#include "http/net_interfaces.hpp"
+#include "actors/host/net_interfaces.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-using namespace muster::http;
+using namespace muster::host;
 
 BOOST_AUTO_TEST_CASE(addresses_are_read_from_what_the_kernel_shows) {
   const auto all = net_addresses(
@@ -26,8 +26,10 @@ BOOST_AUTO_TEST_CASE(addresses_are_read_from_what_the_kernel_shows) {
 BOOST_AUTO_TEST_CASE(counters_are_read_from_what_the_kernel_shows) {
   const auto all = parse_net_dev(
       "Inter-|   Receive                                                |  Transmit\n"
-      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop\n"
-      "    lo:     100       2    0    0    0     0          0         0      100       2    0    0 0 0 0 0\n"
+      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs "
+      "drop\n"
+      "    lo:     100       2    0    0    0     0          0         0      100       2    0    "
+      "0 0 0 0 0\n"
       "  eth0:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
       "  cut: 1 2 3\n");
   BOOST_REQUIRE(all.size() == 2U);

@@ -1,5 +1,5 @@
+#include "schemas/basic/text_rules.hpp"
 #include "schemas/projects.hpp"
-#include "schemas/text_rules.hpp"
 #include "tests/unit/state_world.hpp"
 
 using namespace muster;
@@ -134,8 +134,8 @@ BOOST_AUTO_TEST_CASE(a_name_that_is_free_again_opens_nothing) {
 
 BOOST_AUTO_TEST_CASE(names_are_checked_where_they_are_applied) {
   auto w = cluster_of_one();
-  const std::string bad[] = {"", "a\nb", std::string("a\0b", 3), std::string(300, 'x'), "\xff",
-                             "a\x7f", "..", "a/b"};
+  const std::string bad[] = {
+      "", "a\nb", std::string("a\0b", 3), std::string(300, 'x'), "\xff", "a\x7f", "..", "a/b"};
   for (const auto& name : bad) {
     BOOST_TEST(!w.apply(create_object{a_project(name, true)}).done);
     BOOST_TEST(!w.apply(create_object{a_profile(w, name)}).done);

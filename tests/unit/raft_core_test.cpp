@@ -1,6 +1,6 @@
-#include "actors/raft/append_pace.hpp"
 #include "actors/raft/core/raft_core.hpp"
 
+#include "actors/raft/append_pace.hpp"
 #include "actors/raft/core/start.hpp"
 
 #include <boost/test/unit_test.hpp>

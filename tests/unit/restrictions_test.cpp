@@ -102,7 +102,8 @@ BOOST_AUTO_TEST_CASE(what_is_restricted_comes_in_by_no_way) {
   for (const auto* value : {"true", "1", "YES", "on"})
     BOOST_TEST(ways_that_let_pass(restricted, {{"security.privileged", value}}, {}) == none);
   // CVE-2026-34177: what is not listed may not be set, also what comes later.
-  for (const auto* key : {"raw.lxc", "raw.apparmor", "security.nesting", "linux.kernel_modules", "x"})
+  for (const auto* key :
+       {"raw.lxc", "raw.apparmor", "security.nesting", "linux.kernel_modules", "x"})
     BOOST_TEST(ways_that_let_pass(restricted, {{key, "1"}}, {}) == none);
   for (const string_map& device :
        {string_map{{"type", "nic"}, {"nictype", "physical"}, {"parent", "eth0"}},
@@ -133,7 +134,9 @@ BOOST_AUTO_TEST_CASE(what_is_free_stays_free) {
   const device_map devices{{"root", {{"type", "disk"}, {"path", "/"}, {"pool", "p"}}},
                            {"eth0", {{"type", "nic"}, {"network", "br0"}}}};
   BOOST_TEST(ways_that_let_pass(restricted,
-                                {{"limits.cpu", "2"}, {"user.x", "y"}, {"environment.A", "1"},
+                                {{"limits.cpu", "2"},
+                                 {"user.x", "y"},
+                                 {"environment.A", "1"},
                                  {"security.privileged", "false"}},
                                 devices)
                  .size() == 6U);
@@ -142,9 +145,9 @@ BOOST_AUTO_TEST_CASE(what_is_free_stays_free) {
              none);
   BOOST_TEST(ways_that_let_pass(with(restricted, "restricted.networks.access", "br1"), {},
                                 devices) == none);
-  BOOST_TEST(ways_that_let_pass(with(restricted, "restricted.networks.access", "br1,br0"), {},
-                                devices)
-                 .size() == 6U);
+  BOOST_TEST(
+      ways_that_let_pass(with(restricted, "restricted.networks.access", "br1,br0"), {}, devices)
+          .size() == 6U);
 }
 
 BOOST_AUTO_TEST_CASE(instances_are_counted) {
@@ -159,7 +162,8 @@ BOOST_AUTO_TEST_CASE(instances_are_counted) {
   BOOST_REQUIRE(!third.ok());
   const auto name = w.state.row<project>({}, {p.value})->name;
   BOOST_TEST(third.error().detail ==
-             "Reached maximum number of instances of type \"container\" in project \"" + name + "\"");
+             "Reached maximum number of instances of type \"container\" in project \"" + name +
+                 "\"");
   auto row = *w.state.row<project>({}, {p.value});
   row.config["limits.containers"] = "1";
   BOOST_TEST(!w.apply(replace_object{row, {}}).done);
@@ -172,8 +176,8 @@ BOOST_AUTO_TEST_CASE(limits_are_summed_over_instances) {
   auto w = cluster_of_one();
   const auto p = a_project(w, {{"limits.memory", "3GiB"}, {"limits.cpu", "4"}});
   const auto create = [&](const std::string& name, const char* memory, const char* cpu) {
-    return w.apply(create_object{
-        an_instance(p, name, {{"limits.memory", memory}, {"limits.cpu", cpu}})});
+    return w.apply(
+        create_object{an_instance(p, name, {{"limits.memory", memory}, {"limits.cpu", cpu}})});
   };
   BOOST_TEST(!w.apply(create_object{an_instance(p, "none", {})}).done);
   BOOST_TEST(!create("share", "10%", "1").done);
@@ -194,7 +198,8 @@ BOOST_AUTO_TEST_CASE(limits_are_summed_over_instances) {
 
 BOOST_AUTO_TEST_CASE(disks_are_summed_in_all_and_by_pool) {
   auto w = cluster_of_one();
-  const auto p = a_project(w, {{"limits.disk", "30GiB"}, {"limits.disk.pool.fast", "10GiB"},
+  const auto p = a_project(w, {{"limits.disk", "30GiB"},
+                               {"limits.disk.pool.fast", "10GiB"},
                                {"limits.disk.pool.barred", "0"}});
   const auto create = [&](const std::string& name, const char* pool, const char* size) {
     device_map devices{{"root", {{"type", "disk"}, {"path", "/"}, {"pool", pool}}}};

@@ -1,4 +1,4 @@
-#include "http/server_keys.hpp"
+#include "http/config/server_keys.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,7 +1,7 @@
 #include "actors/snapshots/fetch.hpp"
-#include "storage/incoming_snapshot.hpp"
-#include "storage/outgoing_snapshots.hpp"
-#include "storage/snapshot_files.hpp"
+#include "storage/snapshots/incoming_snapshot.hpp"
+#include "storage/snapshots/outgoing_snapshots.hpp"
+#include "storage/snapshots/snapshot_files.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -2,8 +2,8 @@
 
 #include "actors/state/apply.hpp"
 #include "actors/state/spreads/spreads.hpp"
-#include "schemas/limits.hpp"
-#include "storage/map_view.hpp"
+#include "schemas/basic/limits.hpp"
+#include "storage/rows/map_view.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -199,7 +199,8 @@ BOOST_AUTO_TEST_CASE(names_and_use_are_checked) {
     BOOST_TEST(!w.apply(create_object{n}).done, name);
   }
   BOOST_REQUIRE(w.apply(create_object{a_pool("p")}).done);
-  auto common = *w.state.by_name<profile>({w.state.by_name<project>({}, "default")->head.id.value}, "default");
+  auto common = *w.state.by_name<profile>({w.state.by_name<project>({}, "default")->head.id.value},
+                                          "default");
   common.devices["root"] = {{"type", "disk"}, {"path", "/"}, {"pool", "p"}};
   BOOST_REQUIRE(w.apply(replace_object{common, {}}).done);
   const auto used = w.apply(erase_object{key_of(w.pool("p")), {}});

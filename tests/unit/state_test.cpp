@@ -1,4 +1,4 @@
-#include "storage/state_store.hpp"
+#include "storage/rows/state_store.hpp"
 #include "tests/unit/state_world.hpp"
 
 #include <filesystem>

@@ -1,5 +1,5 @@
-#include "storage/map_view.hpp"
-#include "storage/state_store.hpp"
+#include "storage/rows/map_view.hpp"
+#include "storage/rows/state_store.hpp"
 
 #include <boost/test/unit_test.hpp>
 

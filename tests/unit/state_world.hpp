@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/state/apply.hpp"
-#include "storage/map_view.hpp"
+#include "storage/rows/map_view.hpp"
 
 #include <boost/test/unit_test.hpp>
 

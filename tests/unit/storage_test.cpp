@@ -1,6 +1,6 @@
 #include "storage/identity.hpp"
 #include "storage/log/raft_store.hpp"
-#include "storage/state_store.hpp"
+#include "storage/rows/state_store.hpp"
 
 #include <boost/test/unit_test.hpp>
 

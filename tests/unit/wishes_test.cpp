@@ -1,6 +1,6 @@
 #include "actors/keeper/networks/addresses.hpp"
-#include "http/spread_wishes.hpp"
-#include "storage/map_view.hpp"
+#include "http/resources/spreads/spread_wishes.hpp"
+#include "storage/rows/map_view.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -35,8 +35,7 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_final_only_for_the_first_copy) {
       {errc::busy, 1, other, refusal::is_of_others},
       {errc::not_leader, 2, other, refusal::is_of_others},
   };
-  for (const auto& c : cases)
-    BOOST_TEST((refusal_of(c.why, c.copies, c.from, asked) == c.wanted));
+  for (const auto& c : cases) BOOST_TEST((refusal_of(c.why, c.copies, c.from, asked) == c.wanted));
 }
 
 BOOST_AUTO_TEST_CASE(a_leaders_stamps_do_not_follow_a_jump) {
@@ -45,8 +44,8 @@ BOOST_AUTO_TEST_CASE(a_leaders_stamps_do_not_follow_a_jump) {
   BOOST_TEST(c.read(1000, 0, true) == 1000U);
   BOOST_TEST(c.read(2000, 1000, true) == 2000U);
   BOOST_TEST(c.read(2000 + year, 1100, true) <= 1000 + 2 * 1100 + stamp_clock::slack_ms);
-  BOOST_TEST(c.read(3000, 2000, true) == 3000U);        // set right again
-  BOOST_TEST(c.read(500, 2100, true) == 500U);          // back: stamps stand still elsewhere
+  BOOST_TEST(c.read(3000, 2000, true) == 3000U);              // set right again
+  BOOST_TEST(c.read(500, 2100, true) == 500U);                // back: stamps stand still elsewhere
   BOOST_TEST(c.read(500 + year, 2200, false) == 500 + year);  // not leading: nobody sees it
 }
 

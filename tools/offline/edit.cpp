@@ -1,6 +1,6 @@
 #include "tools/offline/edit.hpp"
 
-#include "http/listeners.hpp"
+#include "http/resources/server/listeners.hpp"
 #include "tools/offline/offline.hpp"
 #include "tools/own_member.hpp"
 

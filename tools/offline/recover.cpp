@@ -1,8 +1,8 @@
 #include "actors/link/tls/https_client.hpp"
 #include "actors/link/tls/tls_identity.hpp"
 #include "actors/node/recovery/recovery.hpp"
-#include "http/front/json_reader.hpp"
-#include "schemas/limits.hpp"
+#include "http/message/json_reader.hpp"
+#include "schemas/basic/limits.hpp"
 #include "tools/offline/offline.hpp"
 
 #include <cstdio>

@@ -1,6 +1,6 @@
 #include "actors/node/member_files.hpp"
-#include "http/front/json_reader.hpp"
-#include "http/front/json_writer.hpp"
+#include "http/message/json_reader.hpp"
+#include "http/message/json_writer.hpp"
 #include "tools/offline/edit.hpp"
 #include "tools/offline/offline.hpp"
 #include "tools/own_member.hpp"

@@ -5,8 +5,8 @@
 #include "actors/instances/lxc/mounts.hpp"
 #include "actors/instances/lxc/process.hpp"
 #include "actors/instances/trash.hpp"
-#include "storage/descriptor.hpp"
-#include "storage/disk_room.hpp"
+#include "storage/disk/descriptor.hpp"
+#include "storage/disk/disk_room.hpp"
 #include "storage/images/image_files.hpp"
 
 #include <lxc/attach_options.h>
@@ -62,12 +62,13 @@ int unpack(int argc, char** argv) {
   });
   if (!done) return complain(done.error().detail);
   const storage::descriptor here(::open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (here.fd < 0 || ::syncfs(here.fd) != 0)  // else a power cut may leave empty files under its name
+  if (here.fd < 0 ||
+      ::syncfs(here.fd) != 0)  // else a power cut may leave empty files under its name
     return complain(std::string("cannot sync ") + argv[1] + ": " + std::strerror(errno));
   return 0;
 }
 
-// --- the life of one container; each verb holds its lock --------------------------------------
+// --- the life of one container; each verb holds its lock
 
 constexpr int end_time_ms = 10'000;
 
@@ -242,7 +243,6 @@ status unfreeze(const wish& w) {
 }
 
 // --- exec
-// -----------------------------------------------------------------------------------------
 
 pid_t attached = -1;
 volatile sig_atomic_t heard_early = 0;

@@ -2,8 +2,8 @@
 
 #include "actors/instances/lxc/cgroups.hpp"
 #include "actors/instances/lxc/mounts.hpp"
-#include "schemas/units.hpp"
-#include "storage/folder_modes.hpp"
+#include "schemas/basic/units.hpp"
+#include "storage/disk/folder_modes.hpp"
 
 #include <cctype>
 #include <filesystem>
@@ -45,8 +45,7 @@ void set_limits(items& to, const string_map& config) {
     const auto at = config.find(key);
     return at == config.end() ? std::string{} : at->second;
   };
-  if (const auto memory =
-          units::bytes_or_percent(value("limits.memory"), memory_total_bytes())) {
+  if (const auto memory = units::bytes_or_percent(value("limits.memory"), memory_total_bytes())) {
     to.try_set("lxc.cgroup.memory.limit_in_bytes", std::to_string(*memory));
     to.try_set("lxc.cgroup2.memory.max", std::to_string(*memory));
   }

@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/instances/container_files.hpp"
-#include "schemas/result.hpp"
+#include "schemas/basic/result.hpp"
 
 #include <lxc/lxccontainer.h>
 

@@ -3,7 +3,7 @@
 #include "actors/instances/lxc/cgroups.hpp"
 #include "actors/instances/lxc/lxc_config.hpp"
 #include "actors/instances/trash.hpp"
-#include "storage/folder_modes.hpp"
+#include "storage/disk/folder_modes.hpp"
 #include "storage/identity.hpp"
 #include "storage/images/image_files.hpp"
 
@@ -266,7 +266,6 @@ void lxc_driver::sweep_trash() {
 }
 
 // --- pools
-// --------------------------------------------------------------------------------------
 
 void lxc_driver::note_pool(const std::string& pool, const status& in_place, bool is_mounted) {
   if (in_place) {
@@ -306,7 +305,6 @@ result<pid_t> lxc_driver::exec(const container& c, const exec_wish& what,
 }
 
 // --- looking
-// --------------------------------------------------------------------------------------
 
 void lxc_driver::forget(object_id id) {
   const std::lock_guard guard(lock_);

@@ -1,6 +1,6 @@
 #include "actors/instances/lxc/mounts.hpp"
 
-#include "storage/descriptor.hpp"
+#include "storage/disk/descriptor.hpp"
 #include "storage/identity.hpp"
 
 #include <cerrno>

@@ -1,5 +1,5 @@
 #pragma once
-#include "schemas/result.hpp"
+#include "schemas/basic/result.hpp"
 
 #include <chrono>
 #include <string>
@@ -17,8 +17,8 @@ struct child_io {
 /// What a helper reads its message from.
 constexpr int message_fd = 3;
 
-/// Starts this binary again with other arguments. Everything but 0, 1, 2 and the message is closed in
-/// it, signals are as at the start of a program.
+/// Starts this binary again with other arguments. Everything but 0, 1, 2 and the message is closed
+/// in it, signals are as at the start of a program.
 result<pid_t> spawn_self(const std::vector<std::string>& arguments, const child_io& io,
                          const std::string& message = {});
 
@@ -28,8 +28,7 @@ struct process_end {
 };
 /// Runs a helper to its end. @errors errc::timed_out after which it was killed, with its children.
 result<process_end> run_self(const std::vector<std::string>& arguments,
-                             std::chrono::milliseconds deadline,
-                             const std::string& message = {});
+                             std::chrono::milliseconds deadline, const std::string& message = {});
 /// Whole, in a helper; the descriptor is closed. @errors errc::corrupt, errc::too_large
 result<std::string> take_message();
 

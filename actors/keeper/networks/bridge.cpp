@@ -2,7 +2,7 @@
 #include "actors/keeper/maker.hpp"
 #include "actors/keeper/networks/addresses.hpp"
 #include "actors/keeper/networks/dhcp.hpp"
-#include "schemas/units.hpp"
+#include "schemas/basic/units.hpp"
 #include "storage/identity.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include "actors/instances/lxc/process.hpp"
 #include "actors/keeper/networks/addresses.hpp"
-#include "schemas/units.hpp"
+#include "schemas/basic/units.hpp"
 #include "storage/identity.hpp"
 
 #include <csignal>

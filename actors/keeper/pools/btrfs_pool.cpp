@@ -1,8 +1,8 @@
 #include "actors/instances/lxc/process.hpp"
 #include "actors/keeper/maker.hpp"
 #include "actors/keeper/pools/pool_places.hpp"
-#include "schemas/units.hpp"
-#include "storage/descriptor.hpp"
+#include "schemas/basic/units.hpp"
+#include "storage/disk/descriptor.hpp"
 
 #include <algorithm>
 #include <cerrno>

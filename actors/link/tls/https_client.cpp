@@ -1,6 +1,6 @@
 #include "actors/link/tls/https_client.hpp"
 
-#include "schemas/text_rules.hpp"
+#include "schemas/basic/text_rules.hpp"
 
 #include <algorithm>
 #include <charconv>

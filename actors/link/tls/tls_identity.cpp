@@ -1,7 +1,7 @@
 #include "actors/link/tls/tls_identity.hpp"
 
+#include "storage/disk/sha256.hpp"
 #include "storage/identity.hpp"
-#include "storage/sha256.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>

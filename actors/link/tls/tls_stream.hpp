@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/link/tls/tls_identity.hpp"
-#include "schemas/result.hpp"
+#include "schemas/basic/result.hpp"
 
 #include <chrono>
 #include <memory>

@@ -1,8 +1,8 @@
 #include "actors/node/node.hpp"
 #include "actors/node/secrets.hpp"
 #include "actors/state/spreads/warnings.hpp"
-#include "schemas/fault_point.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/fault_point.hpp"
+#include "schemas/basic/limits.hpp"
 
 #include <filesystem>
 #include <thread>
@@ -138,7 +138,8 @@ status node::replace_certificate(const tls::pem_pair& next, const std::set<membe
     } else if (is_new_key) {
       const auto why = fail(errc::unavailable,
                             "Cannot update cluster certificate with a new private key while "
-                            "member \"" + m.name + "\" is offline");
+                            "member \"" +
+                                m.name + "\" is offline");
       (void)write(raise_warning{state::certificate_missed, m.id(), {}, why.detail, severity::low},
                   who, trace, clock::now() + limits::write_deadline)
           .ok();

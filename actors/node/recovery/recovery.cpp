@@ -4,10 +4,10 @@
 #include "actors/node/secrets.hpp"
 #include "actors/raft/core/start.hpp"
 #include "actors/roles/roles_core.hpp"
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "storage/log/raft_store.hpp"
-#include "storage/snapshot_files.hpp"
-#include "storage/state_store.hpp"
+#include "storage/rows/state_store.hpp"
+#include "storage/snapshots/snapshot_files.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,8 +1,8 @@
 #pragma once
 #include "actors/node/member_files.hpp"
+#include "schemas/basic/result.hpp"
 #include "schemas/raft_types.hpp"
 #include "schemas/records.hpp"
-#include "schemas/result.hpp"
 #include "storage/identity.hpp"
 
 #include <functional>

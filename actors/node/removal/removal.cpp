@@ -1,7 +1,7 @@
 #include "actors/instances/running.hpp"
 #include "actors/node/node.hpp"
-#include "schemas/fault_point.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/fault_point.hpp"
+#include "schemas/basic/limits.hpp"
 
 #include <thread>
 
@@ -14,7 +14,7 @@ constexpr const char* forced_header = "x-muster-removed";
 
 }  // namespace
 
-// --- the cluster's side -------------------------------------------------------------------------
+// --- the cluster's side
 
 std::optional<removal_notice> node::notice_for(const std::string& fingerprint, member_id id) const {
   auto r = now();
@@ -48,7 +48,7 @@ void node::tell_removed(const member& gone) const {
   (void)tls::ask(**stream, ask, {deadline, 4096, {}}).ok();
 }
 
-// --- the removed server's side ------------------------------------------------------------------
+// --- the removed server's side
 
 std::optional<std::string> node::why_removed() const {
   const std::lock_guard guard(removed_lock_);

@@ -2,7 +2,7 @@
 
 #include "actors/instances/running.hpp"
 #include "actors/instances/trash.hpp"
-#include "schemas/fault_point.hpp"
+#include "schemas/basic/fault_point.hpp"
 #include "storage/identity.hpp"
 
 #include <algorithm>

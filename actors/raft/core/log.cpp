@@ -1,6 +1,6 @@
 #include "actors/raft/core/log.hpp"
 
-#include "schemas/result.hpp"
+#include "schemas/basic/result.hpp"
 
 #include <algorithm>
 

@@ -45,9 +45,18 @@ void core::finish(output& out) {
 }
 
 status_view core::status() const {
-  status_view view{
-      role_,    hard_.term, leader_,       commit_,   log_.last(), log_.last_term(), log_.start().index + 1,
-      members_, {},         ticks_silent_, condemned_};
+  status_view view{role_,
+                   hard_.term,
+                   leader_,
+                   commit_,
+                   log_.last(),
+                   log_.last_term(),
+                   log_.start().index + 1,
+                   members_,
+                   {},
+                   ticks_silent_,
+                   condemned_,
+                   is_changing_members()};
   for (const auto& [id, p] : progress_)
     view.progress.push_back({id, p.match, p.applied, p.ticks_silent < with_.election_ticks,
                              judge_.differs(id), p.is_condemned || verdict_on(id).index});

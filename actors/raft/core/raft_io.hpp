@@ -1,6 +1,6 @@
 #pragma once
+#include "schemas/basic/result.hpp"
 #include "schemas/raft_types.hpp"
-#include "schemas/result.hpp"
 
 #include <optional>
 #include <variant>
@@ -31,7 +31,7 @@ struct start_state {
   bool condemned = false;      ///< the state is known to be wrong
 };
 
-// --- inputs ---
+// --- inputs
 struct tick {
   std::uint64_t now_ms = 0;
 };  ///< wall clock for stamps only; time passes by ticks
@@ -83,7 +83,7 @@ struct compact {
 using input = std::variant<tick, received, propose, change_members, read, transfer, durable,
                            applied, link_down, link_up, snapshot_installed, compact>;
 
-// --- outputs ---
+// --- outputs
 enum class role : std::uint8_t { follower, pre_candidate, candidate, leader };
 constexpr const char* name_of(role r) {
   return r == role::leader ? "leader" : r == role::follower ? "follower" : "candidate";
@@ -153,12 +153,13 @@ struct status_view {
   log_index commit;
   log_index last;
   raft_term last_term;  ///< of the entry there
-  log_index first;  ///< first index still in the log
+  log_index first;      ///< first index still in the log
   configuration members;
   std::vector<progress_view> progress;  ///< leader only
   std::uint32_t ticks_since_quorum =
       0;  ///< leader: since a quorum answered; follower: since the leader was heard
-  bool condemned = false;  ///< the state here is wrong and shown to nobody
+  bool condemned = false;         ///< the state here is wrong and shown to nobody
+  bool changing_members = false;  ///< `members` is not committed yet, or not the last of its change
 };
 
 }  // namespace muster::raft

@@ -3,7 +3,7 @@
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
 #include "actors/state/rules/rules.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 
 #include <algorithm>
 

@@ -1,17 +1,17 @@
 #include "actors/state/commands/lifecycle.hpp"
 
 #include "actors/state/rules/rules.hpp"
+#include "schemas/basic/text_rules.hpp"
 #include "schemas/projects.hpp"
 #include "schemas/spread.hpp"
-#include "schemas/text_rules.hpp"
 
 namespace muster::state {
 
 std::string path_of(const state_view& state, const object& row) {
   const auto& rules = rules_of(table_of(row));
   if (rules.collection.empty()) return {};
-  std::string path = "/1.0/" + std::string(rules.collection) + "/" +
-                     text_rules::percent_encode(name_of(row));
+  std::string path =
+      "/1.0/" + std::string(rules.collection) + "/" + text_rules::percent_encode(name_of(row));
   if (const auto name = project_name(state, head_of(row).project);
       !name.empty() && name != default_project)
     path += "?project=" + text_rules::percent_encode(name);

@@ -1,11 +1,11 @@
 #include "actors/state/commands/groups.hpp"
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/commands/lifecycle.hpp"
+#include "actors/state/restrictions/restrictions.hpp"
 #include "actors/state/rules/projects.hpp"
 #include "actors/state/rules/rules.hpp"
 #include "actors/state/spreads/spreads.hpp"
-#include "actors/state/restrictions/restrictions.hpp"
-#include "schemas/text_rules.hpp"
+#include "schemas/basic/text_rules.hpp"
 
 namespace muster::state {
 
@@ -97,8 +97,7 @@ status check_projects(const state_view& state, const std::vector<std::string>& p
 
 /// Projects that a certificate or token names must be there.
 status check_projects_named(const state_view& state, const object& row) {
-  if (const auto* c = std::get_if<certificate>(&row))
-    return check_projects(state, c->projects);
+  if (const auto* c = std::get_if<certificate>(&row)) return check_projects(state, c->projects);
   if (const auto* t = std::get_if<token>(&row)) return check_projects(state, t->projects);
   return ok();
 }

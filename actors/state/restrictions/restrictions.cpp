@@ -1,8 +1,8 @@
 #include "actors/state/restrictions/restrictions.hpp"
 
+#include "schemas/basic/units.hpp"
 #include "schemas/expanded.hpp"
 #include "schemas/projects.hpp"
-#include "schemas/units.hpp"
 
 #include <algorithm>
 
@@ -22,8 +22,15 @@ std::string restriction(const project& p, const std::string& key, const char* ot
 
 /// Keys of instances that a project with restrictions may set. What is not here it may not.
 bool is_free(std::string_view key) {
-  constexpr std::array free{"boot.", "cloud-init.", "environment.", "image.", "limits.",
-                            "snapshots.", "user.", "volatile.", "cluster.evacuate",
+  constexpr std::array free{"boot.",
+                            "cloud-init.",
+                            "environment.",
+                            "image.",
+                            "limits.",
+                            "snapshots.",
+                            "user.",
+                            "volatile.",
+                            "cluster.evacuate",
                             "security.protection.delete"};
   return std::any_of(free.begin(), free.end(), [&](std::string_view one) {
     return one.ends_with('.') ? key.starts_with(one) : key == one;
@@ -111,7 +118,8 @@ result<std::uint64_t> amount(const project& p, const member_of_project& i,
     if (limit.starts_with(of_pool) && value_in(root, "pool") != limit.substr(of_pool.size()))
       return std::uint64_t{0};
     text = value_in(root, "size");
-    if (text.empty()) return bad(where + " has no \"size\" of its root disk, which " + limit + " needs");
+    if (text.empty())
+      return bad(where + " has no \"size\" of its root disk, which " + limit + " needs");
   } else {
     text = value_in(i.is.config, limit);
   }
@@ -138,9 +146,10 @@ status check_counts(const project& p, std::size_t count, bool is_project) {
     const auto most = units::number(value_in(p.config, limit));
     if (!most || count <= *most) continue;
     if (is_project)
-      return bad(in_quotes(limit) + " is too low: there currently are " + std::to_string(count) +
-                 (limit == "limits.instances" ? " total instances" : " instances of type container") +
-                 " in project " + p.name);
+      return bad(
+          in_quotes(limit) + " is too low: there currently are " + std::to_string(count) +
+          (limit == "limits.instances" ? " total instances" : " instances of type container") +
+          " in project " + p.name);
     return bad(std::string("Reached maximum number of instances ") +
                (limit == "limits.instances" ? "" : "of type \"container\" ") + "in project " +
                in_quotes(p.name));
@@ -150,8 +159,8 @@ status check_counts(const project& p, std::size_t count, bool is_project) {
 
 /// Whether a limit of this name is a sum.
 bool is_sum(const std::string& limit) {
-  return limit.starts_with(of_pool) || std::find(summed_limits.begin(), summed_limits.end(),
-                                                 limit) != summed_limits.end();
+  return limit.starts_with(of_pool) ||
+         std::find(summed_limits.begin(), summed_limits.end(), limit) != summed_limits.end();
 }
 
 status check_sums(const project& p, const std::vector<member_of_project>& all) {
@@ -162,8 +171,8 @@ status check_sums(const project& p, const std::vector<member_of_project>& all) {
     const auto total = sum(p, all, limit);
     if (!total) return total.error();
     if (const auto most = number_in(text, limit); most && *total > *most)
-      return bad("Reached maximum aggregate value " + in_quotes(text) + " for " +
-                 in_quotes(limit) + " in project " + in_quotes(p.name));
+      return bad("Reached maximum aggregate value " + in_quotes(text) + " for " + in_quotes(limit) +
+                 " in project " + in_quotes(p.name));
   }
   return ok();
 }

@@ -1,7 +1,7 @@
 #include "actors/state/rules/projects.hpp"
 
+#include "schemas/basic/units.hpp"
 #include "schemas/projects.hpp"
-#include "schemas/units.hpp"
 
 #include <algorithm>
 #include <array>

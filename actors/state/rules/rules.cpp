@@ -2,9 +2,9 @@
 
 #include "actors/state/commands/groups.hpp"
 #include "actors/state/rules/projects.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
+#include "schemas/basic/text_rules.hpp"
 #include "schemas/projects.hpp"
-#include "schemas/text_rules.hpp"
 
 #include <algorithm>
 
@@ -50,10 +50,14 @@ status check_profile_name(std::string_view name) {
 status check_project_name(std::string_view name) {
   if (name.find('/') != std::string_view::npos)
     return fail(errc::bad_request, "Project names may not contain slashes");
-  for (const auto& [barred, what] : {std::pair{' ', "spaces"}, {'_', "underscores"},
-                                     {'\'', "single quotes"}, {'"', "double quotes"},
-                                     {',', "commas"}, {'?', "question marks"},
-                                     {'&', "ampersands"}, {'+', "plus signs"}})
+  for (const auto& [barred, what] : {std::pair{' ', "spaces"},
+                                     {'_', "underscores"},
+                                     {'\'', "single quotes"},
+                                     {'"', "double quotes"},
+                                     {',', "commas"},
+                                     {'?', "question marks"},
+                                     {'&', "ampersands"},
+                                     {'+', "plus signs"}})
     if (name.find(barred) != std::string_view::npos)
       return fail(errc::bad_request, std::string("Project names may not contain ") + what);
   if (name == "*") return fail(errc::bad_request, "Reserved project name");
@@ -275,6 +279,17 @@ table_rules network_rules() {
           .keep = keep_network};
 }
 
+table_rules group_rules() {
+  return {.noun = "cluster-group",
+          .collection = "cluster/groups",
+          .may_create = refuse_direct,
+          .may_erase = may_erase_group,
+          .may_rename = may_rename_group,
+          .taken = taken_group,
+          .check_name = check_group_name,
+          .may_replace = refuse_replace};
+}
+
 table_rules make_rules(table where) {
   switch (where) {
     case table::member:
@@ -286,14 +301,7 @@ table_rules make_rules(table where) {
               .may_replace = may_replace_member,
               .keep = keep_member};
     case table::cluster_group:
-      return {.noun = "cluster-group",
-              .collection = "cluster/groups",
-              .may_create = refuse_direct,
-              .may_erase = may_erase_group,
-              .may_rename = may_rename_group,
-              .taken = taken_group,
-              .check_name = check_group_name,
-              .may_replace = refuse_replace};
+      return group_rules();
     case table::certificate:
       return {.noun = "certificate",
               .collection = "certificates",
@@ -315,7 +323,11 @@ table_rules make_rules(table where) {
               .may_create = refuse_direct,
               .keep = keep_warning};
     case table::image:
-      return {.noun = "image", .collection = "images", .taken = taken_image, .check_name = check_fingerprint, .keep = keep_image};
+      return {.noun = "image",
+              .collection = "images",
+              .taken = taken_image,
+              .check_name = check_fingerprint,
+              .keep = keep_image};
     case table::image_alias:
       return {.noun = "image-alias",
               .collection = "images/aliases",

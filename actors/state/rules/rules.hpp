@@ -25,7 +25,7 @@ struct table_rules {
 
 const table_rules& rules_of(table where);
 
-/// The row's name (of new rows), keys, values and texts: see schemas/text_rules.hpp.
+/// The row's name (of new rows), keys, values and texts: see schemas/basic/text_rules.hpp.
 status check_texts(const object& row, bool is_new);
 
 /// 1–64 characters, no white space or `$?&+"'`*/`, alphanumeric at both ends.

@@ -1,6 +1,6 @@
 #include "actors/state/rules/rules.hpp"
-#include "schemas/limits.hpp"
-#include "schemas/text_rules.hpp"
+#include "schemas/basic/limits.hpp"
+#include "schemas/basic/text_rules.hpp"
 
 namespace muster::state {
 
@@ -8,9 +8,8 @@ namespace {
 
 status check_one_line(const char* what, const std::string& value) {
   if (value.size() <= limits::label_bytes_max && text_rules::is_line(value)) return ok();
-  return fail(errc::bad_request,
-              std::string("Invalid ") + what + ": it is one line of at most " +
-                  std::to_string(limits::label_bytes_max) + " bytes");
+  return fail(errc::bad_request, std::string("Invalid ") + what + ": it is one line of at most " +
+                                     std::to_string(limits::label_bytes_max) + " bytes");
 }
 
 status check_description(const std::string& text) {

@@ -2,7 +2,7 @@
 
 #include "actors/state/commands/handlers.hpp"
 #include "actors/state/spreads/warnings.hpp"
-#include "schemas/limits.hpp"
+#include "schemas/basic/limits.hpp"
 #include "schemas/spread.hpp"
 
 namespace muster::state {

@@ -1,7 +1,7 @@
 #include "tests/simulation/members/cluster.hpp"
 
 #include "actors/roles/roles_core.hpp"
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "tests/simulation/members/describe.hpp"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ node* cluster::leader() {
   return found;
 }
 
-// --- time ---------------------------------------------------------------------------------------
+// --- time
 
 /// Later, if the member still runs in the same start; a paused one does it when it goes on.
 void cluster::run_for(node& n, std::uint64_t delay_ms, std::function<void()> what) {
@@ -60,7 +60,7 @@ void cluster::tick(node& n) {
   if (n.m.is_up() && ++n.ticks % 4 == 0) plan_roles(n);
 }
 
-// --- life ---------------------------------------------------------------------------------------
+// --- life
 
 void cluster::boot(node& n) {
   if (n.m.is_up() || n.m.is_damaged()) return;
@@ -134,7 +134,7 @@ bool cluster::power_fails(node& n, stage where) {
   return true;
 }
 
-// --- the driver's order -------------------------------------------------------------------------
+// --- the driver's order
 
 void cluster::step(node& n, const raft::input& in) {
   if (!n.m.is_up()) return;
@@ -326,7 +326,7 @@ void cluster::plan_roles(node& n) {
     step(n, raft::change_members{n.next_tag++, std::move(next->next)});
 }
 
-// --- clients and messages -----------------------------------------------------------------------
+// --- clients and messages
 
 std::uint64_t cluster::write(node& n, const command_body& body) {
   const auto sequence = n.next_sequence++;

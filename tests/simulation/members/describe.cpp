@@ -1,6 +1,6 @@
 #include "tests/simulation/members/describe.hpp"
 
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 
 namespace muster::simulation {
 

@@ -2,7 +2,7 @@
 
 #include "actors/state/apply.hpp"
 #include "actors/state/transaction.hpp"
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "tests/simulation/members/core_marks.hpp"
 
 namespace muster::simulation {

@@ -1,4 +1,4 @@
-#include "schemas/codec.hpp"
+#include "schemas/codec/codec.hpp"
 #include "tests/simulation/members/describe.hpp"
 #include "tests/simulation/scenario/scenario.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/raft/core/start.hpp"
-#include "storage/map_view.hpp"
+#include "storage/rows/map_view.hpp"
 #include "tests/simulation/world/chance.hpp"
 
 #include <deque>

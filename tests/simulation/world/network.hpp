@@ -1,5 +1,5 @@
 #pragma once
-#include "schemas/strong.hpp"
+#include "schemas/basic/strong.hpp"
 #include "tests/simulation/world/chance.hpp"
 #include "tests/simulation/world/marks.hpp"
 

@@ -16,6 +16,9 @@
 #include <thread>
 #include <unistd.h>
 
+/// Of tcmalloc, where it is linked: what a crowd has needed goes back to the system.
+extern "C" __attribute__((weak)) void MallocExtension_ReleaseFreeMemory(void);
+
 namespace muster::tools {
 
 namespace {
@@ -71,7 +74,7 @@ node::node_settings daemon::hooks() {
 void daemon::show_operation(const node::operation& o) {
   const auto json = http::render::operation_event(o, o.location);
   events_.publish("operation", o.project, json);
-  node_->tell_others(json);
+  if (o.kind != node::op_class::token) node_->tell_others(json);  // they know of it themselves
 }
 
 void daemon::show_events(const std::vector<event>& all) {
@@ -90,6 +93,7 @@ void daemon::show_changes(const row_changes& changes) {
   for (auto at = first; at != changes.names.end() && at->first.where == table::image; ++at)
     if (!at->second) drop.fingerprints.push_back(at->first.name);
   if (!drop.fingerprints.empty() && images_) caf::anon_send(images_, std::move(drop));
+  if (touches(changes, table::token) && api_) api_->follow_tokens();
   if (!touches(changes, table::storage_pool) && !touches(changes, table::network) &&
       !touches(changes, table::leftover) && !touches(changes, table::member))
     return;
@@ -222,7 +226,11 @@ status daemon::start() {
   f.is_stranger = [this](const http::peer_info& peer) { return api_->is_stranger(peer); };
   front_ = std::make_unique<http::front>(std::move(f));
 
+  set_log_hearer([this](const char* level, const std::string& text) {
+    events_.log(level, text, {}, is_ready_ ? node_->name() : with_.name);
+  });
   if (auto started = node_->start(with_.bootstrap); !started) return started;
+  api_->follow_tokens();
   if (auto heard = addresses_->start(with_.address, node_->address()); !heard) return heard;
   if (auto listening = front_->listen_unix(with_.data_dir + "/unix.socket"); !listening)
     return listening;
@@ -250,11 +258,13 @@ void daemon::ready() {
 }
 
 void daemon::keep_house() {
+  if (MallocExtension_ReleaseFreeMemory) MallocExtension_ReleaseFreeMemory();
   node_->keep_house();
   caf::anon_send(images_, images::sweep_files{});
 }
 
 void daemon::stop() {
+  is_ready_ = false;
   if (node_ && !has_ended_instances_) node_->hand_over();  // else it was done
   if (front_) front_->stop();
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);

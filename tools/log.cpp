@@ -11,6 +11,7 @@ namespace muster::tools {
 namespace {
 
 bool as_json = false;
+log_hearer hearer;
 
 std::string shape(const std::string& text) {
   if (!as_json) return text;
@@ -33,7 +34,14 @@ void set_up_log(const std::string& format, const std::string& level, const std::
   spdlog::set_default_logger(std::move(logger));
 }
 
-void log_info(const std::string& text) { spdlog::info("{}", shape(text)); }
-void log_error(const std::string& text) { spdlog::error("{}", shape(text)); }
+void set_log_hearer(log_hearer next) { hearer = std::move(next); }
+void log_info(const std::string& text) {
+  spdlog::info("{}", shape(text));
+  if (hearer) hearer("info", text);
+}
+void log_error(const std::string& text) {
+  spdlog::error("{}", shape(text));
+  if (hearer) hearer("error", text);
+}
 
 }  // namespace muster::tools

@@ -173,6 +173,10 @@ status node::ask_to_join(const join_intent& intent, const join_token& token) {
                   "the cluster cannot take a member now: " + error_text(answer->body));
       continue;
     }
+    if (answer->status == 403)
+      return fail(errc::forbidden,
+                  "Failed to setup cluster trust: Failed to add server cert to cluster: " +
+                      error_text(answer->body));
     if (answer->status != 200)
       return fail(errc::refused, "Failed to join cluster: " + error_text(answer->body));
     auto accepted = codec::decode_join_accepted(answer->body);

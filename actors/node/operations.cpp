@@ -45,6 +45,27 @@ void operations::forget_old() {
   });
 }
 
+void operations::tell_begun(operation what) const {
+  what.now = op_status::pending;
+  on_change_(what);
+  what.now = op_status::running;
+  on_change_(what);
+}
+
+void operations::open(operation what) {
+  {
+    const std::lock_guard guard(lock_);
+    if (all_.contains(what.uuid)) return;
+    all_[what.uuid] = {what, {}, {}, {}};
+  }
+  tell_begun(std::move(what));
+}
+
+void operations::end_open(const std::string& uuid) {
+  for (const auto now : {op_status::cancelling, op_status::cancelled})
+    change(uuid, [now](operation& o) { o.now = now; });
+}
+
 result<operation> operations::start(operation what, std::function<status(handle&)> work,
                                     std::function<void()> on_cancel) {
   what.created_ms = what.updated_ms = wall_ms();
@@ -58,7 +79,7 @@ result<operation> operations::start(operation what, std::function<status(handle&
     ++running_of(what.is_exec);
     all_[what.uuid] = {what, std::move(on_cancel), {}, {}};
   }
-  on_change_(what);
+  tell_begun(what);
   try {
     std::thread([this, uuid = what.uuid, is_exec = what.is_exec, work = std::move(work)] {
       run(uuid, work);

@@ -17,6 +17,7 @@ namespace muster::node {
 
 /// Incus's status codes.
 enum class op_status : int {
+  pending = 105,
   running = 103,
   cancelling = 104,
   success = 200,
@@ -73,6 +74,10 @@ public:
   /// or limits::execs_max of commands.
   result<operation> start(operation what, std::function<status(handle&)> work,
                           std::function<void()> on_cancel = {});
+  /// One without work, until `end_open`: a token of the cluster, which every member knows.
+  void open(operation what);
+  /// It was taken back.
+  void end_open(const std::string& uuid);
   [[nodiscard]] std::optional<operation> get(const std::string& uuid) const;
   [[nodiscard]] std::vector<operation> list() const;
   /// Calls once it has ended, at once if it has: from any thread, must not block. Gives a number to
@@ -94,6 +99,7 @@ private:
   };
   void change(const std::string& uuid, const std::function<void(operation&)>& f);
   void forget_old();
+  void tell_begun(operation what) const;
   void run(const std::string& uuid, const std::function<status(handle&)>& work);
   std::size_t& running_of(bool is_exec) { return is_exec ? execs_ : running_; }
 

@@ -1,5 +1,5 @@
 #pragma once
-#include "http/config/effect.hpp"
+#include "http/config/keys.hpp"
 #include "schemas/basic/result.hpp"
 #include "schemas/records.hpp"
 #include "schemas/state_view.hpp"
@@ -9,13 +9,8 @@ namespace muster::http {
 /// Of instances and profiles.
 const std::vector<config_key>& instance_keys();
 
-struct device_key {
-  std::string_view type;
-  std::string_view name;
-  bool (*is_valid)(std::string_view value);
-  effect does;
-};
-const std::vector<device_key>& device_keys();
+/// One table a type of device.
+const std::vector<key_table>& device_keys();
 
 /// Config of an instance or profile. @errors errc::bad_request, names the key.
 status check_instance_config(const string_map& config);

@@ -1,5 +1,5 @@
 #pragma once
-#include "http/config/effect.hpp"
+#include "http/config/keys.hpp"
 #include "schemas/basic/result.hpp"
 #include "schemas/records.hpp"
 

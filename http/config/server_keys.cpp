@@ -15,8 +15,12 @@ using verdict = std::optional<std::string>;  ///< why a value is wrong
 using type = verdict (*)(std::string& value);
 
 struct server_key {
+  std::string_view name;
   type check;
-  const char* by_default = "";
+  std::string_view takes;
+  effect does;
+  std::string_view about;
+  std::string_view by_default{};
   bool is_own = false;  ///< of one member
 };
 
@@ -49,6 +53,13 @@ verdict boolean(std::string& value) {
   const bool no = low == "false" || low == "0" || low == "no" || low == "off";
   if (!yes && !no) return "Invalid value for a boolean \"" + value + "\"";
   value = yes ? "true" : "false";
+  return std::nullopt;
+}
+
+/// Certificates are trusted one by one.
+verdict untrusted(std::string& value) {
+  if (auto why = boolean(value)) return why;
+  if (value == "true") return "certificates of a CA are not supported: add them one by one";
   return std::nullopt;
 }
 
@@ -145,55 +156,86 @@ verdict volume(std::string& value) {
   return std::nullopt;
 }
 
-const std::map<std::string, server_key>& all_keys() {
-  static const std::map<std::string, server_key> all{
-      {"backups.compression_algorithm", {compression, "gzip"}},
-      {"cluster.election_timeout", {integer<100, 10'000>, "300"}},
-      {"cluster.healing_threshold", {integer<0, any>, "0"}},
-      {"cluster.images_minimal_replica", {replicas, "3"}},
-      {"cluster.join_token_expiry", {expiry, "3H"}},
-      {"cluster.max_standby", {standbys, "2"}},
-      {"cluster.max_voters", {voters, "3"}},
-      {"cluster.offline_threshold", {threshold, "20"}},
-      {"cluster.rebalance.batch", {integer<1, any>, "1"}},
-      {"cluster.rebalance.cooldown", {expiry, "6H"}},
-      {"cluster.rebalance.interval", {integer<0, any>, "0"}},
-      {"cluster.rebalance.threshold", {integer<10, 100>, "20"}},
-      {"core.bgp_address", {address, "", true}},
-      {"core.bgp_asn", {integer<0, 4'294'967'294>, "0"}},
-      {"core.bgp_routerid", {ipv4, "", true}},
-      {"core.debug_address", {address, "", true}},
-      {"core.dns_address", {address, "", true}},
-      {"core.https_allowed_credentials", {boolean, "false"}},
-      {"core.https_allowed_headers", {text}},
-      {"core.https_allowed_methods", {text}},
-      {"core.https_allowed_origin", {text}},
-      {"core.https_allowed_websocket_origin", {text}},
-      {"core.https_trusted_proxy", {text}},
-      {"core.metrics_address", {address, "", true}},
-      {"core.metrics_authentication", {boolean, "true"}},
-      {"core.proxy_http", {text}},
-      {"core.proxy_https", {text}},
-      {"core.proxy_ignore_hosts", {text}},
-      {"core.remote_token_expiry", {expiry}},
-      {"core.shutdown_action", {shutdown_action, "shutdown"}},
-      {"core.shutdown_timeout", {integer<0, any>, "5"}},
-      {"core.storage_buckets_address", {address, "", true}},
-      {"core.syslog_socket", {boolean, "false", true}},
-      {"core.trust_ca_certificates", {boolean, "false"}},
-      {"images.auto_update_cached", {boolean, "true"}},
-      {"images.auto_update_interval", {integer<0, any>, "6"}},
-      {"images.compression_algorithm", {compression, "gzip"}},
-      {"images.default_architecture", {architecture}},
-      {"images.remote_cache_expiry", {integer<0, any>, "10"}},
-      {"instances.lxcfs.per_instance", {boolean, "false"}},
-      {"instances.nic.host_name", {host_name, "random"}},
-      {"network.ovs.connection", {text, "unix:/run/openvswitch/db.sock", true}},
-      {"storage.backups_volume", {volume, "", true}},
-      {"storage.images_volume", {volume, "", true}},
-      {"storage.linstor.satellite.name", {text, "", true}},
-      {"storage.logs_volume", {volume, "", true}},
-  };
+const std::vector<server_key>& all_keys() {
+  using enum effect;
+  static const std::vector<server_key> all{
+      {"backups.compression_algorithm", compression, "string", none, "Compression of backups",
+       "gzip"},
+      {"cluster.election_timeout", integer<100, 10'000>, "integer", acts,
+       "Milliseconds without the leader before members elect another", "300"},
+      {"cluster.healing_threshold", integer<0, any>, "integer", none,
+       "Seconds offline after which instances of a member are started elsewhere", "0"},
+      {"cluster.images_minimal_replica", replicas, "integer", none,
+       "How many members hold each image, -1 for all", "3"},
+      {"cluster.join_token_expiry", expiry, "string", acts, "How long a token to join is good",
+       "3H"},
+      {"cluster.max_standby", standbys, "integer", acts, "How many members stand by", "2"},
+      {"cluster.max_voters", voters, "integer", acts, "How many members vote", "3"},
+      {"cluster.offline_threshold", threshold, "integer", acts,
+       "Seconds of silence after which a member is offline", "20"},
+      {"cluster.rebalance.batch", integer<1, any>, "integer", none,
+       "How many instances move at once", "1"},
+      {"cluster.rebalance.cooldown", expiry, "string", none,
+       "How long an instance stays after a move", "6H"},
+      {"cluster.rebalance.interval", integer<0, any>, "integer", none,
+       "Minutes between looks for better places, 0 for never", "0"},
+      {"cluster.rebalance.threshold", integer<10, 100>, "integer", none,
+       "Percent of difference that is worth a move", "20"},
+      {"core.bgp_address", address, "string", none, "Where BGP is served", "", true},
+      {"core.bgp_asn", integer<0, 4'294'967'294>, "string", none, "Number of the autonomous system",
+       "0"},
+      {"core.bgp_routerid", ipv4, "string", none, "Router id", "", true},
+      {"core.debug_address", address, "string", none, "Where debugging is served", "", true},
+      {"core.dns_address", address, "string", none, "Where DNS is served", "", true},
+      {"core.https_allowed_credentials", boolean, "bool", acts,
+       "Whether pages of other sites may use credentials", "false"},
+      {"core.https_allowed_headers", text, "string", acts,
+       "Headers that pages of other sites may send", ""},
+      {"core.https_allowed_methods", text, "string", acts,
+       "Methods that pages of other sites may use", ""},
+      {"core.https_allowed_origin", text, "string", acts, "The site whose pages may ask", ""},
+      {"core.https_allowed_websocket_origin", text, "string", acts,
+       "The site whose pages may open WebSockets", ""},
+      {"core.https_trusted_proxy", text, "string", none, "Proxies that name their clients", ""},
+      {"core.metrics_address", address, "string", none, "Where metrics alone are served", "", true},
+      {"core.metrics_authentication", boolean, "bool", acts, "Whether metrics need a certificate",
+       "true"},
+      {"core.proxy_http", text, "string", none, "Proxy for HTTP", ""},
+      {"core.proxy_https", text, "string", none, "Proxy for HTTPS", ""},
+      {"core.proxy_ignore_hosts", text, "string", none, "Hosts that are asked without a proxy", ""},
+      {"core.remote_token_expiry", expiry, "string", acts, "How long a token of a client is good",
+       ""},
+      {"core.shutdown_action", shutdown_action, "string", none,
+       "What is done with instances when the server goes down", "shutdown"},
+      {"core.shutdown_timeout", integer<0, any>, "integer", none,
+       "Minutes that operations have before that", "5"},
+      {"core.storage_buckets_address", address, "string", none, "Where storage buckets are served",
+       "", true},
+      {"core.syslog_socket", boolean, "bool", none, "Whether a socket for syslog is served",
+       "false", true},
+      {"core.trust_ca_certificates", untrusted, "bool", acts,
+       "Whether certificates of a CA are trusted", "false"},
+      {"images.auto_update_cached", boolean, "bool", none, "Whether cached images are updated",
+       "true"},
+      {"images.auto_update_interval", integer<0, any>, "integer", none,
+       "Hours between looks for newer images", "6"},
+      {"images.compression_algorithm", compression, "string", none, "Compression of new images",
+       "gzip"},
+      {"images.default_architecture", architecture, "string", none,
+       "Architecture of images when none is named", ""},
+      {"images.remote_cache_expiry", integer<0, any>, "integer", none,
+       "Days after which an unused cached image goes", "10"},
+      {"instances.lxcfs.per_instance", boolean, "bool", none,
+       "Whether each instance has an LXCFS of its own", "false"},
+      {"instances.nic.host_name", host_name, "string", none,
+       "How interfaces on the server are named", "random"},
+      {"network.ovs.connection", text, "string", none, "Where Open vSwitch is asked",
+       "unix:/run/openvswitch/db.sock", true},
+      {"storage.backups_volume", volume, "string", none, "Volume that holds backups", "", true},
+      {"storage.images_volume", volume, "string", none, "Volume that holds images", "", true},
+      {"storage.linstor.satellite.name", text, "string", none, "Name of the LINSTOR satellite", "",
+       true},
+      {"storage.logs_volume", volume, "string", none, "Volume that holds logs", "", true}};
   return all;
 }
 
@@ -209,9 +251,10 @@ verdict take(const std::string& key, std::string value, config_change& into) {
     into.global[key] = std::move(value);
     return std::nullopt;
   }
-  const auto known = all_keys().find(key);
+  const auto known = std::find_if(all_keys().begin(), all_keys().end(),
+                                  [&](const server_key& k) { return k.name == key; });
   if (known == all_keys().end()) return wrong(key, value, "unknown key");
-  const auto& k = known->second;
+  const auto& k = *known;
   if (!value.empty())
     if (auto why = k.check(value)) return wrong(key, value, *why);
   if (value == k.by_default) value.clear();
@@ -221,14 +264,14 @@ verdict take(const std::string& key, std::string value, config_change& into) {
 
 }  // namespace
 
-std::vector<std::string> server_keys_without_effect() {
-  constexpr std::string_view acting[] = {"cluster.election_timeout",  "cluster.join_token_expiry",
-                                         "cluster.max_standby",       "cluster.max_voters",
-                                         "cluster.offline_threshold", "core.remote_token_expiry"};
-  std::vector<std::string> all;
-  for (const auto& [key, known] : all_keys())
-    if (std::find(std::begin(acting), std::end(acting), key) == std::end(acting))
-      all.push_back(key);
+const std::vector<config_key>& server_keys() {
+  static const auto all = [] {
+    std::vector<config_key> made;
+    for (const auto& k : all_keys())
+      made.push_back({k.name, {k.takes, values::is_any}, k.does, k.about, k.by_default});
+    made.push_back({"user.", values::any, effect::acts, "Free keys of users"});
+    return made;
+  }();
   return all;
 }
 

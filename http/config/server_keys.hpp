@@ -1,4 +1,5 @@
 #pragma once
+#include "http/config/keys.hpp"
 #include "schemas/records.hpp"
 
 #include <optional>
@@ -12,8 +13,8 @@ struct config_change {
   string_map own;     ///< of the member that was asked
 };
 
-/// Keys that are checked and kept, and do nothing yet: docs/no-effect-yet.md lists them.
-std::vector<std::string> server_keys_without_effect();
+/// As `checked_config` knows them: it looks at the values in its own words.
+const std::vector<config_key>& server_keys();
 /// Keys whose meaning lies elsewhere: where the server listens.
 bool is_address_key(const std::string& key);
 /// @errors errc::bad_request: the first of the wrong keys in Incus's words, and how many more.

@@ -1,12 +1,11 @@
 #include "http/config/spread_keys.hpp"
 
 #include "actors/keeper/networks/addresses.hpp"
-#include "http/config/effect.hpp"
+#include "http/config/keys.hpp"
 #include "schemas/basic/limits.hpp"
 #include "schemas/basic/units.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace muster::http {
 
@@ -18,65 +17,34 @@ const spread_noun network_noun{table::network, "/1.0/networks", "network",
 
 namespace {
 
-using value_check = bool (*)(const std::string&);
-
-bool is_any(const std::string&) { return true; }
-bool is_flag(const std::string& v) { return units::flag(v).has_value(); }
-bool is_number(const std::string& v) { return units::number(v, INT32_MAX).has_value(); }
-bool is_size(const std::string& v) { return units::bytes(v).value_or(0) != 0; }
-bool is_plain(const std::string& v) {
+bool is_number(std::string_view v) { return units::number(v, INT32_MAX).has_value(); }
+bool is_positive_size(std::string_view v) { return units::bytes(v).value_or(0) != 0; }
+bool is_plain(std::string_view v) {
   return v.size() <= 64 && v.find_first_of(" \t\r\n/'\";{}") == std::string::npos &&
          !v.starts_with('-');
 }
-bool is_address(const std::string& v) {
-  return v == "auto" || v == "none" || keeper::parse_subnet(v);
+bool is_address(std::string_view v) {
+  return v == "auto" || v == "none" || keeper::parse_subnet(std::string(v));
 }
-bool is_address6(const std::string& v) {
+bool is_address6(std::string_view v) {
   return v == "auto" || v == "none" ||
          (v.find(':') != std::string::npos && v.find('/') != std::string::npos &&
           is_plain(v.substr(0, v.find('/'))) && is_number(v.substr(v.find('/') + 1)));
 }
-bool is_list(const std::string& v) {
+bool is_list(std::string_view v) {
   return v.size() <= 256 &&
          v.find_first_not_of(
              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:, ") ==
              std::string::npos;
 }
-bool is_path(const std::string& v) { return v.starts_with('/'); }
+bool is_path(std::string_view v) { return v.starts_with('/'); }
 
-struct spread_key {
-  std::string_view kind;
-  std::string_view name;
-  value_check is_valid;
-  effect does = effect::acts;
-};
-
-constexpr std::array spread_keys{spread_key{"dir", "source", is_path},
-                                 spread_key{"dir", "rsync.bwlimit", is_any, effect::none},
-                                 spread_key{"dir", "rsync.compression", is_flag, effect::none},
-                                 spread_key{"btrfs", "source", is_path},
-                                 spread_key{"btrfs", "source.wipe", is_flag},
-                                 spread_key{"btrfs", "size", is_size},
-                                 spread_key{"bridge", "ipv4.address", is_address},
-                                 spread_key{"bridge", "ipv4.nat", is_flag},
-                                 spread_key{"bridge", "ipv4.dhcp", is_flag},
-                                 spread_key{"bridge", "ipv4.dhcp.ranges", is_list},
-                                 spread_key{"bridge", "ipv4.dhcp.expiry", is_plain},
-                                 spread_key{"bridge", "ipv6.address", is_address6},
-                                 spread_key{"bridge", "ipv6.nat", is_flag, effect::none},
-                                 spread_key{"bridge", "bridge.mtu", is_number},
-                                 spread_key{"bridge", "bridge.hwaddr", is_list},
-                                 spread_key{"bridge", "bridge.external_interfaces", is_list},
-                                 spread_key{"bridge", "dns.domain", is_plain},
-                                 spread_key{"physical", "parent", is_plain},
-                                 spread_key{"macvlan", "parent", is_plain}};
-
-bool is_kind(std::string_view kind) {
-  return std::any_of(spread_keys.begin(), spread_keys.end(),
-                     [&](const spread_key& k) { return k.kind == kind; });
+const key_table* keys_of(const spread_noun& n, std::string_view kind) {
+  const auto of = (n.where == table::storage_pool ? "storage-" : "network-") + std::string(kind);
+  const auto at = std::find_if(spread_keys().begin(), spread_keys().end(),
+                               [&](const key_table& k) { return k.of == of; });
+  return at == spread_keys().end() ? nullptr : &*at;
 }
-
-bool is_pool_kind(const std::string& kind) { return kind == "dir" || kind == "btrfs"; }
 
 bool overlaps(const keeper::subnet& a, const keeper::subnet& b) {
   const auto mask = a.mask() & b.mask();
@@ -99,12 +67,38 @@ std::string free_subnet(const state_view& state, const std::function<std::uint64
 
 }  // namespace
 
-std::vector<std::string> spread_keys_without_effect() {
-  std::vector<std::string> all;
-  for (const auto& k : spread_keys)
-    if (k.does == effect::none)
-      all.push_back((is_pool_kind(std::string(k.kind)) ? "pool " : "network ") +
-                    std::string(k.kind) + " " + std::string(k.name));
+const std::vector<key_table>& spread_keys() {
+  using enum effect;
+  static const std::vector<key_table> all{
+      {"storage-dir",
+       "common",
+       {{"source", {"string", is_path}, acts, "Folder of the server that holds the pool"},
+        {"rsync.bwlimit", values::any, none, "Rate of copies between servers"},
+        {"rsync.compression", values::flag, none, "Whether they are compressed", "true"}}},
+      {"storage-btrfs",
+       "common",
+       {{"source", {"string", is_path}, acts, "Device, folder or file that holds the pool"},
+        {"source.wipe", values::flag, acts, "Whether what lies there is wiped first", "false"},
+        {"size", {"string", is_positive_size}, acts, "Size of the file that holds the pool"}}},
+      {"network-bridge",
+       "common",
+       {{"ipv4.address", {"string", is_address}, acts, "Address and bits, auto or none", "auto"},
+        {"ipv4.nat", values::flag, acts, "Whether the subnet is translated", "true"},
+        {"ipv4.dhcp", values::flag, acts, "Whether addresses are given out", "true"},
+        {"ipv4.dhcp.ranges", {"string", is_list}, acts, "Ranges they are given out of"},
+        {"ipv4.dhcp.expiry", {"string", is_plain}, acts, "How long they are lent", "1h"},
+        {"ipv6.address", {"string", is_address6}, acts, "Address and bits, or none", "none"},
+        {"ipv6.nat", values::flag, none, "Whether the subnet is translated", "false"},
+        {"bridge.mtu", {"integer", is_number}, acts, "MTU", "1500"},
+        {"bridge.hwaddr", {"string", is_list}, acts, "MAC address"},
+        {"bridge.external_interfaces", {"string", is_list}, acts, "Interfaces that are part of it"},
+        {"dns.domain", {"string", is_plain}, acts, "Domain of its instances", "incus"}}},
+      {"network-physical",
+       "common",
+       {{"parent", {"string", is_plain}, acts, "Interface of the server"}}},
+      {"network-macvlan",
+       "common",
+       {{"parent", {"string", is_plain}, acts, "Interface of the server"}}}};
   return all;
 }
 
@@ -112,7 +106,7 @@ status check_kind(const spread_noun& n, const std::string& kind) {
   const bool is_pool = n.where == table::storage_pool;
   if (kind.empty())
     return fail(errc::bad_request, is_pool ? "No driver provided" : "No network type provided");
-  if (is_kind(kind) && is_pool == is_pool_kind(kind)) return ok();
+  if (keys_of(n, kind)) return ok();
   return fail(
       errc::bad_request,
       is_pool ? "Storage driver \"" + kind + "\" is not supported: use dir or btrfs"
@@ -126,13 +120,12 @@ status check_keys(const spread_noun& n, const std::string& kind, const std::stri
                                                   : limits::config_value_bytes_max;
     if (value.size() > most) return fail(errc::bad_request, "The value of " + key + " is too long");
     if (key.starts_with("user.") || key.starts_with("volatile.")) continue;
-    const auto at = std::find_if(spread_keys.begin(), spread_keys.end(), [&](const spread_key& k) {
-      return k.kind == kind && k.name == key;
-    });
-    if (at == spread_keys.end())
+    const auto* of = keys_of(n, kind);
+    const auto* at = of ? find_key(of->keys, key) : nullptr;
+    if (!at)
       return fail(errc::bad_request, "Invalid option for " + std::string(n.noun) + " \"" + name +
                                          "\" option \"" + key + "\"");
-    if (!value.empty() && !at->is_valid(value))
+    if (!value.empty() && !at->takes.is_valid(value))
       return fail(errc::bad_request, "Invalid value for " + std::string(n.noun) + " \"" + name +
                                          "\" option \"" + key + "\": \"" + value + "\"");
   }

@@ -1,4 +1,5 @@
 #pragma once
+#include "http/config/keys.hpp"
 #include "schemas/spread.hpp"
 
 #include <functional>
@@ -18,8 +19,8 @@ struct spread_noun {
 extern const spread_noun pool_noun;
 extern const spread_noun network_noun;
 
-/// "pool dir rsync.bwlimit": they are kept and do nothing yet.
-std::vector<std::string> spread_keys_without_effect();
+/// One table a driver of pools, and a type of networks.
+const std::vector<key_table>& spread_keys();
 /// @errors errc::bad_request for drivers and types that are not there.
 status check_kind(const spread_noun& n, const std::string& kind);
 /// @errors errc::bad_request for unknown keys and bad values.

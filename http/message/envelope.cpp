@@ -19,7 +19,7 @@ response sync(std::string_view metadata_json) {
 response empty_sync() { return sync("{}"); }
 
 response created(const std::string& location) {
-  auto r = empty_sync();
+  auto r = sync("null");
   r.status = 201;
   r.headers["Location"] = location;
   return r;

@@ -23,7 +23,7 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
     } else {
       const int high = i + 1 < text.size() ? hex_value(text[i + 1]) : -1;
       const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
+      if (high < 0 || low < 0 || (high == 0 && low == 0)) return std::nullopt;
       out += static_cast<char>(high * 16 + low);
       i += 2;
     }

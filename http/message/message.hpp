@@ -46,6 +46,7 @@ struct request : std::enable_shared_from_this<request> {
   captures found;              ///< by the route
   const route* way = nullptr;  ///< none: no such method, or `is_nowhere`
   bool is_nowhere = false;     ///< no such path
+  std::string view;  ///< "containers" or "virtual-machines": instances asked for by an old name
   /// Uploads only: gives the body in parts.
   std::function<status(const std::function<status(std::string_view)>&)> read_body;
 
@@ -124,7 +125,7 @@ constexpr std::chrono::seconds stop_time_max{5};    // for answers that others m
 constexpr std::chrono::seconds later_time_max{15};  // more than any wait has behind it
 }  // namespace bounds
 
-/// %XX and, in queries, + are decoded; none if the escapes are damaged.
+/// %XX and, in queries, + are decoded; none if the escapes are damaged, or stand for NUL.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 using text_rules::percent_encode;
 /// Fills path, segments and query from target. @errors errc::bad_request

@@ -88,9 +88,27 @@ bool api::is_foreign(const request& r, bool is_upgrade) const {
   if (r.peer.is_unix || (is_read(r) && !is_upgrade) || r.method == "OPTIONS") return false;
   const auto origin = text_rules::lower(r.header("origin"));
   if (origin.empty() || origin == "https://" + text_rules::lower(r.header("host"))) return false;
-  const auto config = node_.local_view()->only<server_config>().value_or(server_config{}).config;
-  const auto allowed = value_in(config, "core.https_allowed_origin");
+  const auto config = server_config_now();
+  auto allowed = value_in(config, "core.https_allowed_origin");
+  if (const auto more = value_in(config, "core.https_allowed_websocket_origin");
+      is_upgrade && !more.empty())
+    allowed = more;
   return allowed != "*" && (allowed.empty() || text_rules::lower(allowed) != origin);
+}
+
+/// What a browser lets a page of another site do.
+std::map<std::string, std::string> api::cross_site_headers(const request& r) const {
+  if (r.header("origin").empty() || r.segments.empty() || r.segments[0] == "internal") return {};
+  const auto config = server_config_now();
+  std::map<std::string, std::string> shown;
+  for (const auto& [key, header] : {std::pair{"origin", "Origin"},
+                                    {"methods", "Methods"},
+                                    {"headers", "Headers"},
+                                    {"credentials", "Credentials"}})
+    if (const auto value = value_in(config, std::string("core.https_allowed_") + key);
+        !value.empty())
+      shown[std::string("Access-Control-Allow-") + header] = value;
+  return shown;
 }
 
 /// Whoever changes what lies in a project must see that one, not only the one it is asked for.
@@ -133,6 +151,9 @@ bool api::may(const request& r, const caller& asks) const {
   const auto may = r.way->row->may;
   if (may == open_to::members) return is_whole && (r.peer.is_unix || is_of_member(r));
   if (is_whole || may == open_to::anybody) return true;
+  if (may == open_to::metrics &&
+      value_in(server_config_now(), "core.metrics_authentication") == "false")
+    return true;
   if (asks.may == access::none) return may == open_to::token;
   if (asks.may == access::metrics) return may == open_to::metrics;
   return asks.may == access::restricted && may_bounded(r, asks);
@@ -141,6 +162,7 @@ bool api::may(const request& r, const caller& asks) const {
 std::optional<response> api::refused(const request& r, const caller& asks) const {
   if (asks.may == access::none)
     if (auto gone = told_removed(r)) return gone;
+  if (r.method == "OPTIONS") return std::nullopt;  // a browser's, which shows no certificate
   if (r.is_nowhere) return error(404, "not found");
   if (is_foreign(r, false)) return error(403, "not authorized: the request is from another site");
   if (may(r, asks)) return std::nullopt;

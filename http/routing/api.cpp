@@ -68,10 +68,48 @@ node::freshness wanted_of(const request& r) {
 
 }  // namespace
 
+namespace {
+
+response with_headers(response answer, const std::map<std::string, std::string>& more) {
+  if (more.empty()) return answer;
+  if (answer.later)
+    answer.later = [later = std::move(answer.later), more](const deliver& give) {
+      later([give, more](std::function<response()> make) {
+        give([make = std::move(make), more] { return with_headers(make(), more); });
+      });
+    };
+  answer.headers.insert(more.begin(), more.end());
+  return answer;
+}
+
+}  // namespace
+
 response api::handle(request& r) {
   r.trace = new_trace();
   routes_.look_up(r);
   take_identity(r);
+  const auto more = cross_site_headers(r);
+  if (r.method != "OPTIONS") return with_headers(handle_known(r), more);
+  response nothing;
+  nothing.content_type.clear();
+  return with_headers(std::move(nothing), more);
+}
+
+/// For whoever listens to the log.
+void api::tell_of(const request& r) const {
+  if (!with_.events.is_heard("logging")) return;
+  const auto who = requestor_of(r);
+  with_.events.log("debug", "Handling API request",
+                   {{"ip", who.address},
+                    {"method", r.method},
+                    {"protocol", who.protocol},
+                    {"url", r.target},
+                    {"username", who.username}},
+                   node_.name());
+}
+
+response api::handle_known(request& r) {
+  tell_of(r);
   const auto who = caller_of(r);
   // A member passes on for a client that this one may not have heard of yet.
   if (who.may == access::none && is_of_member(r)) {
@@ -124,9 +162,21 @@ std::optional<response> api::told_removed(const request& r) const {
   return out;
 }
 
+namespace {
+
+/// There are none, and none can be made.
+response no_machines(const request& r) {
+  if (r.segments.size() > 2) return error(404, "Instance not found");
+  return r.method == "GET" ? list_answer(r, {}, {})
+                           : error(400, "virtual machines are not supported yet");
+}
+
+}  // namespace
+
 response api::dispatch(request& r) {
   if (const auto why = node_.barred(); why && !needs_no_state(r)) return error(*why);
   if (auto forwarded = forwarded_to_target(r)) return *std::move(forwarded);
+  if (r.view == "virtual-machines") return no_machines(r);
   return router::dispatch(r);
 }
 

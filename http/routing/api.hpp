@@ -50,6 +50,8 @@ public:
   [[nodiscard]] bool is_stranger(const peer_info& peer) const;
   /// Ends what is passed on to other members for this certificate.
   void cut_off(const std::string& fingerprint) { splices_.cut_off(fingerprint); }
+  /// The tokens of the cluster as operations of this member: those that came and went.
+  void follow_tokens();
   /// What another member tells of an operation of its own.
   void hear_operation(const std::string& event_json);
   upgrade_answer on_upgrade(const std::string& protocol, request& r);
@@ -142,6 +144,12 @@ private:
   response dispatch(request& r);
   [[nodiscard]] std::optional<response> told_removed(const request& r) const;
   void take_identity(request& r) const;
+  [[nodiscard]] string_map server_config_now() const {
+    return node_.local_view()->only<server_config>().value_or(server_config{}).config;
+  }
+  [[nodiscard]] std::map<std::string, std::string> cross_site_headers(const request& r) const;
+  response handle_known(request& r);
+  void tell_of(const request& r) const;
   [[nodiscard]] bool is_foreign(const request& r, bool is_upgrade) const;
   [[nodiscard]] bool sees_home(const request& r, const caller& asks) const;
   [[nodiscard]] bool may_bounded(const request& r, const caller& asks) const;
@@ -177,6 +185,8 @@ void drop_unseen(const state_view& s, const caller& who, std::vector<T>& rows) {
 namespace render {
 /// @param with_secrets for whoever began it.
 std::string operation(const node::operation& o, bool with_secrets = false);
+/// A token as an operation; its metadata, with the secret, is private.
+node::operation operation_of(const token& t, const std::string& secret);
 std::string token_operation(const token& t, const std::string& secret);
 std::string event(const muster::event& e, const std::string& location);
 std::string operation_event(const node::operation& o, const std::string& location);

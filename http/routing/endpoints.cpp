@@ -38,6 +38,7 @@ constexpr std::array of_server{
     endpoint{"POST", "/1.0/cluster/members/{name}", open_to::whole},
     endpoint{"DELETE", "/1.0/cluster/members/{name}", open_to::whole},
     endpoint{"GET", "/1.0/cluster/members/{name}/state", open_to::bounded},
+    endpoint{"GET", "/1.0/metadata/configuration", open_to::bounded},
     endpoint{"GET", "/1.0/metrics", open_to::metrics},
     endpoint{"GET", "/1.0/networks", open_to::project},
     endpoint{"POST", "/1.0/networks", open_to::whole},
@@ -179,9 +180,9 @@ std::string endpoints_as_text() {
   std::string text =
       "# Endpoints\n\n"
       "Made from `http/routing/endpoints.cpp`, which decides. Clients without bounds and the unix "
-      "socket may ask "
-      "everything but what is for members alone; a certificate for metrics what anybody may, and "
-      "metrics.\n\n"
+      "socket may ask everything but what is for members alone; a certificate for metrics what "
+      "anybody may, and metrics. `/1.0/containers` and `/1.0/virtual-machines` are views of "
+      "`/1.0/instances`; HEAD is answered as GET without its body.\n\n"
       "| | path | who may ask |\n|---|---|---|\n";
   for (const auto& row : endpoints()) {
     text += "| " + std::string(row.method) + " | `" + std::string(row.path) + "` | ";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace muster::http {
 
@@ -83,6 +84,9 @@ bool router::matches(const place& r, const std::vector<std::string>& segments, c
 
 void router::look_up(request& r) const {
   if (r.way || r.is_nowhere) return;
+  if (r.segments.size() > 1 && r.segments[0] == "1.0" &&
+      (r.segments[1] == "containers" || r.segments[1] == "virtual-machines"))
+    r.view = std::exchange(r.segments[1], "instances");
   for (const auto& candidate : places_) {
     captures found;
     if (!matches(candidate, r.segments, found)) continue;

@@ -90,16 +90,20 @@ void front::impl::accept_all(const listener& l) {
   }
 }
 
-/// Of those who have not shaken hands, who takes longest gives way: they may be anybody. False: all
-/// have.
+/// Of those who have no request under way, who takes longest gives way; before them, of those who
+/// have not shaken hands: they may be anybody. False: all have asked for something.
 bool front::impl::make_room() {
   connection_ptr slowest;
+  const auto before = [](const connection_ptr& a, const connection_ptr& b) {
+    return std::pair(a->is_shaken, a->deadline) < std::pair(b->is_shaken, b->deadline);
+  };
   {
     const std::lock_guard guard(lock_);
     if (connections_.size() < connections_max_) return true;
-    for (const auto& [fd, c] : connections_)
-      if (!c->is_shaken && !c->is_busy && (!slowest || c->deadline < slowest->deadline))
-        slowest = c;
+    for (const auto& [fd, c] : connections_) {
+      const bool is_idle = !c->is_busy && !c->asked && !c->socket && c->out.empty();
+      if (is_idle && (!slowest || before(c, slowest))) slowest = c;
+    }
   }
   if (slowest) drop(slowest);
   return slowest != nullptr;

@@ -157,7 +157,7 @@ std::string to_bytes(const response& r, bool keep_alive, const std::string& trac
   text += "HTTP/1.1 " + std::to_string(r.status) + " ";
   text += reason_of(r.status);
   text += "\r\n";
-  add_header(text, "Content-Type", r.content_type);
+  if (!r.content_type.empty()) add_header(text, "Content-Type", r.content_type);
   add_header(text, "Content-Length", std::to_string(r.body.size()));
   if (!keep_alive) text += "Connection: close\r\n";
   if (!trace.empty()) text += "X-Muster-Request: " + trace + "\r\n";

@@ -103,7 +103,7 @@ void to_httplib(response r, httplib::Response& out) {
   out.status = r.status;
   for (const auto& [name, value] : r.headers) out.set_header(name, value);
   if (!r.parts) {
-    out.set_content(r.body, r.content_type);
+    if (!r.content_type.empty()) out.set_content(r.body, r.content_type);
     return;
   }
   const auto give = [next = r.parts](size_t, httplib::DataSink& sink) {
@@ -159,6 +159,12 @@ struct request_server::impl final : httplib::Server {
     const auto kept = from_httplib(in);
     auto& r = *kept;
     if (auto parsed = parse_target(r); !parsed) return to_httplib(error(parsed.error()), out);
+    answer_target(r, in, reader, out);
+    if (current->must_close) out.set_header("Connection", "close");
+  }
+
+  void answer_target(request& r, const httplib::Request& in, const httplib::ContentReader* reader,
+                     httplib::Response& out) const {
     try {
       to_httplib(waited_for(handle(r, in, reader)), out);
       if (!r.trace.empty()) out.set_header("X-Muster-Request", r.trace);

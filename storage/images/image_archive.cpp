@@ -1,10 +1,12 @@
 #include "storage/images/image_files.hpp"
 #include "storage/images/tarball.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 namespace muster::storage {
 
@@ -19,7 +21,49 @@ bool is_architecture(std::string_view name) {
   return std::find(known.begin(), known.end(), name) != known.end() || name == "loongarch64";
 }
 
+/// Refuses what is small and grows when it is read: a name for a part that is used again and again,
+/// parts within parts.
+class modest_yaml final : public YAML::EventHandler {
+public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& at, YAML::anchor_t) override { count(at); }
+  void OnAlias(const YAML::Mark& at, YAML::anchor_t) override {
+    throw YAML::ParserException(at, "aliases are not taken");
+  }
+  void OnScalar(const YAML::Mark& at, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    count(at);
+  }
+  void OnSequenceStart(const YAML::Mark& at, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    enter(at);
+  }
+  void OnSequenceEnd() override { --depth_; }
+  void OnMapStart(const YAML::Mark& at, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    enter(at);
+  }
+  void OnMapEnd() override { --depth_; }
+
+private:
+  static constexpr int values_max = 20'000;
+  static constexpr int depth_max = 16;
+  void count(const YAML::Mark& at) {
+    if (++values_ > values_max) throw YAML::ParserException(at, "too many values");
+  }
+  void enter(const YAML::Mark& at) {
+    count(at);
+    if (++depth_ > depth_max) throw YAML::ParserException(at, "too deep");
+  }
+  int values_ = 0;
+  int depth_ = 0;
+};
+
 result<image_metadata> parse_metadata(const std::string& content) try {
+  std::istringstream text(content);
+  modest_yaml modest;
+  YAML::Parser(text).HandleNextDocument(modest);
   const auto yaml = YAML::Load(content);
   image_metadata m;
   if (!yaml.IsMap() || !yaml["architecture"])

@@ -1,5 +1,8 @@
 #include "storage/images/tarball.hpp"
 
+#include <algorithm>
+#include <sys/stat.h>
+
 namespace muster::storage {
 
 namespace {
@@ -19,6 +22,11 @@ result<tarball> tarball::open(const std::string& path, const unpack_budget& budg
                              archive_read_support_filter_zstd, archive_read_support_filter_lz4})
     if (support(t.a_.get()) != ARCHIVE_OK)  // else it would run a program
       return fail(errc::bad_request, "a compression is not built into libarchive");
+  struct stat file {};
+  if (::stat(path.c_str(), &file) == 0)
+    t.budget_.bytes =
+        std::min(budget.bytes, (std::uint64_t{1} << 30) +
+                                   static_cast<std::uint64_t>(file.st_size) * budget.times);
   if (archive_read_open_filename(t.a_.get(), path.c_str(), block_bytes) != ARCHIVE_OK)
     return fail(errc::bad_request, "Unsupported compression");
   return t;

@@ -6,6 +6,11 @@ import unittest
 
 from loopback import BIN, Cluster, upload_image, wait_for
 
+# As the server finds it: a sanitizer cannot follow a container.
+HELPER = [os.path.join(BIN, "musterd")]
+if "MUSTER_TEST_HELPER" in os.environ:
+    HELPER = ["env", "-u", "LD_LIBRARY_PATH", os.environ["MUSTER_TEST_HELPER"]]
+
 
 def state(client, name):
     return client.get(f"/1.0/instances/{name}/state").metadata
@@ -120,7 +125,7 @@ class Holding(unittest.TestCase):
         """Arguments of the helper process for an instance that has been created."""
         directory = directory_of(self.member)
         marks = dict(line.split(": ") for line in content(os.path.join(directory, "identity")).splitlines())
-        return [os.path.join(BIN, "musterd"), "container-helper", verb,
+        return [*HELPER, "container-helper", verb,
                 f"data_dir={data_dir or self.member.dir}", "id=" + os.path.basename(directory)[1:],
                 "cluster=" + marks["cluster"], "uuid=" + marks["instance"], "generation=" + marks["generation"],
                 "host_name=" + name, "image=" + self.image]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from holding import Holding, content, directory_of, inits_of, is_alive, monitor_of, mounts_below
+from holding import HELPER, Holding, content, directory_of, inits_of, is_alive, monitor_of, mounts_below
 from loopback import BIN, Member, upload_image, wait_for
 
 FAILED = "Failed to autostart instance"
@@ -49,7 +49,7 @@ class RecordsAreMissing(Holding):
         old, = [n for n in os.listdir(trash) if ".logs." not in n]
         stem, came = old.rsplit(".", 1)
         os.rename(os.path.join(trash, old), os.path.join(trash, f"{stem}.{int(came) - 3600}"))
-        subprocess.run([os.path.join(BIN, "musterd"), "container-helper", "sweep", f"data_dir={self.member.dir}"],
+        subprocess.run([*HELPER, "container-helper", "sweep", f"data_dir={self.member.dir}"],
                        check=True)
         self.assertEqual([n for n in os.listdir(trash) if ".logs." not in n], [])
         self.assertEqual(len(os.listdir(trash)), 1)

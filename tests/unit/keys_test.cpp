@@ -50,6 +50,9 @@ BOOST_AUTO_TEST_CASE(values_are_checked_not_only_names) {
                                 {{"environment.A", "1\n2"}},
                                 {{"nonsense", "1"}},
                                 {{"raw.lxc", "x"}},
+                                {{"security.idmap.isolated", "true"}},
+                                {{"limits.cpu.allowance", "much"}},
+                                {{"limits.kernel.nofile", "1:2:3"}},
                                 {{"boot.autostart", "perhaps"}}})
     BOOST_TEST(!check_instance_config(bad).ok(), bad.begin()->first);
 }
@@ -83,7 +86,28 @@ BOOST_AUTO_TEST_CASE(keys_without_effect_are_the_ones_that_are_listed) {
   std::ifstream file(MUSTER_NO_EFFECT);
   for (std::string line; std::getline(file, line);)
     if (line.starts_with("- `")) listed.insert(line.substr(3, line.find('`', 3) - 3));
+  if (listed != wanted) {
+    std::ofstream fresh("no-effect-yet.md");
+    for (const auto& key : all) fresh << "- `" << key << "`\n";
+  }
   BOOST_TEST(listed == wanted, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(keys_are_described_in_the_shape_of_incus) {
+  const auto text = configuration_json();
+  for (const char* part : {"{\"configs\":{\"server\":{\"server\":{\"keys\":[{\"backups.",
+                           "\"devices\":{\"disk\":{\"keys\":[", "\"nic\":{\"keys\":[",
+                           "\"network-bridge\":{\"common\":{\"keys\":[", "{\"user.*\":{"})
+    BOOST_CHECK_MESSAGE(text.find(part) != std::string::npos, part);
+  std::set<std::string> names;
+  for (const auto& t : all_key_tables())
+    for (const auto& k : t.keys) {
+      BOOST_CHECK_MESSAGE(
+          names.insert(std::string(t.of) + "/" + std::string(t.kind) + "/" + std::string(k.name))
+              .second,
+          k.name);
+      BOOST_CHECK_MESSAGE(!k.about.empty(), k.name);
+    }
 }
 
 /// docs/api.md is what the table says; the text that is wanted lies beside the test's program.

@@ -134,6 +134,7 @@ result<std::string> pem_from_any(std::string_view text) {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const owned<X509> certificate(d2i_X509(nullptr, &at, n));
     if (certificate) return to_pem(certificate.get());
+    return fail(errc::bad_request, "Invalid certificate material: x509: malformed certificate");
   }
   return fail(errc::bad_request, "Certificate must be base64 encoded PEM certificate");
 }

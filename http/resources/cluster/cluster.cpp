@@ -72,8 +72,10 @@ response join(api& a, const json_object& body) {
     t.secret = "claimed";
     intent.token = node::encode(t);
   }
+  auto o = a.new_operation("Joining cluster");
+  o.resources["cluster"] = {};
   return a.start_operation(
-      a.new_operation("Joining cluster"),
+      std::move(o),
       [&a, &n, intent, before, wanted = *wanted](node::operations::handle& h) -> status {
         if (auto heard = a.addresses().set(wanted); !heard) return heard;
         auto joined = n.join(intent);
@@ -96,16 +98,13 @@ response enable(api& a, const request& r, const std::string& name) {
   o.resources["cluster"] = {};
   return a.start_operation(std::move(o),
                            [&a, &n, name, before, wanted = *wanted, who = api::requestor_of(r),
-                            trace = r.trace](node::operations::handle& h) -> status {
+                            trace = r.trace](node::operations::handle&) -> status {
                              if (auto heard = a.addresses().set(wanted); !heard) return heard;
                              auto done = n.enable(name, who, trace);
                              if (!done) {
                                (void)a.addresses().set(before).ok();
                                return done;
                              }
-                             json_writer w;
-                             w.begin_object().field("certificate", n.shown_pair().certificate);
-                             h.set_metadata(w.end_object().take());
                              return done;
                            });
 }

@@ -10,19 +10,19 @@ namespace muster::http {
 
 namespace {
 
-using names = std::vector<std::string>;
+using strings = std::vector<std::string>;
 constexpr const char* collection = "/1.0/cluster/groups";
 
-names members_of(const state_view& s, const cluster_group& g) {
-  names all;
+strings members_of(const state_view& s, const cluster_group& g) {
+  strings all;
   for (const auto& m : s.all<member>())
     if (state::is_in_group(m, g.name)) all.push_back(m.name);
   return all;
 }
 
 /// Instances that were placed in the group, projects that are confined to it.
-names users_of(const state_view& s, const cluster_group& g) {
-  names urls;
+strings users_of(const state_view& s, const cluster_group& g) {
+  strings urls;
   for (const auto& p : s.all<project>()) {
     for (const auto& i : s.all<instance>(project_id{p.head.id.value}))
       if (const auto at = i.config.find("volatile.cluster.group");
@@ -65,8 +65,8 @@ std::optional<std::string> wrong_name(const std::string& name) {
 
 response list_groups(const request& r, const state_view& s) {
   if (!is_clustered(s)) return not_clustered();
-  names urls;
-  names objects;
+  strings urls;
+  strings objects;
   for (const auto& g : state::all_groups(s)) {
     urls.push_back(std::string(collection) + "/" + g.name);
     objects.push_back(render_group(s, g, std::nullopt));
@@ -89,7 +89,7 @@ response create_group(api& a, const request& r) {
   put_group b;
   b.value.name = body->text("name");
   b.is_new = true;
-  b.members = body->list("members").value_or(names{});
+  b.members = body->list("members").value_or(strings{});
   b.sets_members = !b.members.empty();
   auto made = edited_group(b.value, *body, true);
   if (!made) return error(made.error());
@@ -97,15 +97,15 @@ response create_group(api& a, const request& r) {
   if (const auto wrong = wrong_name(b.value.name)) return error(400, *wrong);
   return a.changing(r, [b](const request&, const state_view& s) -> api::change {
     if (!is_clustered(s)) return not_clustered();
-    return {b, created(std::string(collection) + "/" + b.value.name)};
+    return {b, created(std::string(collection) + "/" + percent_encode(b.value.name))};
   });
 }
 
 /// A PATCH says so when a member would be left without a group; a PUT leaves it where it is.
 std::optional<response> leaves_none(const state_view& s, const cluster_group& g,
-                                    const names& wanted) {
+                                    const strings& wanted) {
   for (const auto& m : s.all<member>())
-    if (m.groups == names{g.name} &&
+    if (m.groups == strings{g.name} &&
         std::find(wanted.begin(), wanted.end(), m.name) == wanted.end())
       return error(400, "Cannot remove " + m.name +
                             " from group as member needs to belong to at least one group");
@@ -122,7 +122,7 @@ api::change edit_group(const request& q, const state_view& s, const cluster_grou
   b.expected = g.head.modified;
   const auto sent = body.list("members");
   b.sets_members = sent || is_put;
-  b.members = sent.value_or(names{});
+  b.members = sent.value_or(strings{});
   if (b.sets_members && !is_put)
     if (auto refused = leaves_none(s, g, b.members)) return *std::move(refused);
   return {std::move(b), empty_sync()};
@@ -132,7 +132,8 @@ api::change rename_group(const cluster_group& g, const json_object& body) {
   const auto name = body.text("name");
   if (const auto wrong = wrong_name(name)) return error(400, *wrong);
   if (!g.head.id) return error(403, "The \"default\" group cannot be renamed");
-  return {rename_object{key_of(g), name}, created(std::string(collection) + "/" + name)};
+  return {rename_object{key_of(g), name},
+          created(std::string(collection) + "/" + percent_encode(name))};
 }
 
 response change_group(api& a, const request& r) {

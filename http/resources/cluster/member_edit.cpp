@@ -1,5 +1,6 @@
 #include "http/resources/cluster/member_edit.hpp"
 
+#include "http/config/member_keys.hpp"
 #include "schemas/basic/limits.hpp"
 
 #include <algorithm>
@@ -13,24 +14,6 @@ bool contains(const std::vector<std::string>& all, std::string_view one) {
 }
 
 failure bad(std::string text) { return fail(errc::bad_request, std::move(text)); }
-
-status check_member_key(const std::string& key, const std::string& value) {
-  if (value.size() > limits::config_value_bytes_max)
-    return bad("The value of " + key + " is too long");
-  if (key.starts_with("user.")) return ok();
-  if (key != "scheduler.instance") return bad("Invalid cluster configuration key \"" + key + "\"");
-  if (value.empty() || value == "all" || value == "group" || value == "manual") return ok();
-  return bad("Invalid cluster configuration \"" + key + "\" value: it is all, group or manual");
-}
-
-status check_group_key(const std::string& key, const std::string& value) {
-  if (value.size() > limits::config_value_bytes_max)
-    return bad("The value of " + key + " is too long");
-  const bool of_cpu =
-      key.starts_with(group_cpu_keys) && (key.ends_with(".baseline") || key.ends_with(".flags"));
-  if (of_cpu || key.starts_with("user.")) return ok();
-  return bad("Invalid cluster group configuration key \"" + key + "\"");
-}
 
 status merge_config(string_map& config, const json_object& body, bool is_put,
                     status (*check)(const std::string&, const std::string&)) {

@@ -4,9 +4,6 @@
 
 namespace muster::http {
 
-/// Keys of groups below it are kept and do nothing yet.
-constexpr std::string_view group_cpu_keys = "instances.vm.cpu.";
-
 /// What a PUT (all fields) or PATCH (some) makes of a member. @param automatic roles it has from
 /// the configuration of the log; users neither give nor take them.
 /// @errors errc::bad_request with Incus's text.

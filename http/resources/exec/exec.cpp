@@ -195,7 +195,11 @@ response recorded_output(api& a, const request& r, const state_view& s, const ca
     return sync(w.end_array().take());
   }
   const auto& name = file->second;
-  if (!name.starts_with("exec_") || name.find('/') != std::string::npos)
+  const auto is_plain = [](char one) {
+    return (one >= 'a' && one <= 'z') || (one >= '0' && one <= '9') || one == '-' || one == '_' ||
+           one == '.';
+  };
+  if (!name.starts_with("exec_") || !std::all_of(name.begin(), name.end(), is_plain))
     return error(404, "not found");
   if (r.method == "DELETE")
     return ::unlink((directory + "/" + name).c_str()) == 0 ? empty_sync() : error(404, "not found");

@@ -5,6 +5,8 @@
 #include "schemas/projects.hpp"
 #include "storage/images/image_files.hpp"
 
+#include <semaphore>
+
 namespace muster::http {
 
 namespace {
@@ -35,6 +37,13 @@ std::string render_alias(const state_view& s, const image_alias& a) {
   w.begin_object().field("description", a.description);
   w.field("target", target ? target->fingerprint : "").field("name", a.name);
   return w.field("type", target ? target->type : "container").end_object().take();
+}
+
+std::string writable(const state_view& s, const image_alias& a) {
+  const auto target = s.row<image>(a.head.project, a.target);
+  json_writer w;
+  w.begin_object().field("description", a.description);
+  return w.field("target", target ? target->fingerprint : "").end_object().take();
 }
 
 std::string render_image(const state_view& s, const image& i) {
@@ -136,12 +145,22 @@ status add_aliases(api& a, const request& r, const received& got, object_id imag
   return ok();
 }
 
+/// A few at once: each keeps a core busy.
+result<storage::image_metadata> inspect(const std::string& path) {
+  static std::counting_semaphore<2> places{2};
+  struct place {
+    place() { places.acquire(); }
+    ~place() { places.release(); }
+  } const taken;
+  return storage::inspect_image(path);
+}
+
 status add_image(api& a, const request& r, const received& got, node::operations::handle& h) {
   const auto wanted = r.header("x-incus-fingerprint");
   if (!wanted.empty() && wanted != got.fingerprint)
     return fail(errc::refused,
                 "fingerprints don't match, got " + got.fingerprint + " expected " + wanted);
-  auto metadata = storage::inspect_image(got.file->path());
+  auto metadata = inspect(got.file->path());
   if (!metadata) return metadata.error();
   image i;
   i.head.project = got.wish.project;
@@ -327,6 +346,8 @@ response change_alias(api& a, const request& r) {
   const auto how = [body](const request& q, const state_view& s) -> api::change {
     const auto alias = s.by_name<image_alias>(api::project_of(s, q, "images"), q.found.at("name"));
     if (!alias) return error(404, "Image alias not found");
+    if (auto match = check_etag(q, [&] { return writable(s, *alias); }); !match)
+      return error(match.error());
     const auto seen = alias->head.modified;
     if (q.method == "DELETE") return {erase_object{key_of(*alias), seen}, empty_sync()};
     if (q.method == "POST") {
@@ -377,7 +398,10 @@ void add_image_routes(router& routes, api& a) {
              a.reading([](const request& r, const captures& c, const state_view& s) {
                const auto alias =
                    s.by_name<image_alias>(api::project_of(s, r, "images"), c.at("name"));
-               return alias ? sync(render_alias(s, *alias)) : error(404, "Image alias not found");
+               if (!alias) return error(404, "Image alias not found");
+               auto answer = sync(render_alias(s, *alias));
+               answer.headers["ETag"] = etag_of(writable(s, *alias));
+               return answer;
              }));
   for (const char* method : {"PUT", "PATCH", "POST", "DELETE"})
     routes.add(method, "/1.0/images/aliases/{name...}",

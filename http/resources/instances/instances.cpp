@@ -264,10 +264,17 @@ std::string state_here(api& a, const instance& row) {
       row, row.status == instance_status::stopped ? std::nullopt : a.driver().use_of(row.head.id));
 }
 
+/// By the name that was asked for.
+std::string shown_url(const request& r, const state_view& s, const instance& i) {
+  auto url = instance_json::url(s, i);
+  constexpr std::string_view usual = "/1.0/instances";
+  return r.view.empty() ? url : "/1.0/" + r.view + url.substr(usual.size());
+}
+
 response list_instances(api& a, const request& r, const state_view& s) {
   std::optional<project_id> where = api::project_of(s, r, "");
-  if (!*where) return list_answer(r, {}, {});
   if (r.parameter("all-projects") == "true") where.reset();
+  if (where && !*where) return list_answer(r, {}, {});
   auto rows = s.all<instance>(where);
   if (!where) drop_unseen(s, a.caller_of(r), rows);
   const auto online = a.online();
@@ -283,7 +290,7 @@ response list_instances(api& a, const request& r, const state_view& s) {
   for (const auto& i : rows) {
     std::optional<std::string> state;
     if (with_state) state = i.owner == a.server().self() ? state_here(a, i) : states[i.head.id];
-    urls.push_back(instance_json::url(s, i));
+    urls.push_back(shown_url(r, s, i));
     objects.push_back(instance_json::whole(s, i, online.contains(i.owner), state));
   }
   return list_answer(r, urls, objects);

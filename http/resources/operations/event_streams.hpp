@@ -1,6 +1,7 @@
 #pragma once
 #include "http/message/websocket.hpp"
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,7 +25,12 @@ public:
   void add(const std::shared_ptr<websocket>& to, wish what);
   /// @param project empty: of the server, shown to all.
   void publish(const std::string& type, const std::string& project, const std::string& json);
+  /// A line of the log. @param location name of this member
+  void log(const std::string& level, const std::string& text,
+           const std::map<std::string, std::string>& context, const std::string& location);
   [[nodiscard]] std::size_t listeners() const;
+  /// Whether anybody listens to this type.
+  [[nodiscard]] bool is_heard(const std::string& type) const;
 
 private:
   struct listener {
@@ -33,6 +39,7 @@ private:
   };
   mutable std::mutex lock_;
   std::map<websocket*, listener> all_;
+  std::atomic<std::size_t> count_{0};
 };
 
 }  // namespace muster::http

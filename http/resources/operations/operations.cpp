@@ -53,6 +53,7 @@ std::vector<listed> own_operations(api& a, const request& r, const caller& who) 
   std::vector<listed> all;
   for (const auto& o : a.server().ops().list()) {
     if (!may_see(who, o.project) || !is_asked_for(r, o.project)) continue;
+    if (o.kind == node::op_class::token && !o.has_ended()) continue;  // listed from the state
     const auto json = render::operation(o);
     all.push_back({text_rules::lower(json_at(json, "status").value_or("running")), o.uuid, json});
   }
@@ -121,10 +122,14 @@ response shown_token(api& a, const request& r, const token& t) {
   return sync(render::token_operation(t, secret_of(a, t)));
 }
 
+response shown_own(const request& r, const node::operation& o) {
+  const bool is_token = o.kind == node::op_class::token;  // seen by whoever may see tokens
+  return sync(render::operation(o, is_token || api::is_of_same(o.who, r)));
+}
+
 response show_operation(api& a, const request& r, const state_view& s, const std::string& uuid) {
   if (const auto t = find_token(s, uuid)) return shown_token(a, r, *t);
-  if (const auto o = own_operation(a, r, uuid))
-    return sync(render::operation(*o, api::is_of_same(o->who, r)));
+  if (const auto o = own_operation(a, r, uuid)) return shown_own(r, *o);
   if (auto there = passed_on(a, r, s, uuid)) return *std::move(there);
   return no_operation();
 }
@@ -143,7 +148,8 @@ response cancel_operation(api& a, const request& r, const state_view& s, const s
 
 /// A failed operation is the error of the wait.
 response outcome_of(const node::operation& o) {
-  if (o.now != node::op_status::failure) return sync(render::operation(o));
+  if (o.now != node::op_status::failure)
+    return sync(render::operation(o, o.kind == node::op_class::token));
   auto failed = error({o.error_code, o.error});
   failed.headers.erase("Retry-After");  // the wait itself was fine
   return failed;
@@ -194,13 +200,24 @@ response wait_operation(api& a, const request& r, const std::string& uuid) {
     if (o->has_ended() || r.parameter("timeout") == "0") return outcome_of(*o);
     return wait_for_own(a, r, uuid);
   }
-  if (const auto t = find_token(*a.server().local_view(), uuid)) return shown_token(a, r, *t);
   const auto at = node::member_of_uuid(uuid);
   if (!at || at == a.server().self() || !a.local_member(at)) return no_operation();
   return wait_for_other(a, r, uuid);
 }
 
 }  // namespace
+
+void api::follow_tokens() {
+  const auto tokens = node_.local_view()->all<token>();
+  std::set<std::string> there;
+  for (const auto& t : tokens) {
+    there.insert(t.uuid);
+    if (!node_.ops().get(t.uuid)) node_.ops().open(render::operation_of(t, secret_of(*this, t)));
+  }
+  for (const auto& o : node_.ops().list())
+    if (o.kind == node::op_class::token && !o.has_ended() && !there.contains(o.uuid))
+      node_.ops().end_open(o.uuid);
+}
 
 void api::hear_operation(const std::string& event_json) {
   const auto event = json_object::parse(event_json);

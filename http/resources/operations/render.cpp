@@ -1,6 +1,7 @@
 #include "actors/node/join_token.hpp"
 #include "http/message/filter.hpp"
 #include "http/routing/api.hpp"
+#include "schemas/projects.hpp"
 
 namespace muster::http {
 
@@ -16,6 +17,8 @@ namespace {
 
 const char* name_of(node::op_status s) {
   switch (s) {
+    case node::op_status::pending:
+      return "Pending";
     case node::op_status::running:
       return "Running";
     case node::op_status::cancelling:
@@ -71,7 +74,7 @@ std::string operation(const node::operation& o, bool with_secrets) {
   return w.end_object().take();
 }
 
-std::string token_operation(const token& t, const std::string& secret) {
+node::operation operation_of(const token& t, const std::string& secret) {
   json_writer m;
   m.begin_object().field("addresses", t.addresses);
   if (t.expires_ms != 0) m.field("expiresAt", time(t.expires_ms));
@@ -88,13 +91,17 @@ std::string token_operation(const token& t, const std::string& secret) {
   o.uuid = t.uuid;
   o.kind = node::op_class::token;
   o.description = "Executing operation";
-  o.created_ms = t.head.created_ms;
-  o.updated_ms = t.head.created_ms;
-  o.metadata_json = m.take();
+  o.created_ms = o.updated_ms = t.head.created_ms;
+  o.metadata_json = "null";
+  o.private_json = m.take();
   o.may_cancel = true;
   o.location = t.location;
   if (t.kind == token_kind::join) o.resources["cluster"] = {};
-  return operation(o);
+  return o;
+}
+
+std::string token_operation(const token& t, const std::string& secret) {
+  return operation(operation_of(t, secret), true);
 }
 
 std::string event(const muster::event& e, const std::string& location) {
@@ -104,7 +111,7 @@ std::string event(const muster::event& e, const std::string& location) {
   if (!e.context.empty()) w.field("context", e.context);
   write_requestor(w, e.who);
   if (!e.name.empty()) w.field("name", e.name);
-  if (!e.project.empty()) w.field("project", e.project);
+  if (!e.name.empty() && !e.project.empty()) w.field("project", e.project);
   w.end_object();
   w.field("location", location);
   if (!e.project.empty()) w.field("project", e.project);
@@ -115,7 +122,8 @@ std::string operation_event(const node::operation& o, const std::string& locatio
   json_writer w;
   w.begin_object().field("type", "operation").field("timestamp", time(o.updated_ms));
   w.key("metadata").raw(operation(o)).field("location", location);
-  if (!o.project.empty()) w.field("project", o.project);
+  const bool is_token = o.kind == node::op_class::token;
+  if (!o.project.empty() || is_token) w.field("project", is_token ? default_project : o.project);
   return w.end_object().take();
 }
 

@@ -128,7 +128,7 @@ void add_profile_routes(router& routes, api& a) {
   routes.add("GET", "/1.0/profiles/{name}",
              a.reading([](const request& r, const captures& c, const state_view& s) {
                const auto p = s.by_name<profile>(api::project_of(s, r, "profiles"), c.at("name"));
-               if (!p) return error(404, "Profile not found");
+               if (!p) return error(404, "Fetch profile: Profile not found");
                auto answer = sync(render_profile(s, *p));
                answer.headers["ETag"] = etag_of(writable(*p));
                return answer;

@@ -134,7 +134,8 @@ void write_environment(json_writer& w, node::node& n, const state_view& s) {
 response show_server(api& a, const request& r, const state_view& s) {
   auto& n = a.server();
   const auto may = a.access_of(r);
-  const bool trusted = may != access::none && may != access::metrics && !r.query.contains("public");
+  const bool trusted = may != access::none && may != access::metrics &&
+                       (r.peer.is_unix || !r.query.contains("public"));
   const bool is_whole = may == access::full || may == access::member;
   json_writer w;
   w.begin_object();
@@ -234,6 +235,8 @@ response change_config(api& a, const request& r) {
 }  // namespace
 
 void add_server_routes(router& routes, api& a) {
+  routes.add("GET", "/1.0/metadata/configuration",
+             [](const request&, const captures&) { return sync(configuration_json()); });
   routes.add("GET", "/", [](const request&, const captures&) { return sync("[\"/1.0\"]"); });
   const auto show = a.reading([&a](const request& r, const captures&, const state_view& s) {
     return show_server(a, r, s);

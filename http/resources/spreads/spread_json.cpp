@@ -76,4 +76,12 @@ std::string whole(const state_view& s, const object& row, std::optional<member_i
   return w.end_object().take();
 }
 
+std::string unmanaged(const std::string& name, const std::string& type) {
+  json_writer w;
+  w.begin_object().field("config", string_map{}).field("description", "").field("name", name);
+  w.field("type", type);
+  w.key("used_by").begin_array().end_array().field("managed", false).field("status", "");
+  return w.key("locations").null().field("project", default_project).end_object().take();
+}
+
 }  // namespace muster::http::spread_json

@@ -12,6 +12,8 @@ using user_filter = std::function<std::vector<std::string>(std::vector<std::stri
 /// @param of the member whose part is shown; none: what all have in common.
 std::string whole(const state_view& s, const object& row, std::optional<member_id> of,
                   const string_map& config, const user_filter& shown);
+/// An interface of the server that is no network of the cluster.
+std::string unmanaged(const std::string& name, const std::string& type);
 /// Pending, Created, Errored: of one member's part, or of all.
 std::string status_of(const object& row, std::optional<member_id> of);
 

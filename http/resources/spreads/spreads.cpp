@@ -1,9 +1,12 @@
+#include "actors/host/net_interfaces.hpp"
 #include "actors/node/secrets.hpp"
 #include "actors/state/spreads/warnings.hpp"
 #include "http/resources/resources.hpp"
 #include "http/resources/spreads/spread_json.hpp"
 #include "http/resources/spreads/spread_wishes.hpp"
 #include "schemas/basic/limits.hpp"
+
+#include <unistd.h>
 
 /// Storage pools and networks.
 namespace muster::http {
@@ -136,7 +139,7 @@ response create(api& a, const spread_noun& n, const request& r) {
     auto body =
         w.target.empty() ? create_on_all(s, w, node::random_number) : define_on_member(s, w);
     if (!body) return error(body.error());
-    auto done = created(std::string(n.path) + "/" + w.name);
+    auto done = created(std::string(n.path) + "/" + percent_encode(w.name));
     if (!w.target.empty()) return {*std::move(body), std::move(done)};
     const bool undo = s.all<member>().size() == 1 && std::holds_alternative<create_object>(*body);
     return {*std::move(body), then_members(a, q, n, w.name, std::nullopt, std::move(done), undo)};
@@ -177,15 +180,23 @@ response rename(const spread_noun& n) {
 
 // --- showing
 
+bool is_whole(const caller& who) { return who.may == access::full || who.may == access::member; }
+
 /// As Incus: the configuration may hold secrets of the server.
 std::string shown(const state_view& s, const object& row, std::optional<member_id> of,
                   const caller& who) {
-  const bool is_whole = who.may == access::full || who.may == access::member;
   return spread_json::whole(
-      s, row, of, is_whole ? shown_config(row, of) : string_map{},
+      s, row, of, is_whole(who) ? shown_config(row, of) : string_map{},
       [&](std::vector<std::string> urls) { return who.seen_of(std::move(urls)); });
 }
 
+std::string type_of(const std::string& name, const host::net_interface& of) {
+  if (of.is_loopback) return "loopback";
+  const bool is_bridge = ::access(("/sys/class/net/" + name + "/bridge").c_str(), F_OK) == 0;
+  return is_bridge ? "bridge" : "physical";
+}
+
+/// Networks of the cluster, and what else this server has for interfaces.
 response list(api& a, const spread_noun& n, const request& r, const state_view& s) {
   std::vector<std::string> urls;
   std::vector<std::string> objects;
@@ -196,11 +207,26 @@ response list(api& a, const spread_noun& n, const request& r, const state_view& 
     objects.push_back(shown(s, row, of, who));
     return true;
   });
+  if (n.where == table::network && is_whole(who))
+    for (const auto& [name, of_host] : host::interfaces_of(::getpid())) {
+      if (name.starts_with("veth") || s.find(table::network, {}, name)) continue;
+      urls.push_back(std::string(n.path) + "/" + name);
+      objects.push_back(spread_json::unmanaged(name, type_of(name, of_host)));
+    }
   return list_answer(r, urls, objects);
+}
+
+response show_unmanaged(const std::string& name) {
+  const auto all = host::interfaces_of(::getpid());
+  const auto at = all.find(name);
+  return at == all.end() ? missing(network_noun)
+                         : sync(spread_json::unmanaged(name, type_of(name, at->second)));
 }
 
 response show(api& a, const spread_noun& n, const request& r, const state_view& s) {
   const auto row = find_spread(s, n, r.found.at("name"));
+  if (!row && n.where == table::network && is_whole(a.caller_of(r)))
+    return show_unmanaged(r.found.at("name"));
   if (!row) return missing(n);
   const auto target = r.parameter("target");
   if (!target.empty() && !s.by_name<member>({}, target))

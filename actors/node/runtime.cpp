@@ -185,7 +185,10 @@ void runtime::spawn_applier(caf::actor_system& system) {
 }
 
 void runtime::follow(const row_changes& changes) {
-  if (state::decides_facts(changes)) refresh_facts();
+  if (state::decides_facts(changes)) {
+    refresh_facts();
+    caf::anon_send(roles_, roles::look_at_roles{});
+  }
   with_.show_changes(changes);
 }
 

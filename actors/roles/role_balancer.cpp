@@ -29,7 +29,16 @@ std::chrono::milliseconds balancer::period() const {
   return std::max(tick, std::chrono::milliseconds(1)) * ticks_between_looks;
 }
 
+/// The board and the link tell of a session one after the other: it is up when both say so.
+bool balancer::is_up(const raft::board_view& board, member_id id) const {
+  return board.sessions.contains(id) && sessions_.contains(id);
+}
+
 void balancer::on_session(member_id peer, bool is_up) {
+  if (is_up)
+    sessions_.insert(peer);
+  else
+    sessions_.erase(peer);
   keeper_.session_changed(peer, is_up, steady_ms());
   look();
 }
@@ -43,7 +52,7 @@ std::vector<candidate> balancer::candidates(const raft::board_view& board,
     c.id = m.id;
     c.name = m.name;
     c.failure_domain = m.failure_domain;
-    c.is_online = m.id == with_.self || board.sessions.contains(m.id);
+    c.is_online = m.id == with_.self || is_up(board, m.id);
     c.is_caught_up = m.id == with_.self;
     for (const auto& p : board.raft.progress)
       if (p.peer == m.id)
@@ -67,16 +76,15 @@ void balancer::look() {
 /// tries it whenever a follower has answered.
 void balancer::balance(const raft::board_view& board) {
   const auto& now = board.raft.members;
-  if (wished_ && wished_->next == now) keeper_.planned(*std::exchange(wished_, {}));
   const auto facts = with_.facts();
   const auto all = candidates(board, *facts);
-  auto next = plan(now, all, with_.self, facts->roles);
+  const auto next = plan(now, all, with_.self, facts->roles);
   looks_at_wish_ = next ? looks_at_wish_ + 1 : 0;
-  if (next || wished_) with_.wish({board.raft.term, now, next ? next->next : now});
-  wished_ = std::move(next);
-  if (wished_) return with_.board->roles_rest({}, board.version);
+  if (next || has_wish_) with_.wish({board.raft.term, now, next ? next->next : now});
+  has_wish_ = next.has_value();
+  if (next) keeper_.planned(*next);
+  if (next || !is_noted(board, *facts)) return with_.board->roles_rest({}, board.version);
   tell_leaving(board);
-  note_changes(board, *facts);
   const bool all_here = std::all_of(
       all.begin(), all.end(), [](const candidate& c) { return !c.is_online || c.is_caught_up; });
   with_.board->roles_rest(all_here ? board.applied : log_index{}, board.version);
@@ -87,20 +95,23 @@ void balancer::tell_leaving(const raft::board_view& board) {
   const auto leaving = keeper_.leaving(steady_ms());
   if (leaving.empty()) return;
   for (const auto& p : board.raft.progress)
-    if (!p.match && board.sessions.contains(p.peer)) return;
+    if (!p.match && is_up(board, p.peer)) return;
   for (const auto id : leaving) with_.send(id, {true});
 }
 
-/// Again now and then: the note may not have come through.
-void balancer::note_changes(const raft::board_view& board, const state::cluster_facts& facts) {
-  if (steady_ms() < next_note_ms_) return;
+/// Whether everybody is shown with the role it has. The same note goes out again now and then: it
+/// may not have come through.
+bool balancer::is_noted(const raft::board_view& board, const state::cluster_facts& facts) {
   std::vector<role_keeper::standing> noted;
   for (const auto& m : facts.members) noted.push_back({m.id, m.role});
   note_roles b{keeper_.unnoted(noted, board.raft.members, with_.self, board.raft.term.value)};
-  if (b.changes.empty()) return;
+  if (b.changes.empty()) return true;
+  if (b.changes == last_note_ && steady_ms() < next_note_ms_) return false;
   next_note_ms_ = steady_ms() + static_cast<std::uint64_t>(board.tick_period.count()) *
                                     std::uint64_t{ticks_between_notes};
+  last_note_ = b.changes;
   with_.note(std::move(b));
+  return false;
 }
 
 /// A leader takes note of who stops; who stops hears that the leader has done what can be done.
@@ -133,8 +144,8 @@ void balancer::give_up_leading(const raft::board_view& board) {
   member_id best;
   log_index longest;
   for (const auto& p : board.raft.progress) {
-    if (!raft::is_voter(board.raft.members, p.peer) || !board.sessions.contains(p.peer) ||
-        p.condemned || (best && p.match <= longest))
+    if (!raft::is_voter(board.raft.members, p.peer) || !is_up(board, p.peer) || p.condemned ||
+        (best && p.match <= longest))
       continue;
     best = p.peer;
     longest = p.match;

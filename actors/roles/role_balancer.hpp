@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 
 namespace muster::roles {
 
@@ -59,16 +60,19 @@ public:
 private:
   [[nodiscard]] std::vector<candidate> candidates(const raft::board_view& board,
                                                   const state::cluster_facts& facts) const;
+  [[nodiscard]] bool is_up(const raft::board_view& board, member_id id) const;
   void balance(const raft::board_view& board);
   void tell_leaving(const raft::board_view& board);
-  void note_changes(const raft::board_view& board, const state::cluster_facts& facts);
+  bool is_noted(const raft::board_view& board, const state::cluster_facts& facts);
   void go_on_leaving(const raft::board_view& board);
   void give_up_leading(const raft::board_view& board);
 
   balancer_settings with_;
   role_keeper keeper_;
-  std::optional<change> wished_;  ///< not yet the configuration
+  std::set<member_id> sessions_;
+  bool has_wish_ = false;  ///< the raft actor keeps one
   int looks_at_wish_ = 0;
+  std::vector<note_roles::change> last_note_;
   std::uint64_t next_note_ms_ = 0;
   std::function<void()> left_;  ///< set while this member hands over what it is
 };

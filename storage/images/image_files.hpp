@@ -66,9 +66,9 @@ struct image_metadata {
 /// What an image may hold; more is a bomb. @errors errc::too_large
 struct unpack_budget {
   std::uint64_t bytes = 64ULL << 30;  ///< decompressed
+  std::uint64_t entries = 1'000'000;
   /// Of what is decompressed, for each byte of the file, beyond the first GiB.
   std::uint64_t times = 200;
-  std::uint64_t entries = 1'000'000;
 };
 /// Reads a unified tarball to its end: one that is cut, holds what must not be unpacked or has no
 /// root directory is refused. @errors errc::refused with Incus's texts, errc::too_large.

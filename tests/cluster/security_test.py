@@ -81,7 +81,7 @@ class Security(unittest.TestCase):
         self.assertEqual(c.get("/internal/snapshot").status, 403)
         token = self.node.unix().ask("POST", "/1.0/cluster/members", {"server_name": "n9"}).metadata
         secret = token["metadata"]["secret"]
-        for path in ["/1.0/operations?recursion=1", f"/1.0/operations/{token['id']}", f"/1.0/operations/{token['id']}/wait"]:
+        for path in ["/1.0/operations?recursion=1", f"/1.0/operations/{token['id']}", f"/1.0/operations/{token['id']}/wait?timeout=0"]:
             self.assertNotIn(secret, c.get(path).body.decode(), path)
             self.assertIn(secret, self.node.unix().get(path).body.decode(), path)
         full = self.node.tls(*self.trusted)

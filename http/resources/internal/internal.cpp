@@ -114,6 +114,7 @@ response own_operations(api& a, bool with_projects) {
   json_writer w;
   w.begin_object();
   for (const auto& o : a.server().ops().list()) {
+    if (o.kind == node::op_class::token) continue;  // every member knows them
     if (!with_projects) {
       w.field(o.uuid, render::operation(o));
       continue;

@@ -93,6 +93,12 @@ void daemon::show_changes(const row_changes& changes) {
   for (auto at = first; at != changes.names.end() && at->first.where == table::image; ++at)
     if (!at->second) drop.fingerprints.push_back(at->first.name);
   if (!drop.fingerprints.empty() && images_) caf::anon_send(images_, std::move(drop));
+  if (touches(changes, table::image)) {
+    if (images_) caf::anon_send(images_, images::trim_files{});
+    rows_.ring();
+  }
+  if ((touches(changes, table::image) || touches(changes, table::server_config)) && replicator_)
+    caf::anon_send(replicator_, images::look_at_copies{});
   if (touches(changes, table::token) && api_) api_->follow_tokens();
   if (!touches(changes, table::storage_pool) && !touches(changes, table::network) &&
       !touches(changes, table::leftover) && !touches(changes, table::member))
@@ -133,6 +139,10 @@ void daemon::spawn_keepers() {
   };
   i.unpacked = [driver = driver_] { return driver->unpacked(); };
   fetcher_ = std::make_unique<images::fetcher>(*node_, with_.data_dir);
+  i.files = fetcher_.get();
+  i.log = log_info;
+  replicator_ = system_.spawn<caf::detached>(
+      images::image_replicator, images::replicator_settings{node_.get(), log_info, stop_member});
   images_ = system_.spawn<caf::detached>(images::images_actor, std::move(i));
   instances::instances_settings k;
   k.data_dir = with_.data_dir;
@@ -211,9 +221,12 @@ status daemon::start() {
   probe_ = std::make_unique<link::probe_host>([this] { return node_->report(); });
   spawn_keepers();
   spawn_keeper();
-  api_ = std::make_unique<http::api>(
-      http::services{*node_, events_, rows_, *addresses_, [this] { shut_down(); }, *probe_,
-                     instances_, *fetcher_, driver_, [this] { return is_ready_.load(); }});
+  api_ = std::make_unique<http::api>(http::services{
+      *node_, events_, rows_, *addresses_, [this] { shut_down(); }, *probe_, instances_, *fetcher_,
+      [this](std::function<void()> then) {
+        caf::anon_send(images_, images::tell_when_dropped{std::move(then)});
+      },
+      driver_, [this] { return is_ready_.load(); }});
   http::add_resources(*api_);
   http::front_settings f;
   f.handle = [this](http::request& r) { return api_->handle(r); };
@@ -269,6 +282,7 @@ void daemon::stop() {
   if (front_) front_->stop();
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(replicator_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(keeper_, caf::exit_reason::user_shutdown);
   if (node_) node_->stop();
   ::unlink((with_.data_dir + "/incus.pid").c_str());

@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/images/images_actor.hpp"
+#include "actors/images/replicator.hpp"
 #include "actors/keeper/keeper_actor.hpp"
 #include "actors/link/caf_system.hpp"
 #include "actors/link/probe.hpp"
@@ -57,6 +58,7 @@ private:
   std::shared_ptr<instances::lxc_driver> driver_;
   instances::instances_handle instances_;
   images::images_handle images_;
+  images::replicator_handle replicator_;
   std::unique_ptr<images::fetcher> fetcher_;
   keeper::keeper_handle keeper_;
   std::unique_ptr<link::probe_host> probe_;

@@ -27,6 +27,7 @@ namespace {
 using clock = tls::clock;
 
 struct options {
+  std::string what;  ///< of the status
   std::string data_dir;
   std::string name;
   bool replace = false;
@@ -135,6 +136,23 @@ status show_status(const options& with) {
   return ok();
 }
 
+/// Image by image: how many copies there are of how many wanted, and what each member has.
+status show_images(const options& with) {
+  auto json = ask_member(with.data_dir, "GET", "/internal/images/status", "");
+  if (!json) return json.error();
+  auto answer = http::json_object::parse("{\"images\":" + *json + "}");
+  if (!answer) return answer.error();
+  for (const auto& i : answer->objects("images").value_or(std::vector<http::json_object>{})) {
+    std::string line = i.text("fingerprint").substr(0, 12) + "  " +
+                       std::to_string(i.number("here")) + " of " +
+                       std::to_string(i.number("wanted"));
+    const auto members = i.object("members");
+    for (const auto& name : members.names()) line += "  " + name + ": " + members.text(name);
+    std::printf("%s\n", line.c_str());
+  }
+  return ok();
+}
+
 result<tls::pem_pair> probe_identity(const options& with) {
   if (with.certificate.empty()) return tls::load(with.data_dir, "server");
   auto certificate = storage::read_file(with.certificate);
@@ -194,6 +212,8 @@ int main_of(int argc, char** argv) {
   auto* status_of =
       app.add_subcommand("status", "leader, term, commit, lag, quorum, how many may fail");
   data_dir(status_of)->required();
+  status_of->add_option("what", with.what, "images: which member has which")
+      ->check(CLI::IsMember({"images"}));
   auto* probing = app.add_subcommand("probe", "ask a member as a CAF remote actor");
   probing->add_option("HOST:PORT", with.address)->required();
   data_dir(probing);
@@ -222,8 +242,8 @@ int main_of(int argc, char** argv) {
   }
   const auto done = *make_token   ? token(with)
                     : *init       ? init_storage(with.data_dir)
-                    : *status_of  ? show_status(with)
-                    : *resetting  ? reset(with)
+                    : *status_of  ? with.what.empty() ? show_status(with) : show_images(with)
+                     : *resetting ? reset(with)
                     : *recovering ? recover(recovery)
                                   : probe(with);
   if (done) return 0;

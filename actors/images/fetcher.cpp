@@ -1,9 +1,11 @@
 #include "actors/images/fetcher.hpp"
 
+#include "schemas/basic/fault_point.hpp"
 #include "schemas/basic/limits.hpp"
 #include "storage/images/image_files.hpp"
 
 #include <algorithm>
+#include <unistd.h>
 
 namespace muster::images {
 
@@ -11,88 +13,232 @@ namespace {
 
 using clock = node::clock;
 constexpr auto transfer_time_max = std::chrono::minutes(30);
-constexpr auto silence_max = std::chrono::seconds(30);  ///< of a member that sends a file
+constexpr auto silence_max = std::chrono::seconds(15);  ///< of a member that sends a file
+constexpr auto describe_time_max = std::chrono::minutes(2);
 constexpr std::size_t transfers_max = 4;
+constexpr std::size_t described_max = 16;
+constexpr std::size_t chunks_text_max = 4u << 20;
+constexpr int rounds_max = 2;  ///< how often each source is tried
 
 }  // namespace
 
 status fetcher::fetch(project_id project, const std::string& fingerprint) {
-  const auto view = server_.local_view();
-  const auto row = view->by_name<image>(project, fingerprint);
-  const bool is_here = storage::has_image(data_dir_, fingerprint);
-  if (!row) return is_here ? ok() : status(fail(errc::not_found, "Image not found"));
-  const auto deadline = clock::now() + transfer_time_max;
-  if (!is_here)
-    if (auto got = get(*row, *view, deadline); !got) return got;
+  const auto row = server_.local_view()->by_name<image>(project, fingerprint);
+  if (row) return fetch_file(fingerprint, row->locations);
+  return storage::has_image(data_dir_, fingerprint) ? ok()
+                                                    : fail(errc::not_found, "Image not found");
+}
+
+status fetcher::fetch_file(const std::string& fingerprint, const std::vector<member_id>& sources) {
+  const storage::incoming_mark mark(data_dir_, fingerprint);
+  if (!storage::has_image(data_dir_, fingerprint))
+    if (auto got = get(fingerprint, sources, clock::now() + transfer_time_max); !got) return got;
+  return locate(fingerprint, true);
+}
+
+/// In the records of all projects that have it.
+status fetcher::locate(const std::string& fingerprint, bool is_here) {
   const auto self = server_.self();
-  if (std::find(row->locations.begin(), row->locations.end(), self) != row->locations.end())
-    return ok();
-  auto told = server_.write(locate_image{key_of(*row), self, true}, {}, "images",
-                            clock::now() + limits::write_deadline);
-  return told ? ok() : status(told.error());
+  for (const auto& row : server_.local_view()->all<image>()) {
+    const bool is_noted =
+        std::find(row.locations.begin(), row.locations.end(), self) != row.locations.end();
+    if (row.fingerprint != fingerprint || is_noted == is_here) continue;
+    auto told = server_.write(locate_image{key_of(row), self, is_here}, {}, "images",
+                              clock::now() + limits::write_deadline);
+    if (!told && told.error().code != errc::not_found) return told.error();
+  }
+  return ok();
 }
 
 /// Whoever comes second waits for the first.
-status fetcher::get(const image& row, const state_view& view, clock::time_point deadline) {
+status fetcher::get(const std::string& fingerprint, const std::vector<member_id>& sources,
+                    clock::time_point deadline) {
   std::unique_lock guard(lock_);
   const auto late = fail(errc::timed_out, "the image did not come in time");
-  if (const auto at = transfers_.find(row.fingerprint); at != transfers_.end()) {
+  if (const auto at = transfers_.find(fingerprint); at != transfers_.end()) {
     const auto other = at->second;
     return changed_.wait_until(guard, deadline, [&] { return other->is_over; }) ? other->how
                                                                                 : status(late);
   }
   const auto mine = std::make_shared<transfer>();
-  transfers_[row.fingerprint] = mine;
+  transfers_[fingerprint] = mine;
   if (!changed_.wait_until(guard, deadline, [&] { return running_ < transfers_max; })) {
     mine->how = late;
   } else {
     ++running_;
     guard.unlock();
-    auto how =
-        storage::has_image(data_dir_, row.fingerprint) ? ok() : download_any(row, view, deadline);
+    auto how = storage::has_image(data_dir_, fingerprint)
+                   ? ok()
+                   : get_from_any(fingerprint, sources, deadline);
     guard.lock();
     mine->how = std::move(how);
     --running_;
   }
+  if (mine->file) mine->file->give_up();
   mine->is_over = true;
-  transfers_.erase(row.fingerprint);
+  transfers_.erase(fingerprint);
   changed_.notify_all();
   return mine->how;
 }
 
-status fetcher::download_any(const image& row, const state_view& view, clock::time_point deadline) {
-  failure last = fail(errc::unavailable, "no member that is online has the image");
-  for (const auto id : row.locations) {
-    const auto from = view.row<member>({}, {id.value});
-    if (!from || id == server_.self()) continue;
-    auto done = download(*from, row, deadline);
-    if (done) return done;
-    last = done.error();
-  }
-  return fail(last.code, "Failed to get the image: " + last.detail);
+std::vector<member_id> fetcher::holders_of(const std::string& fingerprint) const {
+  std::vector<member_id> all;
+  for (const auto& row : server_.local_view()->all<image>())
+    if (row.fingerprint == fingerprint)
+      for (const auto id : row.locations)
+        if (std::find(all.begin(), all.end(), id) == all.end()) all.push_back(id);
+  return all;
 }
 
-status fetcher::download(const member& from, const image& what, clock::time_point deadline) {
+failure fetcher::nobody_has(const std::vector<member_id>& holders) const {
+  std::string names;
+  for (const auto id : holders)
+    if (const auto m = server_.local_view()->row<member>({}, {id.value}))
+      names += (names.empty() ? "" : ", ") + m->name;
+  return fail(errc::unavailable,
+              names.empty() ? "Image not available on any online member: no member has its file"
+                            : "Image not available on any online member: its file is on " + names +
+                                  ", which cannot be reached. Start one of them and try again");
+}
+
+/// The first that gives it; after one that fails another goes on where that one ended.
+status fetcher::get_from_any(const std::string& fingerprint, std::vector<member_id> sources,
+                             clock::time_point deadline) {
+  const auto holders = holders_of(fingerprint);
+  for (const auto id : holders)
+    if (std::find(sources.begin(), sources.end(), id) == sources.end()) sources.push_back(id);
+  std::erase(sources, server_.self());
+  std::optional<failure> last;
+  bool was_reached = false;
+  for (int round = 0; round < rounds_max; ++round)
+    for (const auto id : sources) {
+      const auto from = server_.local_view()->row<member>({}, {id.value});
+      if (!from) continue;
+      auto done = get_from(*from, fingerprint, deadline);
+      if (done) return done;
+      last = done.error();
+      was_reached = was_reached || done.error().code != errc::not_leader;
+      if (clock::now() > deadline) break;
+    }
+  if (!last || !was_reached) return nobody_has(holders);
+  return fail(last->code, "Failed to get the image: " + last->detail);
+}
+
+/// @errors errc::not_leader if the member cannot be reached
+status fetcher::get_from(const member& from, const std::string& fingerprint,
+                         clock::time_point deadline) {
   auto stream =
       server_.dial_member(from.address, from.fingerprint, clock::now() + limits::dial_deadline);
-  if (!stream) return stream.error();
-  auto upload = storage::image_upload::begin(data_dir_);
-  if (!upload) return upload.error();
+  if (!stream) return fail(errc::not_leader, stream.error().detail);
   tls::http_request ask;
-  ask.target = "/internal/images/" + what.fingerprint;
-  tls::http_options how;
-  how.deadline = deadline;
-  how.silence_max = silence_max;
-  how.take = [&](std::string_view part) { return (*upload)->take(part); };
-  auto answer = tls::ask(**stream, ask, how);
-  if (!answer) return answer.error();
-  if (answer->status != 200) return fail(errc::unavailable, from.name + " has no such image file");
-  auto fingerprint = (*upload)->finish();
-  if (!fingerprint) return fingerprint.error();
-  if (*fingerprint != what.fingerprint)
-    return fail(errc::unavailable,
-                "the copy on " + from.name + " is damaged: its fingerprint is " + *fingerprint);
-  return (*upload)->keep();
+  ask.target = "/internal/images/" + fingerprint + "/chunks";
+  auto cut = tls::ask(**stream, ask, {clock::now() + describe_time_max, chunks_text_max, {}});
+  if (!cut) return cut.error();
+  if (cut->status != 200) return fail(errc::unavailable, from.name + " has no such image file");
+  auto chunks = storage::parse_chunks(cut->body);
+  if (!chunks) return chunks.error();
+  auto begun = storage::incoming_image::begin(data_dir_, fingerprint, *std::move(chunks));
+  if (!begun) return begun.error();
+  const auto file = *begun;
+  {
+    const std::lock_guard guard(lock_);
+    if (const auto at = transfers_.find(fingerprint); at != transfers_.end()) {
+      if (at->second->file) at->second->file->give_up();
+      at->second->file = file;
+    }
+  }
+  if (file->here() < file->chunks().size_bytes) {
+    ask.target = "/internal/images/" + fingerprint;
+    ask.headers["Range"] = "bytes=" + std::to_string(file->here()) + "-";
+    tls::http_options how;
+    how.deadline = deadline;
+    how.silence_max = silence_max;
+    status taken = ok();
+    how.take = [&](std::string_view part) {
+      fault_point("image.part");
+      taken = file->take(part);
+      return taken;
+    };
+    auto answer = tls::ask(**stream, ask, how);
+    if (!taken && taken.error().code == errc::corrupt) tell_damaged(from, fingerprint);
+    if (!taken) return taken;
+    if (!answer) return answer.error();
+    if (answer->status != 206 && answer->status != 200)
+      return fail(errc::unavailable, from.name + " does not give the image file");
+  }
+  auto kept = file->keep();
+  if (!kept && kept.error().code == errc::corrupt) {
+    tell_damaged(from, fingerprint);
+    return fail(errc::unavailable, "the copy on " + from.name + " is damaged");
+  }
+  return kept;
+}
+
+/// It reads its file and drops it if that is so.
+void fetcher::tell_damaged(const member& where, const std::string& fingerprint) const {
+  auto stream =
+      server_.dial_member(where.address, where.fingerprint, clock::now() + limits::dial_deadline);
+  if (!stream) return;
+  tls::http_request ask;
+  ask.method = "POST";
+  ask.target = "/internal/images/" + fingerprint + "/check";
+  (void)tls::ask(**stream, ask, {clock::now() + describe_time_max, 1u << 16, {}});
+}
+
+result<std::string> fetcher::chunks_of(const std::string& fingerprint) {
+  if (!storage::has_image(data_dir_, fingerprint)) {
+    const auto file = coming(fingerprint);
+    if (!file) return fail(errc::not_found, "no such image file");
+    return storage::to_text(file->chunks());
+  }
+  {
+    const std::lock_guard guard(lock_);
+    if (const auto at = described_.find(fingerprint); at != described_.end()) return at->second;
+  }
+  auto cut = storage::describe_image(storage::image_path(data_dir_, fingerprint));
+  if (!cut) return cut.error();
+  auto text = storage::to_text(*cut);
+  const std::lock_guard guard(lock_);
+  if (described_.size() >= described_max) described_.erase(described_.begin());
+  described_[fingerprint] = text;
+  return text;
+}
+
+std::shared_ptr<storage::incoming_image> fetcher::coming(const std::string& fingerprint) const {
+  const std::lock_guard guard(lock_);
+  const auto at = transfers_.find(fingerprint);
+  return at == transfers_.end() ? nullptr : at->second->file;
+}
+
+std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> fetcher::all_coming() const {
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> all;
+  const std::lock_guard guard(lock_);
+  for (const auto& [fingerprint, t] : transfers_)
+    if (t->file) all[fingerprint] = {t->file->here(), t->file->chunks().size_bytes};
+  return all;
+}
+
+bool fetcher::is_busy(const std::string& fingerprint) const {
+  const std::lock_guard guard(lock_);
+  return transfers_.contains(fingerprint);
+}
+
+result<bool> fetcher::check(const std::string& fingerprint) {
+  if (!storage::has_image(data_dir_, fingerprint)) return fail(errc::not_found, "no such file");
+  const auto path = storage::image_path(data_dir_, fingerprint);
+  const auto read = storage::check_fingerprint(path, fingerprint);
+  if (read) return true;
+  if (read.error().code != errc::corrupt) return read.error();
+  auto others = holders_of(fingerprint);
+  std::erase(others, server_.self());
+  if (others.empty()) return false;  // the last one: better than none
+  ::unlink(path.c_str());
+  {
+    const std::lock_guard guard(lock_);
+    described_.erase(fingerprint);
+  }
+  if (auto told = locate(fingerprint, false); !told) return told.error();
+  return false;
 }
 
 }  // namespace muster::images

@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/node/node.hpp"
+#include "storage/images/incoming_image.hpp"
 
 #include <condition_variable>
 #include <map>
@@ -16,24 +17,47 @@ public:
   fetcher(node::node& server, std::string data_dir)
       : server_(server), data_dir_(std::move(data_dir)) {}
 
-  /// The file is here, and its record says so. A file that is here is asked of nobody.
-  /// @errors errc::not_found, errc::unavailable, errc::timed_out
+  /// The file is here, and the records of all projects say so. A file that is here is asked of
+  /// nobody. @errors errc::not_found, errc::unavailable, errc::timed_out
   status fetch(project_id project, const std::string& fingerprint);
+  /// The same for whatever project. @param sources whom to ask first, in this order
+  status fetch_file(const std::string& fingerprint, const std::vector<member_id>& sources);
+
+  /// For another member: how the file here is cut, or the one that comes. @errors errc::not_found
+  result<std::string> chunks_of(const std::string& fingerprint);
+  /// The file that comes, for whoever it is passed on to; null: none does.
+  std::shared_ptr<storage::incoming_image> coming(const std::string& fingerprint) const;
+  /// What comes: fingerprint → bytes here, bytes in all.
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> all_coming() const;
+  /// It is being fetched, or its record is on the way.
+  [[nodiscard]] bool is_busy(const std::string& fingerprint) const;
+  /// Reads the file here; a damaged one goes if another member has one, and the records say so.
+  /// True: it was good.
+  result<bool> check(const std::string& fingerprint);
 
 private:
   struct transfer {
     bool is_over = false;
     status how = ok();
+    std::shared_ptr<storage::incoming_image> file;
   };
-  status get(const image& row, const state_view& view, node::clock::time_point deadline);
-  status download_any(const image& row, const state_view& view, node::clock::time_point deadline);
-  status download(const member& from, const image& what, node::clock::time_point deadline);
+  status locate(const std::string& fingerprint, bool is_here);
+  status get(const std::string& fingerprint, const std::vector<member_id>& sources,
+             node::clock::time_point deadline);
+  status get_from_any(const std::string& fingerprint, std::vector<member_id> sources,
+                      node::clock::time_point deadline);
+  status get_from(const member& from, const std::string& fingerprint,
+                  node::clock::time_point deadline);
+  std::vector<member_id> holders_of(const std::string& fingerprint) const;
+  [[nodiscard]] failure nobody_has(const std::vector<member_id>& holders) const;
+  void tell_damaged(const member& where, const std::string& fingerprint) const;
 
   node::node& server_;
   const std::string data_dir_;
-  std::mutex lock_;
+  mutable std::mutex lock_;
   std::condition_variable changed_;
   std::map<std::string, std::shared_ptr<transfer>> transfers_;  ///< by fingerprint
+  std::map<std::string, std::string> described_;                ///< chunks of files here, a few
   std::size_t running_ = 0;
 };
 

@@ -164,7 +164,7 @@ constexpr server_key server_table[] = {
      "Milliseconds without the leader before members elect another", "300"},
     {"cluster.healing_threshold", integer<0, any>, "integer", none,
      "Seconds offline after which instances of a member are started elsewhere", "0"},
-    {"cluster.images_minimal_replica", replicas, "integer", none,
+    {"cluster.images_minimal_replica", replicas, "integer", acts,
      "How many members hold each image, -1 for all", "3"},
     {"cluster.join_token_expiry", expiry, "string", acts, "How long a token to join is good", "3H"},
     {"cluster.max_standby", standbys, "integer", acts, "How many members stand by", "2"},

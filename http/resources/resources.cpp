@@ -17,6 +17,7 @@ void add_resources(api& a) {
                                          add_project_routes,
                                          add_profile_routes,
                                          add_image_routes,
+                                         add_image_copy_routes,
                                          add_instance_routes,
                                          add_instance_state_routes,
                                          add_exec_routes,

@@ -20,6 +20,8 @@ struct services {
   link::probe_host& probe;
   instances::instances_handle instances;
   images::fetcher& images;
+  /// Calls once all image files that were to be dropped before are.
+  std::function<void(std::function<void()>)> when_files_dropped;
   std::shared_ptr<instances::lxc_driver> driver;
   std::function<bool()> is_ready;  ///< all is done that a start has to do
 };

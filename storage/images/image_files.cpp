@@ -98,9 +98,24 @@ std::vector<std::string> images_older_than(const std::string& data_dir, std::chr
 
 void remove_unfinished_images(const std::string& data_dir) {
   std::error_code ignored;
-  for (const auto& file : std::filesystem::directory_iterator(images_directory(data_dir), ignored))
-    if (file.path().filename().string().starts_with("."))
-      std::filesystem::remove(file.path(), ignored);
+  const auto since = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const auto& file :
+       std::filesystem::directory_iterator(images_directory(data_dir), ignored)) {
+    const auto name = file.path().filename().string();
+    const bool is_fresh = name.starts_with(".coming.") && file.last_write_time(ignored) > since;
+    if (name.starts_with(".") && !is_fresh) std::filesystem::remove(file.path(), ignored);
+  }
+}
+
+incoming_mark::incoming_mark(const std::string& data_dir, const std::string& fingerprint)
+    : path_(image_path(data_dir, fingerprint)) {
+  const std::lock_guard guard(incoming_lock);
+  incoming.insert(path_);
+}
+
+incoming_mark::~incoming_mark() {
+  const std::lock_guard guard(incoming_lock);
+  incoming.erase(incoming.find(path_));
 }
 
 struct image_upload::digest : running_digest {};
@@ -114,9 +129,6 @@ image_upload::image_upload(std::string data_dir, std::string path, int fd)
 image_upload::~image_upload() {
   if (fd_ >= 0) ::close(fd_);
   if (!path_.empty()) ::unlink(path_.c_str());
-  if (fingerprint_.empty()) return;
-  const std::lock_guard guard(incoming_lock);
-  incoming.erase(incoming.find(image_path(data_dir_, fingerprint_)));
 }
 
 result<std::unique_ptr<image_upload>> image_upload::begin(const std::string& data_dir) {
@@ -149,10 +161,7 @@ status image_upload::take(std::string_view part) {
 
 result<std::string> image_upload::finish() {
   fingerprint_ = digest_->finish();
-  {
-    const std::lock_guard guard(incoming_lock);
-    incoming.insert(image_path(data_dir_, fingerprint_));
-  }
+  mark_ = std::make_unique<incoming_mark>(data_dir_, fingerprint_);
   if (::fsync(fd_) != 0) return disk_failure(path_);
   return fingerprint_;
 }

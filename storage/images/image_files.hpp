@@ -23,8 +23,22 @@ void remove_image(const std::string& data_dir, const std::string& fingerprint,
 status check_fingerprint(const std::string& path, const std::string& fingerprint);
 /// Fingerprints of the files here that were written at least `age` ago.
 std::vector<std::string> images_older_than(const std::string& data_dir, std::chrono::minutes age);
-/// What a crash has left half received.
+/// What a crash has left half received, but what comes from members: it is gone on with within an
+/// hour.
 void remove_unfinished_images(const std::string& data_dir);
+
+/// While it lives nobody removes the file of that fingerprint: it is about to come, or its record
+/// is on the way.
+class incoming_mark {
+public:
+  incoming_mark(const std::string& data_dir, const std::string& fingerprint);
+  ~incoming_mark();
+  incoming_mark(const incoming_mark&) = delete;
+  incoming_mark& operator=(const incoming_mark&) = delete;
+
+private:
+  const std::string path_;
+};
 
 /// An image on its way in: bytes go to a hidden file while their SHA-256 is made. From `finish` to
 /// its end nobody removes the file of that fingerprint.
@@ -51,6 +65,7 @@ private:
   std::string data_dir_;
   std::string path_;
   std::string fingerprint_;
+  std::unique_ptr<incoming_mark> mark_;  ///< from `finish` on
   int fd_;
   std::uint64_t size_bytes_ = 0;
   std::uint64_t checked_bytes_ = 0;  ///< up to which there was room

@@ -1,4 +1,6 @@
+#include "storage/disk/sha256.hpp"
 #include "storage/images/image_files.hpp"
+#include "storage/images/incoming_image.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -277,6 +279,58 @@ BOOST_AUTO_TEST_CASE(unpacking_ends_where_there_is_no_room) {
   BOOST_REQUIRE(!done.ok());
   BOOST_TEST(done.error().detail == "No space left");
   BOOST_TEST(asked == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_comes_in_chunks_and_goes_on_after_a_crash) {
+  const folder at;
+  std::filesystem::create_directories(at.path / "images");
+  std::string content(3'500'000, 'x');
+  for (std::size_t i = 0; i < content.size(); i += 97) content[i] = static_cast<char>(i >> 7);
+  const auto fingerprint = sha256_hex(content);
+  std::ofstream(at.path / "source") << content;
+  const auto chunks = *storage::describe_image(at.path / "source");
+  BOOST_TEST(chunks.digests.size() == 4U);
+  BOOST_CHECK(*storage::parse_chunks(storage::to_text(chunks)) == chunks);
+  for (const char* bad : {"", "x", "12\n", "1\nx", "99999999999999999999\n"})
+    BOOST_CHECK_MESSAGE(!storage::parse_chunks(bad), bad);
+  const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+  {
+    auto in = *storage::incoming_image::begin(at.path, fingerprint, chunks);
+    BOOST_TEST(in->take(content.substr(0, 2'500'000)).ok());
+    BOOST_TEST(in->here() == 2U << 20);
+    BOOST_TEST(in->read(0, 5, soon)->size() == 5U);
+    BOOST_TEST(!in->read(2U << 20, 5, soon).ok());
+    BOOST_TEST(!in->keep().ok());
+  }
+  {
+    std::fstream damaged(storage::incoming_path(at.path, fingerprint),
+                         std::ios::in | std::ios::out | std::ios::binary);
+    damaged.seekp((1 << 20) + 5);
+    damaged.put('!');
+  }
+  auto in = *storage::incoming_image::begin(at.path, fingerprint, chunks);
+  BOOST_TEST(in->here() == 1U << 20);
+  auto wrong = content.substr(1 << 20, 1 << 20);
+  wrong[9] ^= 1;
+  BOOST_CHECK(in->take(wrong).error().code == errc::corrupt);
+  in->drop_unchecked();
+  BOOST_TEST(in->take(content.substr(1 << 20)).ok());
+  BOOST_CHECK(in->take("more").error().code == errc::corrupt);
+  BOOST_TEST(in->keep().ok());
+  BOOST_TEST(storage::has_image(at.path, fingerprint));
+  BOOST_TEST(!std::filesystem::exists(storage::incoming_path(at.path, fingerprint)));
+}
+
+/// Whoever tells wrong digests gives another file.
+BOOST_AUTO_TEST_CASE(another_file_is_not_kept) {
+  const folder at;
+  std::ofstream(at.path / "source") << "another";
+  const auto chunks = *storage::describe_image(at.path / "source");
+  const auto fingerprint = sha256_hex("wanted");
+  auto in = *storage::incoming_image::begin(at.path, fingerprint, chunks);
+  BOOST_TEST(in->take("another").ok());
+  BOOST_CHECK(in->keep().error().code == errc::corrupt);
+  BOOST_TEST(!std::filesystem::exists(storage::incoming_path(at.path, fingerprint)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

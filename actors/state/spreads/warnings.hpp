@@ -7,6 +7,8 @@ namespace muster::state {
 /// Type of the warning that a member has not got a change yet.
 constexpr const char* missing_change = "Cluster member misses a change";
 
+/// Of an image.
+constexpr const char* few_copies = "Too few copies of an image";
 constexpr const char* member_offline = "Offline cluster member";
 /// It shows clients the one before.
 constexpr const char* certificate_missed = "Unable to update cluster certificate";

@@ -1,5 +1,6 @@
 #include "actors/node/join_token.hpp"
 #include "actors/state/commands/lifecycle.hpp"
+#include "http/resources/images/image_copies.hpp"
 #include "http/resources/images/send_file.hpp"
 #include "http/resources/resources.hpp"
 #include "schemas/projects.hpp"
@@ -10,6 +11,9 @@
 namespace muster::http {
 
 namespace {
+
+constexpr std::size_t passed_on_bytes = 1u << 18;
+constexpr auto passed_on_time_max = std::chrono::seconds(10);
 
 std::optional<image> find_image(const state_view& s, project_id where, const std::string& prefix) {
   if (auto exact = s.by_name<image>(where, prefix)) return exact;
@@ -183,7 +187,9 @@ status add_image(api& a, const request& r, const received& got, node::operations
   if (auto named = add_aliases(a, r, got, done->id); !named) return named;
   json_writer w;
   w.begin_object().field("fingerprint", i.fingerprint).field("size", std::to_string(i.size_bytes));
-  h.set_metadata(w.end_object().take());
+  const auto shown = w.end_object().take();
+  h.set_metadata(shown);
+  await_copies(a, i.fingerprint, h);
   return ok();
 }
 
@@ -229,7 +235,9 @@ response delete_image(api& a, const request& r, const std::string& name) {
   return a.start_operation(std::move(o),
                            [&a, r, key = key_of(*i)](node::operations::handle&) -> status {
                              auto done = a.submit(r, erase_object{key, {}});
-                             return done ? ok() : status(done.error());
+                             if (!done) return done.error();
+                             await_dropped(a);
+                             return ok();
                            });
 }
 
@@ -285,11 +293,33 @@ std::string export_name(const std::string& fingerprint, const std::string& path)
   return fingerprint + ".tar";
 }
 
+/// What comes here, as it comes.
+response pass_on(const request& r, const std::shared_ptr<storage::incoming_image>& file) {
+  const auto size = file->chunks().size_bytes;
+  const auto range = range_of(r.header("range"), size);
+  const auto from = range && range->first <= range->last ? range->first : 0;
+  response out;
+  out.status = range ? 206 : 200;
+  out.content_type = "application/octet-stream";
+  out.headers["Content-Range"] =
+      "bytes " + std::to_string(from) + "-" + std::to_string(size - 1) + "/" + std::to_string(size);
+  out.parts_bytes = size - from;
+  out.parts = [file, at = from]() mutable -> result<std::string> {
+    auto part = file->read(at, passed_on_bytes, clock::now() + passed_on_time_max);
+    if (part) at += part->size();
+    return part;
+  };
+  return out;
+}
+
 /// The file or a range of it, for clients and for members that lack it.
 response send_image(api& a, const request& r, const std::string& fingerprint) {
   if (fingerprint.find_first_not_of("0123456789abcdef") != std::string::npos)
     return no_image(fingerprint);
-  return send_file(r, storage::image_path(a.server().data_dir(), fingerprint));
+  if (storage::has_image(a.server().data_dir(), fingerprint))
+    return send_file(r, storage::image_path(a.server().data_dir(), fingerprint));
+  if (const auto file = a.images().coming(fingerprint)) return pass_on(r, file);
+  return no_image(fingerprint);
 }
 
 response export_image(api& a, const request& r, const state_view& s, const std::string& name) {

@@ -1,0 +1,160 @@
+#include "storage/images/incoming_image.hpp"
+
+#include "storage/disk/descriptor.hpp"
+#include "storage/disk/disk_room.hpp"
+#include "storage/disk/sha256.hpp"
+#include "storage/identity.hpp"
+#include "storage/images/image_files.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <sys/stat.h>
+
+namespace muster::storage {
+
+namespace {
+
+constexpr std::uint64_t room_ahead_bytes = 16u << 20;
+
+failure no_disk(const std::string& what) {
+  return fail(errc::unavailable, what + ": " + std::strerror(errno));
+}
+
+/// False: not all of it is there.
+bool read_at(int fd, std::uint64_t from, char* to, std::size_t size) {
+  while (size > 0) {
+    const auto n = ::pread(fd, to, size, static_cast<off_t>(from));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    to += n;
+    from += static_cast<std::uint64_t>(n);
+    size -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string incoming_path(const std::string& data_dir, const std::string& fingerprint) {
+  return data_dir + "/images/.coming." + fingerprint;
+}
+
+result<std::shared_ptr<incoming_image>> incoming_image::begin(const std::string& data_dir,
+                                                              const std::string& fingerprint,
+                                                              image_chunks what) {
+  const auto folder = data_dir + "/images";
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return no_disk(folder);
+  const auto path = incoming_path(data_dir, fingerprint);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return no_disk(path);
+  std::shared_ptr<incoming_image> made(
+      new incoming_image(data_dir, fingerprint, std::move(what), fd));
+  made->find_what_is_here();
+  return made;
+}
+
+incoming_image::incoming_image(std::string data_dir, std::string fingerprint, image_chunks what,
+                               int fd)
+    : data_dir_(std::move(data_dir)),
+      fingerprint_(std::move(fingerprint)),
+      what_(std::move(what)),
+      fd_(fd) {}
+
+incoming_image::~incoming_image() { ::close(fd_); }
+
+void incoming_image::find_what_is_here() {
+  std::string content(image_chunks::chunk_bytes, '\0');
+  for (std::size_t n = 0; n < what_.digests.size(); ++n) {
+    const auto size = static_cast<std::size_t>(what_.bytes_of(n));
+    if (!read_at(fd_, here_, content.data(), size) ||
+        sha256({content.data(), size}) != what_.digests[n])
+      break;
+    here_ += size;
+  }
+  (void)!::ftruncate(fd_, static_cast<off_t>(here_));
+}
+
+std::uint64_t incoming_image::here() const {
+  const std::lock_guard guard(lock_);
+  return here_;
+}
+
+status incoming_image::take(std::string_view part) {
+  while (!part.empty()) {
+    const auto from = here();
+    if (from >= what_.size_bytes) return fail(errc::corrupt, "more comes than the file has");
+    const auto n = static_cast<std::size_t>(from / image_chunks::chunk_bytes);
+    const auto size = static_cast<std::size_t>(what_.bytes_of(n));
+    const auto taken = std::min(part.size(), size - part_.size());
+    part_ += part.substr(0, taken);
+    part.remove_prefix(taken);
+    if (part_.size() < size) continue;
+    if (sha256(part_) != what_.digests[n])
+      return fail(errc::corrupt, "a chunk of the image came damaged");
+    if (auto written = write_chunk(); !written) return written;
+  }
+  return ok();
+}
+
+status incoming_image::write_chunk() {
+  const auto from = here();
+  if (from % room_ahead_bytes == 0)
+    if (auto room = check_room(incoming_path(data_dir_, fingerprint_), room_ahead_bytes); !room)
+      return room;
+  std::size_t done = 0;
+  while (done < part_.size()) {
+    const auto n =
+        ::pwrite(fd_, part_.data() + done, part_.size() - done, static_cast<off_t>(from + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return no_disk("cannot write the image");
+    done += static_cast<std::size_t>(n);
+  }
+  // Little by little, so that the log does not wait for all of it at the end.
+  (void)::sync_file_range(fd_, static_cast<off_t>(from), static_cast<off_t>(done),
+                          SYNC_FILE_RANGE_WRITE);
+  part_.clear();
+  const std::lock_guard guard(lock_);
+  here_ = from + done;
+  changed_.notify_all();
+  return ok();
+}
+
+status incoming_image::keep() {
+  const auto path = incoming_path(data_dir_, fingerprint_);
+  if (here() != what_.size_bytes) return fail(errc::unavailable, "not all of the image has come");
+  if (auto right = check_fingerprint(path, fingerprint_); !right) {
+    ::unlink(path.c_str());
+    give_up();
+    return right;
+  }
+  if (::fsync(fd_) != 0) return no_disk(path);
+  const incoming_mark mark(data_dir_, fingerprint_);
+  const auto place = image_path(data_dir_, fingerprint_);
+  if (::rename(path.c_str(), place.c_str()) != 0) return no_disk(place);
+  return sync_directory(data_dir_ + "/images");
+}
+
+result<std::string> incoming_image::read(std::uint64_t from, std::size_t most,
+                                         clock::time_point until) {
+  std::uint64_t here = 0;
+  {
+    std::unique_lock guard(lock_);
+    if (from >= what_.size_bytes) return std::string();
+    changed_.wait_until(guard, until, [&] { return here_ > from || is_over_; });
+    here = here_;
+  }
+  if (here <= from) return fail(errc::unavailable, "the image does not come here any more");
+  std::string part(static_cast<std::size_t>(std::min<std::uint64_t>(most, here - from)), '\0');
+  if (!read_at(fd_, from, part.data(), part.size()))
+    return fail(errc::unavailable, "the image cannot be read");
+  return part;
+}
+
+void incoming_image::give_up() {
+  const std::lock_guard guard(lock_);
+  is_over_ = true;
+  changed_.notify_all();
+}
+
+}  // namespace muster::storage

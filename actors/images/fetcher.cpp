@@ -225,6 +225,10 @@ bool fetcher::is_busy(const std::string& fingerprint) const {
 
 result<bool> fetcher::check(const std::string& fingerprint) {
   if (!storage::has_image(data_dir_, fingerprint)) return fail(errc::not_found, "no such file");
+  {
+    const std::lock_guard guard(lock_);
+    described_.erase(fingerprint);
+  }
   const auto path = storage::image_path(data_dir_, fingerprint);
   const auto read = storage::check_fingerprint(path, fingerprint);
   if (read) return true;
@@ -233,10 +237,6 @@ result<bool> fetcher::check(const std::string& fingerprint) {
   std::erase(others, server_.self());
   if (others.empty()) return false;  // the last one: better than none
   ::unlink(path.c_str());
-  {
-    const std::lock_guard guard(lock_);
-    described_.erase(fingerprint);
-  }
   if (auto told = locate(fingerprint, false); !told) return told.error();
   return false;
 }

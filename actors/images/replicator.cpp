@@ -14,6 +14,7 @@ namespace {
 using clock = node::clock;
 constexpr auto look_every = std::chrono::seconds(1);
 constexpr auto copy_time_max = std::chrono::minutes(31);
+constexpr auto surplus_kept = std::chrono::seconds(5);
 constexpr auto short_unsaid = std::chrono::seconds(15);  ///< then there is a warning
 constexpr int copies_max = 8;                            ///< at once, in the whole cluster
 constexpr int default_replicas = 3;
@@ -91,11 +92,24 @@ void replicator::look(const std::function<void()>& wake) {
                           replicas_wanted(*me->view));
   for (const auto& c : plan.copies)
     if (!resting.contains({c.fingerprint, c.to}) && running_ < copies_max) begin(c, wake);
-  for (const auto& t : plan.trims) carry_out(t, *me->view);
+  for (const auto& t : rested(std::move(plan.trims))) carry_out(t, *me->view);
   for (const auto& c : plan.copies)  // they do not come for now
     if (resting.contains({c.fingerprint, c.to}))
       plan.shortages.push_back({c.fingerprint, 0, 0, {}});
   warn(plan.shortages, *me);
+}
+
+/// A copy that came for one request is left there for a while.
+std::vector<trim> replicator::rested(std::vector<trim> trims) {
+  const auto now = clock::now();
+  std::erase_if(surplus_since_, [&](const auto& one) {
+    return std::none_of(trims.begin(), trims.end(),
+                        [&](const trim& t) { return t.fingerprint == one.first; });
+  });
+  std::erase_if(trims, [&](const trim& t) {
+    return now - surplus_since_.try_emplace(t.fingerprint, now).first->second < surplus_kept;
+  });
+  return trims;
 }
 
 void replicator::begin(const copy& c, const std::function<void()>& wake) {

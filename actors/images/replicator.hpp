@@ -47,6 +47,7 @@ private:
   void begin(const copy& c, const std::function<void()>& wake);
   status carry_out(const copy& c);
   status ask(const member& who, const copy& c);
+  std::vector<trim> rested(std::vector<trim> trims);
   void carry_out(const trim& t, const state_view& view);
   void warn(const std::vector<shortage>& all, const acting_member& me);
   [[nodiscard]] std::string why_short(const shortage& s, const state_view& view) const;
@@ -58,6 +59,7 @@ private:
   std::map<key, attempt> failed_;
   std::set<std::shared_ptr<tls::stream>> asked_;
   std::map<std::string, node::clock::time_point> short_since_;
+  std::map<std::string, node::clock::time_point> surplus_since_;
   std::atomic<int> running_{0};
   std::atomic<bool> stopping_{false};
 };

@@ -69,12 +69,14 @@ def state_of(folder):
 class Importing(unittest.TestCase):
     """One member; what is imported into it."""
     count = 1
+    replicas = ""  # of images
 
     @classmethod
     def setUpClass(cls):
         assert os.geteuid() == 0, "containers of these tests are root's"
         cls.cluster = Cluster(cls.count)
         cls.member = cls.cluster[0]
+        cls.client().done("PATCH", "/1.0", {"config": {"cluster.images_minimal_replica": cls.replicas}})
         cls.image = upload_image(cls.client(), cls.cluster.folder)
         cls.tiny = os.path.join(cls.cluster.folder, "tiny.tar.gz")
 
@@ -285,6 +287,7 @@ class Images(Importing):
 
 class Copies(Importing):
     count = 3
+    replicas = "1"
 
     def damage(self, at):
         path = os.path.join(self.cluster[at].dir, "images", self.image)
@@ -312,10 +315,12 @@ class Copies(Importing):
             "name": "bad", "source": {"type": "image", "fingerprint": self.image}}))[1])
         self.assertEqual(self.has(1), [])
         self.damage(0)  # it is good again
-        self.assertEqual(self.export(1).body, good)
+        self.client().done("PATCH", "/1.0", {"config": {"cluster.images_minimal_replica": "3"}})
+        wait_for(lambda: [self.has(at) for at in range(3)] == [[self.image]] * 3)
         self.damage(0)
+        os.unlink(os.path.join(self.cluster[2].dir, "images", self.image))
         self.assertEqual(self.export(2).body, good)  # from the other source
-        self.assertEqual(self.has(2), [self.image])
+        wait_for(lambda: [self.export(at).body for at in range(3)] == [good] * 3)  # and n1 has its own again
 
 
 def bomb(mebibytes):

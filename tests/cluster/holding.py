@@ -68,12 +68,14 @@ def content(path):
 class Holding(unittest.TestCase):
     """Members with a small image."""
     count = 1
+    replicas = ""  # of images
 
     def setUp(self):
         self.cluster = Cluster(self.count)
         self.addCleanup(self.cluster.__exit__, None, None, None)
         if self.count > 2:
             self.cluster.wait_voters(3)
+        self.client().done("PATCH", "/1.0", {"config": {"cluster.images_minimal_replica": self.replicas}})
         self.image = upload_image(self.client(), self.cluster.folder)
 
     @property

@@ -233,6 +233,7 @@ result<bool> fetcher::check(const std::string& fingerprint) {
   const auto read = storage::check_fingerprint(path, fingerprint);
   if (read) return true;
   if (read.error().code != errc::corrupt) return read.error();
+  (void)server_.wait_readable().ok();  // others may have got theirs just now
   auto others = holders_of(fingerprint);
   std::erase(others, server_.self());
   if (others.empty()) return false;  // the last one: better than none

@@ -316,7 +316,8 @@ class Copies(Importing):
         self.assertEqual(self.has(1), [])
         self.damage(0)  # it is good again
         self.client().done("PATCH", "/1.0", {"config": {"cluster.images_minimal_replica": "3"}})
-        wait_for(lambda: [self.has(at) for at in range(3)] == [[self.image]] * 3)
+        noted = lambda: self.client().get("/internal/images/status").metadata[0]["members"]
+        wait_for(lambda: set(noted().values()) == {"there"})
         self.damage(0)
         os.unlink(os.path.join(self.cluster[2].dir, "images", self.image))
         self.assertEqual(self.export(2).body, good)  # from the other source

@@ -1,9 +1,9 @@
 #include "actors/host/net_interfaces.hpp"
 
+#include "storage/identity.hpp"
+
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
-#include <iterator>
 #include <net/if.h>
 #include <sched.h>
 #include <sstream>
@@ -70,8 +70,8 @@ std::map<std::string, net_counts> parse_net_dev(const std::string& text) {
 
 std::map<std::string, net_interface> interfaces_of(pid_t pid) {
   const auto shown = [&](const char* file) {
-    std::ifstream text("/proc/" + std::to_string(pid) + "/net/" + file);
-    return std::string(std::istreambuf_iterator<char>(text), {});
+    auto text = storage::read_file("/proc/" + std::to_string(pid) + "/net/" + file);
+    return text ? *std::move(text) : std::string{};
   };
   std::map<std::string, net_interface> all;
   for (const auto& [name, counts] : parse_net_dev(shown("dev"))) all[name].counts = counts;

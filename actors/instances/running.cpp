@@ -1,13 +1,13 @@
 #include "actors/instances/running.hpp"
 
 #include "actors/instances/lxc/cgroups.hpp"
+#include "storage/identity.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <signal.h>
 #include <sstream>
 
@@ -50,8 +50,9 @@ void add_titled(std::vector<running_container>& all, const fs::path& containers)
     pid_t pid = 0;
     std::from_chars(name.data(), name.data() + name.size(), pid);
     if (pid == 0) continue;
-    std::ifstream in(entry.path() / "cmdline");
-    std::string line(std::istreambuf_iterator<char>(in), {});
+    auto read = storage::read_file(entry.path().string() + "/cmdline");  // it may end meanwhile
+    if (!read) continue;
+    auto line = *std::move(read);
     while (line.ends_with('\0') || line.ends_with(' ')) line.pop_back();
     const auto space = line.rfind(' ');
     if (!line.starts_with(title) || space <= title.size()) continue;

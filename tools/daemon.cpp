@@ -64,6 +64,7 @@ node::node_settings daemon::hooks() {
     if (api_) api_->hear_operation(json);
   };
   n.show_changes = [this](const row_changes& changes) { show_changes(changes); };
+  n.show_replaced = [this] { show_replaced(); };
   n.cut_off = [this](const std::string& print) {
     front_->close_connections_of(print);
     api_->cut_off(print);
@@ -94,7 +95,7 @@ void daemon::show_changes(const row_changes& changes) {
     if (!at->second) drop.fingerprints.push_back(at->first.name);
   if (!drop.fingerprints.empty() && images_) caf::anon_send(images_, std::move(drop));
   if (touches(changes, table::image)) {
-    if (images_) caf::anon_send(images_, images::trim_files{});
+    if (images_) caf::anon_send(images_, images::compare_files{});
     rows_.ring();
   }
   if ((touches(changes, table::image) || touches(changes, table::server_config)) && replicator_)
@@ -105,6 +106,15 @@ void daemon::show_changes(const row_changes& changes) {
     return;
   rows_.ring();
   if (keeper_) caf::anon_send(keeper_, keeper::look_now{});
+}
+
+/// Anything may be another.
+void daemon::show_replaced() {
+  api_->follow_tokens();
+  rows_.ring();
+  caf::anon_send(images_, images::sweep_files{});
+  caf::anon_send(replicator_, images::look_at_copies{});
+  caf::anon_send(keeper_, keeper::look_now{});
 }
 
 void daemon::spawn_keeper() {
@@ -140,9 +150,10 @@ void daemon::spawn_keepers() {
   i.unpacked = [driver = driver_] { return driver->unpacked(); };
   fetcher_ = std::make_unique<images::fetcher>(*node_, with_.data_dir);
   i.files = fetcher_.get();
-  i.log = log_info;
-  replicator_ = system_.spawn<caf::detached>(
-      images::image_replicator, images::replicator_settings{node_.get(), log_info, stop_member});
+  replicator_ = system_.spawn<caf::detached>(images::image_replicator,
+                                             images::replicator_settings{node_.get(), stop_member});
+  reader_ = system_.spawn<caf::detached>(
+      images::image_reader, images::reader_settings{with_.data_dir, fetcher_.get(), log_info});
   images_ = system_.spawn<caf::detached>(images::images_actor, std::move(i));
   instances::instances_settings k;
   k.data_dir = with_.data_dir;
@@ -243,7 +254,6 @@ status daemon::start() {
     events_.log(level, text, {}, is_ready_ ? node_->name() : with_.name);
   });
   if (auto started = node_->start(with_.bootstrap); !started) return started;
-  api_->follow_tokens();
   if (auto heard = addresses_->start(with_.address, node_->address()); !heard) return heard;
   if (auto listening = front_->listen_unix(with_.data_dir + "/unix.socket"); !listening)
     return listening;
@@ -257,7 +267,6 @@ status daemon::start() {
       return joined;
     api_->roles_rest();
   }
-  caf::anon_send(images_, images::sweep_files{});
   return ok();
 }
 
@@ -274,6 +283,7 @@ void daemon::keep_house() {
   if (MallocExtension_ReleaseFreeMemory) MallocExtension_ReleaseFreeMemory();
   node_->keep_house();
   caf::anon_send(images_, images::sweep_files{});
+  caf::anon_send(reader_, images::read_a_file{});
 }
 
 void daemon::stop() {
@@ -283,6 +293,7 @@ void daemon::stop() {
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(replicator_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(reader_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(keeper_, caf::exit_reason::user_shutdown);
   if (node_) node_->stop();
   ::unlink((with_.data_dir + "/incus.pid").c_str());

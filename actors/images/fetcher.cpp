@@ -1,11 +1,11 @@
 #include "actors/images/fetcher.hpp"
 
+#include "actors/images/image_places.hpp"
 #include "schemas/basic/fault_point.hpp"
 #include "schemas/basic/limits.hpp"
 #include "storage/images/image_files.hpp"
 
 #include <algorithm>
-#include <unistd.h>
 
 namespace muster::images {
 
@@ -13,7 +13,8 @@ namespace {
 
 using clock = node::clock;
 constexpr auto transfer_time_max = std::chrono::minutes(30);
-constexpr auto silence_max = std::chrono::seconds(15);  ///< of a member that sends a file
+constexpr auto silence_max = std::chrono::seconds(15);   ///< of a member that sends a file
+constexpr auto begins_within = std::chrono::seconds(3);  ///< a transfer that was ordered
 constexpr auto describe_time_max = std::chrono::minutes(2);
 constexpr std::size_t transfers_max = 4;
 constexpr std::size_t described_max = 16;
@@ -50,6 +51,13 @@ status fetcher::locate(const std::string& fingerprint, bool is_here) {
   return ok();
 }
 
+status fetcher::note_missing(const std::string& fingerprint) {
+  auto others = holders_of(fingerprint);
+  const bool is_noted = others.erase(server_.self()) != 0;
+  if (!is_noted || others.empty() || storage::has_image(data_dir_, fingerprint)) return ok();
+  return locate(fingerprint, false);
+}
+
 /// Whoever comes second waits for the first.
 status fetcher::get(const std::string& fingerprint, const std::vector<member_id>& sources,
                     clock::time_point deadline) {
@@ -81,20 +89,12 @@ status fetcher::get(const std::string& fingerprint, const std::vector<member_id>
   return mine->how;
 }
 
-std::vector<member_id> fetcher::holders_of(const std::string& fingerprint) const {
-  std::vector<member_id> all;
-  for (const auto& row : server_.local_view()->all<image>())
-    if (row.fingerprint == fingerprint)
-      for (const auto id : row.locations)
-        if (std::find(all.begin(), all.end(), id) == all.end()) all.push_back(id);
-  return all;
+std::set<member_id> fetcher::holders_of(const std::string& fingerprint) const {
+  return holders_by_image(*server_.local_view())[fingerprint];
 }
 
-failure fetcher::nobody_has(const std::vector<member_id>& holders) const {
-  std::string names;
-  for (const auto id : holders)
-    if (const auto m = server_.local_view()->row<member>({}, {id.value}))
-      names += (names.empty() ? "" : ", ") + m->name;
+failure fetcher::nobody_has(const std::set<member_id>& holders) const {
+  const auto names = names_of(*server_.local_view(), {holders.begin(), holders.end()});
   return fail(errc::unavailable,
               names.empty() ? "Image not available on any online member: no member has its file"
                             : "Image not available on any online member: its file is on " + names +
@@ -146,6 +146,7 @@ status fetcher::get_from(const member& from, const std::string& fingerprint,
       if (at->second->file) at->second->file->give_up();
       at->second->file = file;
     }
+    changed_.notify_all();
   }
   if (file->here() < file->chunks().size_bytes) {
     ask.target = "/internal/images/" + fingerprint;
@@ -187,9 +188,16 @@ void fetcher::tell_damaged(const member& where, const std::string& fingerprint) 
 
 result<std::string> fetcher::chunks_of(const std::string& fingerprint) {
   if (!storage::has_image(data_dir_, fingerprint)) {
-    const auto file = coming(fingerprint);
-    if (!file) return fail(errc::not_found, "no such image file");
-    return storage::to_text(file->chunks());
+    // Whoever is to pass it on has been asked to get it at the same moment.
+    std::unique_lock guard(lock_);
+    const auto file_of = [&] {
+      const auto at = transfers_.find(fingerprint);
+      return at == transfers_.end() ? nullptr : at->second->file;
+    };
+    changed_.wait_for(guard, begins_within, [&] { return file_of() != nullptr; });
+    if (const auto file = file_of()) return storage::to_text(file->chunks());
+    if (!storage::has_image(data_dir_, fingerprint))
+      return fail(errc::not_found, "no such image file");
   }
   {
     const std::lock_guard guard(lock_);
@@ -218,11 +226,6 @@ std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> fetcher::all_comi
   return all;
 }
 
-bool fetcher::is_busy(const std::string& fingerprint) const {
-  const std::lock_guard guard(lock_);
-  return transfers_.contains(fingerprint);
-}
-
 result<bool> fetcher::check(const std::string& fingerprint) {
   if (!storage::has_image(data_dir_, fingerprint)) return fail(errc::not_found, "no such file");
   {
@@ -235,10 +238,10 @@ result<bool> fetcher::check(const std::string& fingerprint) {
   if (read.error().code != errc::corrupt) return read.error();
   (void)server_.wait_readable().ok();  // others may have got theirs just now
   auto others = holders_of(fingerprint);
-  std::erase(others, server_.self());
+  others.erase(server_.self());
   if (others.empty()) return false;  // the last one: better than none
-  ::unlink(path.c_str());
   if (auto told = locate(fingerprint, false); !told) return told.error();
+  storage::remove_image(data_dir_, fingerprint, [] { return false; });
   return false;
 }
 

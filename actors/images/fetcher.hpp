@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 namespace muster::images {
@@ -23,14 +24,15 @@ public:
   /// The same for whatever project. @param sources whom to ask first, in this order
   status fetch_file(const std::string& fingerprint, const std::vector<member_id>& sources);
 
+  /// Drops the note that the file is here, if it is not and another member has one.
+  status note_missing(const std::string& fingerprint);
+
   /// For another member: how the file here is cut, or the one that comes. @errors errc::not_found
   result<std::string> chunks_of(const std::string& fingerprint);
   /// The file that comes, for whoever it is passed on to; null: none does.
   std::shared_ptr<storage::incoming_image> coming(const std::string& fingerprint) const;
   /// What comes: fingerprint → bytes here, bytes in all.
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> all_coming() const;
-  /// It is being fetched, or its record is on the way.
-  [[nodiscard]] bool is_busy(const std::string& fingerprint) const;
   /// Reads the file here; a damaged one goes if another member has one, and the records say so.
   /// True: it was good.
   result<bool> check(const std::string& fingerprint);
@@ -48,8 +50,8 @@ private:
                       node::clock::time_point deadline);
   status get_from(const member& from, const std::string& fingerprint,
                   node::clock::time_point deadline);
-  std::vector<member_id> holders_of(const std::string& fingerprint) const;
-  [[nodiscard]] failure nobody_has(const std::vector<member_id>& holders) const;
+  std::set<member_id> holders_of(const std::string& fingerprint) const;
+  [[nodiscard]] failure nobody_has(const std::set<member_id>& holders) const;
   void tell_damaged(const member& where, const std::string& fingerprint) const;
 
   node::node& server_;

@@ -1,5 +1,6 @@
 #include "actors/images/images_actor.hpp"
 
+#include "actors/images/image_places.hpp"
 #include "schemas/basic/limits.hpp"
 #include "storage/images/image_files.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 
 /// A file is there before its record.
 constexpr auto record_comes_within = std::chrono::minutes(10);
+constexpr auto again_after = std::chrono::seconds(2);
 constexpr auto read_again_after = std::chrono::hours(24);
 
 /// The same file can belong to images of several projects.
@@ -54,37 +56,53 @@ void drop_all(const images_settings& with, const std::vector<std::string>& finge
     for (const auto& fingerprint : fingerprints) drop(with, *me->view, fingerprint);
 }
 
-enum class noted : unsigned char { here, elsewhere, nowhere };
+/// A file that is not noted here.
+struct unnoted {
+  std::string fingerprint;
+  bool is_elsewhere = false;  ///< noted on a member that can be reached
+};
 
-/// By the records of all projects; none: there are no records.
-std::optional<noted> noted_where(const acting_member& me, const std::string& fingerprint) {
-  std::optional<noted> found;
-  for (const auto& row : me.view->all<image>()) {
-    if (row.fingerprint != fingerprint) continue;
-    const auto& at = row.locations;
-    if (std::find(at.begin(), at.end(), me.self) != at.end()) return noted::here;
-    if (!at.empty() || !found) found = at.empty() ? noted::nowhere : noted::elsewhere;
-  }
-  return found;
+std::vector<unnoted> unnoted_files(const images_settings& with) {
+  std::vector<unnoted> all;
+  const auto me = with.server->acting();
+  if (!me) return all;
+  const auto holders = holders_by_image(*me->view);
+  const auto online = with.server->online();
+  for (const auto& fingerprint : storage::images_older_than(with.data_dir, {}))
+    if (const auto at = holders.find(fingerprint);
+        at != holders.end() && !at->second.contains(me->self))
+      all.push_back({fingerprint, std::any_of(at->second.begin(), at->second.end(),
+                                              [&](member_id m) { return online.contains(m); })});
+  return all;
 }
 
-/// A file that nobody is noted to have is read, and noted if it is whole.
+/// What others have and is not noted here was trimmed: it goes, once that is known not to be old.
+/// What nobody has that can be reached is read, and noted if it is whole.
 void drop_unnoted(const images_settings& with) {
-  const auto me = with.server->acting();
-  if (!me) return;
-  for (const auto& fingerprint : storage::images_older_than(with.data_dir, {})) {
-    if (with.files->is_busy(fingerprint)) continue;
-    const auto now = noted_where(*me, fingerprint);
-    if (now == noted::nowhere) {
-      if (const auto good = with.files->check(fingerprint); good && *good)
-        (void)with.files->fetch_file(fingerprint, {}).ok();
-    } else if (now == noted::elsewhere) {
-      storage::remove_image(with.data_dir, fingerprint, [&] {
-        const auto later = with.server->acting();
-        return !later || noted_where(*later, fingerprint) != noted::elsewhere;
+  if (unnoted_files(with).empty() || !with.server->wait_readable()) return;
+  for (const auto& file : unnoted_files(with)) {
+    if (file.is_elsewhere)
+      storage::remove_image(with.data_dir, file.fingerprint, [&] {
+        const auto still = unnoted_files(with);
+        return std::none_of(still.begin(), still.end(), [&](const unnoted& u) {
+          return u.fingerprint == file.fingerprint && u.is_elsewhere;
+        });
       });
-    }
+    else if (const auto good = with.files->check(file.fingerprint); good && *good)
+      (void)with.files->fetch_file(file.fingerprint, {}).ok();
   }
+}
+
+/// A file that is noted here and gone counts for nothing: another member gets one. False: not all
+/// could be noted, as at a start, when no leader is known yet.
+bool note_missing(const images_settings& with) {
+  const auto me = with.server->acting();
+  bool is_done = true;
+  if (!me) return is_done;
+  for (const auto& [fingerprint, holders] : holders_by_image(*me->view))
+    if (holders.contains(me->self) && !storage::has_image(with.data_dir, fingerprint))
+      is_done = with.files->note_missing(fingerprint).ok() && is_done;
+  return is_done;
 }
 
 void sweep(const images_settings& with) {
@@ -102,37 +120,43 @@ void sweep(const images_settings& with) {
     with.remove_unpacked(fingerprint, false, [&] { return is_free(with, fingerprint); });
 }
 
-/// Reads one file each minute, each once a day: damage is found before the copy is needed.
-void look_after(images_state& state) {
-  const auto now = node::clock::now();
-  const auto& with = state.with;
-  if (!with.server->acting()) return;
-  for (const auto& fingerprint : storage::images_older_than(with.data_dir, record_comes_within)) {
-    const auto at = state.read.find(fingerprint);
-    if (at != state.read.end() && now - at->second < read_again_after) continue;
-    state.read[fingerprint] = now;
-    if (const auto good = with.files->check(fingerprint); good && !*good)
-      with.log("the file of image " + fingerprint + " was damaged: another copy takes its place");
-    return;
-  }
-}
-
 }  // namespace
 
 images_handle::behavior_type images_actor(images_handle::stateful_pointer<images_state> self,
                                           images_settings with) {
   storage::remove_unfinished_images(with.data_dir);
   self->state.with = std::move(with);
+  const auto compare = [self] {
+    drop_unnoted(self->state.with);
+    if (!note_missing(self->state.with)) self->delayed_send(self, again_after, compare_files{});
+  };
   return {
       [=](const drop_files& m) { drop_all(self->state.with, m.fingerprints); },
       [=](const tell_when_dropped& m) { m.then(); },
-      [=](trim_files) { drop_unnoted(self->state.with); },
+      [=](compare_files) { compare(); },
       [=](sweep_files) {
         sweep(self->state.with);
-        drop_unnoted(self->state.with);
-        look_after(self->state);
+        compare();
       },
   };
+}
+
+reader_handle::behavior_type image_reader(reader_handle::stateful_pointer<reader_state> self,
+                                          reader_settings with) {
+  self->state.with = std::move(with);
+  return {[=](read_a_file) {
+    auto& read = self->state.read;
+    const auto& of = self->state.with;
+    const auto now = node::clock::now();
+    for (const auto& fingerprint : storage::images_older_than(of.data_dir, record_comes_within)) {
+      const auto at = read.find(fingerprint);
+      if (at != read.end() && now - at->second < read_again_after) continue;
+      read[fingerprint] = now;
+      if (const auto good = of.files->check(fingerprint); good && !*good)
+        of.log("the file of image " + fingerprint + " is damaged");
+      return;
+    }
+  }};
 }
 
 }  // namespace muster::images

@@ -1,9 +1,9 @@
 #include "actors/images/replicator.hpp"
 
+#include "actors/images/image_places.hpp"
 #include "actors/raft/guarded.hpp"
 #include "actors/state/spreads/warnings.hpp"
 #include "schemas/basic/limits.hpp"
-#include "schemas/basic/units.hpp"
 
 #include <algorithm>
 
@@ -16,8 +16,7 @@ constexpr auto look_every = std::chrono::seconds(1);
 constexpr auto copy_time_max = std::chrono::minutes(31);
 constexpr auto surplus_kept = std::chrono::seconds(5);
 constexpr auto short_unsaid = std::chrono::seconds(15);  ///< then there is a warning
-constexpr int copies_max = 8;                            ///< at once, in the whole cluster
-constexpr int default_replicas = 3;
+constexpr std::size_t copies_max = 8;                    ///< at once, in the whole cluster
 
 /// Copies that failed are tried again after 1 s to 60 s.
 std::chrono::seconds pause_after(int failed) {
@@ -25,78 +24,89 @@ std::chrono::seconds pause_after(int failed) {
 }
 
 std::vector<held_image> images_of(const state_view& s) {
-  std::map<std::string, held_image> all;
-  for (const auto& row : s.all<image>()) {
-    auto& one = all[row.fingerprint];
-    one.fingerprint = row.fingerprint;
-    one.holders.insert(row.locations.begin(), row.locations.end());
-  }
-  for (const auto& i : s.all<instance>())
-    if (const auto at = all.find(i.image_fingerprint); at != all.end())
-      at->second.users.insert(i.owner);
-  std::vector<held_image> list;
-  for (auto& [fingerprint, one] : all) list.push_back(std::move(one));
-  return list;
+  std::vector<held_image> all;
+  for (auto& [fingerprint, holders] : holders_by_image(s))
+    all.push_back({fingerprint, std::move(holders), {}});
+  return all;
 }
 
-std::vector<place> places_of(const acting_member& me, link::links& peers) {
-  std::set<member_id> up{me.self};
-  for (const auto& h : peers.health())
-    if (h.is_up) up.insert(h.id);
+/// Only what is too much asks where instances are: they are many.
+void add_users(std::vector<held_image>& images, const state_view& s) {
+  std::map<std::string, std::set<member_id>> users;
+  s.each(table::instance, std::nullopt, [&](const object& o) {
+    const auto& i = std::get<instance>(o);
+    users[i.image_fingerprint].insert(i.owner);
+    return true;
+  });
+  for (auto& one : images)
+    if (const auto at = users.find(one.fingerprint); at != users.end()) one.users = at->second;
+}
+
+std::vector<place> places_of(const state_view& s, const std::set<member_id>& online) {
   std::vector<place> all;
-  for (const auto& m : me.view->all<member>())
-    all.push_back({m.id(), m.failure_domain, up.contains(m.id())});
+  for (const auto& m : s.all<member>())
+    all.push_back({m.id(), m.failure_domain, online.contains(m.id())});
   return all;
 }
 
 }  // namespace
 
-int replicas_wanted(const state_view& s) {
-  const auto text = value_in(s.only<server_config>().value_or(server_config{}).config,
-                             "cluster.images_minimal_replica");
-  if (text == "-1") return -1;
-  return static_cast<int>(units::number(text, limits::members_max).value_or(default_replicas));
-}
-
 replicator::~replicator() {
-  stopping_ = true;
-  {
-    const std::lock_guard guard(lock_);
-    for (const auto& stream : asked_) stream->shutdown();
+  for (auto& o : orders_) {
+    const std::lock_guard guard(o.lock);
+    o.stops = true;
+    if (o.asked) o.asked->shutdown();
   }
-  while (running_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
-/// Who does not lead knows nothing of what others have begun.
-void replicator::forget() {
-  const std::lock_guard guard(lock_);
-  failed_.clear();
-  short_since_.clear();
+/// Of copies that have ended.
+void replicator::take_results() {
+  orders_.remove_if([&](order& o) {
+    const std::lock_guard guard(o.lock);
+    if (!o.is_over) return false;
+    const key what{o.what.fingerprint, o.what.to};
+    if (o.how) {
+      failed_.erase(what);
+    } else {
+      auto& a = failed_[what];
+      a.again = clock::now() + pause_after(a.failed++);
+      a.why = o.how.error().detail;
+    }
+    return true;
+  });
 }
 
 void replicator::look(const std::function<void()>& wake) {
-  const auto me = with_.server->acting();
-  auto running = with_.server->now();
-  if (!me || !running || (*running)->board().raft.now != raft::role::leader ||
-      !(*running)->has_leader())
-    return forget();
-  under_way coming;
-  std::set<key> resting;
-  {
-    const std::lock_guard guard(lock_);
-    coming = coming_;
-    for (const auto& [what, a] : failed_)
-      if (a.again > clock::now()) resting.insert(what);
+  take_results();
+  const auto running = with_.server->now();
+  const bool leads =
+      running && (*running)->board().raft.now == raft::role::leader && (*running)->has_leader();
+  const auto me = leads ? with_.server->acting() : std::nullopt;
+  if (!me) {  // who does not lead knows nothing of what others begin
+    failed_.clear();
+    short_since_.clear();
+    surplus_since_.clear();
+    return;
   }
-  auto plan = plan_images(images_of(*me->view), places_of(*me, (*running)->peers()), coming,
-                          replicas_wanted(*me->view));
-  for (const auto& c : plan.copies)
-    if (!resting.contains({c.fingerprint, c.to}) && running_ < copies_max) begin(c, wake);
+  const auto places = places_of(*me->view, with_.server->online());
+  const auto replicas = replicas_wanted(*me->view);
+  auto images = images_of(*me->view);
+  if (std::any_of(images.begin(), images.end(), [&](const held_image& i) {
+        return i.holders.size() > copies_wanted(replicas, places.size());
+      }))
+    add_users(images, *me->view);
+  under_way coming;
+  for (const auto& o : orders_) coming[o.what.fingerprint].push_back(o.what.to);
+  auto plan = plan_images(images, places, coming, replicas);
+  for (const auto& c : plan.copies) {
+    const auto at = failed_.find({c.fingerprint, c.to});
+    if (at != failed_.end() && at->second.again > clock::now())
+      plan.shortages.push_back({c.fingerprint, 0, 0, {}});  // it does not come for now
+    else if (orders_.size() < copies_max)
+      begin(c, wake);
+  }
   for (const auto& t : rested(std::move(plan.trims))) carry_out(t, *me->view);
-  for (const auto& c : plan.copies)  // they do not come for now
-    if (resting.contains({c.fingerprint, c.to}))
-      plan.shortages.push_back({c.fingerprint, 0, 0, {}});
-  warn(plan.shortages, *me);
+  warn(said_of(plan.shortages, *me->view), *me->view);
 }
 
 /// A copy that came for one request is left there for a while.
@@ -113,59 +123,40 @@ std::vector<trim> replicator::rested(std::vector<trim> trims) {
 }
 
 void replicator::begin(const copy& c, const std::function<void()>& wake) {
-  {
-    const std::lock_guard guard(lock_);
-    coming_[c.fingerprint].push_back(c.to);
-  }
-  ++running_;
-  std::thread([this, c, wake] {
-    const auto done = carry_out(c);
+  auto& o = orders_.emplace_back();
+  o.what = c;
+  o.works = std::jthread([this, &o, wake] {
+    auto how = carry_out(o);
     {
-      const std::lock_guard guard(lock_);
-      auto& to = coming_[c.fingerprint];
-      std::erase(to, c.to);
-      if (to.empty()) coming_.erase(c.fingerprint);
-      if (done) {
-        failed_.erase({c.fingerprint, c.to});
-      } else {
-        auto& a = failed_[{c.fingerprint, c.to}];
-        a.again = clock::now() + pause_after(a.failed++);
-        a.why = done.error().detail;
-      }
+      const std::lock_guard guard(o.lock);
+      o.how = std::move(how);
+      o.is_over = true;
     }
-    if (!stopping_) wake();
-    --running_;
-  }).detach();
-}
-
-status replicator::carry_out(const copy& c) {
-  const auto who = with_.server->local_view()->row<member>({}, {c.to.value});
-  return who ? ask(*who, c) : status(fail(errc::not_found, "the member is not known"));
+    wake();
+  });
 }
 
 /// The other answers when the file is there.
-status replicator::ask(const member& who, const copy& c) {
-  auto stream =
-      with_.server->dial_member(who.address, who.fingerprint, clock::now() + limits::dial_deadline);
-  if (!stream) return fail(errc::unavailable, who.name + " cannot be reached");
+status replicator::carry_out(order& o) {
+  const auto who = with_.server->local_view()->row<member>({}, {o.what.to.value});
+  if (!who) return fail(errc::not_found, "the member is not known");
+  auto stream = with_.server->dial_member(who->address, who->fingerprint,
+                                          clock::now() + limits::dial_deadline);
+  if (!stream) return fail(errc::unavailable, who->name + " cannot be reached");
   {
-    const std::lock_guard guard(lock_);
-    if (stopping_) return fail(errc::unavailable, "this member stops");
-    asked_.insert(*stream);
+    const std::lock_guard guard(o.lock);
+    if (o.stops) return fail(errc::unavailable, "this member stops");
+    o.asked = *stream;
   }
-  tls::http_request order;
-  order.method = "POST";
-  order.target = "/internal/images/" + c.fingerprint + "/fetch?from=";
-  for (const auto id : c.sources) order.target += std::to_string(id.value) + ",";
-  auto answer = tls::ask(**stream, order, {clock::now() + copy_time_max, 1u << 16, {}});
-  {
-    const std::lock_guard guard(lock_);
-    asked_.erase(*stream);
-  }
+  tls::http_request ask;
+  ask.method = "POST";
+  ask.target = "/internal/images/" + o.what.fingerprint + "/fetch?from=";
+  for (const auto id : o.what.sources) ask.target += std::to_string(id.value) + ",";
+  auto answer = tls::ask(**stream, ask, {clock::now() + copy_time_max, 1u << 16, {}});
   if (!answer) return answer.error();
   if (answer->status == 200) return ok();
   return fail(errc::unavailable,
-              who.name + ": " + answer->body.substr(0, limits::reason_bytes_max));
+              who->name + ": " + answer->body.substr(0, limits::reason_bytes_max));
 }
 
 /// That member's own images actor drops the file.
@@ -179,41 +170,40 @@ void replicator::carry_out(const trim& t, const state_view& view) {
           .ok();
 }
 
-std::string replicator::why_short(const shortage& s, const state_view& view) const {
-  std::string away;
-  for (const auto id : s.away)
-    if (const auto m = view.row<member>({}, {id.value}))
-      away += (away.empty() ? "" : ", ") + m->name;
-  std::string why = "image " + s.fingerprint.substr(0, 12) + " lies on fewer members than wanted";
-  if (!away.empty()) why += "; " + away + " cannot be reached";
-  for (const auto& [what, a] : failed_)
-    if (what.first == s.fingerprint) return why + "; " + a.why;
-  return why;
+/// Fingerprint → why, of images that have had too few copies for a while.
+std::map<std::string, std::string> replicator::said_of(const std::vector<shortage>& all,
+                                                       const state_view& view) {
+  const auto now = clock::now();
+  std::erase_if(short_since_, [&](const auto& one) {
+    return std::none_of(all.begin(), all.end(),
+                        [&](const shortage& s) { return s.fingerprint == one.first; });
+  });
+  std::map<std::string, std::string> said;
+  for (const auto& s : all) {
+    const auto since = short_since_.try_emplace(s.fingerprint, now).first->second;
+    if (now - since < short_unsaid || said.contains(s.fingerprint)) continue;
+    auto& why = said[s.fingerprint];
+    why = "image " + s.fingerprint.substr(0, 12) + " lies on fewer members than wanted";
+    if (!s.away.empty()) why += "; " + names_of(view, s.away) + " cannot be reached";
+    const auto failed = failed_.lower_bound({s.fingerprint, {}});
+    if (failed != failed_.end() && failed->first.first == s.fingerprint)
+      why += "; " + failed->second.why;
+  }
+  return said;
 }
 
-/// One warning an image, once it has been so for a while; settled when it is not so any more.
-void replicator::warn(const std::vector<shortage>& all, const acting_member& me) {
-  const auto now = clock::now();
-  std::map<std::string, std::string> said;  // fingerprint → why
-  {
-    const std::lock_guard guard(lock_);
-    std::set<std::string> is_short;
-    for (const auto& s : all) {
-      is_short.insert(s.fingerprint);
-      const auto since = short_since_.try_emplace(s.fingerprint, now).first->second;
-      if (now - since > short_unsaid && !said.contains(s.fingerprint))
-        said[s.fingerprint] = why_short(s, *me.view);
-    }
-    std::erase_if(short_since_, [&](const auto& one) { return !is_short.contains(one.first); });
-  }
+/// One warning an image; settled when it is not so any more.
+void replicator::warn(const std::map<std::string, std::string>& said, const state_view& view) {
   std::map<row_key, std::string> wanted;
-  for (const auto& row : me.view->all<image>())
-    if (const auto at = said.find(row.fingerprint); at != said.end())
-      wanted[key_of(row)] = at->second;
+  if (!said.empty())
+    for (const auto& row : view.all<image>())
+      if (const auto at = said.find(row.fingerprint); at != said.end())
+        wanted[key_of(row)] = at->second;
   const auto write = [&](command_body body) {
-    (void)with_.server->write(std::move(body), {}, "images", now + limits::write_deadline).ok();
+    (void)with_.server->write(std::move(body), {}, "images", clock::now() + limits::write_deadline)
+        .ok();
   };
-  for (const auto& w : me.view->all<warning>()) {
+  for (const auto& w : view.all<warning>()) {
     if (w.type != state::few_copies || w.status == warning_status::resolved) continue;
     if (!wanted.contains(w.about)) write(settle_warning{w.type, w.location, w.about});
     wanted.erase(w.about);  // it is said

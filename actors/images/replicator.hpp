@@ -1,18 +1,18 @@
 #pragma once
-#include "actors/images/fetcher.hpp"
 #include "actors/images/images_core.hpp"
+#include "actors/node/node.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <atomic>
 #include <functional>
+#include <list>
 #include <thread>
 
 namespace muster::images {
 
-/// Images, members or what is wanted of them have changed, or a copy has ended.
+/// Images or what is wanted of them have changed, or a copy has ended.
 struct look_at_copies {};
 /// Now and then.
 struct look_at_copies_again {};
@@ -22,7 +22,6 @@ using replicator_handle =
 
 struct replicator_settings {
   node::node* server = nullptr;
-  std::function<void(const std::string&)> log;
   raft::stop_member stop;
 };
 
@@ -37,6 +36,16 @@ public:
   void look(const std::function<void()>& wake);
 
 private:
+  /// A copy under way. Its thread asks the member that shall have it, and waits.
+  struct order {
+    copy what;
+    std::mutex lock;
+    std::shared_ptr<tls::stream> asked;  ///< shut down to end it early
+    bool is_over = false;                ///< under the lock, as what follows
+    bool stops = false;
+    status how = ok();
+    std::jthread works;  ///< last: ends first
+  };
   struct attempt {
     int failed = 0;
     node::clock::time_point again;
@@ -44,24 +53,20 @@ private:
   };
   using key = std::pair<std::string, member_id>;
 
+  void take_results();
   void begin(const copy& c, const std::function<void()>& wake);
-  status carry_out(const copy& c);
-  status ask(const member& who, const copy& c);
+  status carry_out(order& o);
   std::vector<trim> rested(std::vector<trim> trims);
   void carry_out(const trim& t, const state_view& view);
-  void warn(const std::vector<shortage>& all, const acting_member& me);
-  [[nodiscard]] std::string why_short(const shortage& s, const state_view& view) const;
-  void forget();
+  std::map<std::string, std::string> said_of(const std::vector<shortage>& all,
+                                             const state_view& view);
+  void warn(const std::map<std::string, std::string>& said, const state_view& view);
 
   replicator_settings with_;
-  std::mutex lock_;  ///< for what follows, which threads of copies change
-  under_way coming_;
+  std::list<order> orders_;
   std::map<key, attempt> failed_;
-  std::set<std::shared_ptr<tls::stream>> asked_;
-  std::map<std::string, node::clock::time_point> short_since_;
-  std::map<std::string, node::clock::time_point> surplus_since_;
-  std::atomic<int> running_{0};
-  std::atomic<bool> stopping_{false};
+  std::map<std::string, node::clock::time_point> short_since_;    ///< by fingerprint
+  std::map<std::string, node::clock::time_point> surplus_since_;  ///< by fingerprint
 };
 
 struct replicator_state {
@@ -72,9 +77,6 @@ struct replicator_state {
 /// Detached: it writes to the log, and waits for it.
 replicator_handle::behavior_type image_replicator(
     replicator_handle::stateful_pointer<replicator_state> self, replicator_settings with);
-
-/// What the key says, on a state.
-int replicas_wanted(const state_view& s);
 
 }  // namespace muster::images
 

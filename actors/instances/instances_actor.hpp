@@ -15,7 +15,17 @@
 
 namespace muster::instances {
 
-enum class verb : unsigned char { create, start, stop, restart, freeze, unfreeze, tidy, remove };
+enum class verb : unsigned char {
+  create,
+  start,
+  stop,
+  restart,
+  freeze,
+  unfreeze,
+  tidy,
+  publish,
+  remove
+};
 
 /// Work on one instance that somebody waits for. Orders for the same instance run one after the
 /// other.
@@ -28,6 +38,7 @@ struct order {
   std::string trace;
   instance last;  ///< remove: the record as it was
   std::promise<status> answer;
+  std::shared_ptr<const publish_wish> image = nullptr;  ///< publish: what it is to be
   bool is_own = false;  ///< nobody has asked: wanted and real differ
 };
 using order_ptr = std::shared_ptr<order>;

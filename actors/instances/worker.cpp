@@ -59,6 +59,14 @@ public:
     return report(on ? instance_status::frozen : instance_status::running,
                   on ? "paused" : "resumed");
   }
+  status publish() {
+    if (driver().pid_of(row_.head.id) != 0)
+      return fail(errc::bad_request, "Cannot export a running instance as an image");
+    if (row_.status == instance_status::creating)
+      return fail(errc::busy, "The instance is being created");
+    (void)with_.fetch_image(images_, row_.image_fingerprint).ok();  // a copy may do without
+    return driver().publish(box_, *what_.image);
+  }
   status remove() {
     if (driver().pid_of(what_.key.id) != 0)
       if (auto stopped = driver().stop(box_, true, 0); !stopped) return stopped;
@@ -106,6 +114,8 @@ public:
         return freeze(false);
       case verb::tidy:
         return driver().tidy(box_);
+      case verb::publish:
+        return publish();
       case verb::remove:
         return remove();
     }

@@ -143,6 +143,7 @@ status node::run_member() {
   r.show_replaced = [this] {
     when_members_changed();
     follow_certificate();
+    with_.show_replaced();
   };
   r.note = [this](command_body body, const std::function<void()>& ended) {
     begin_write(std::move(body), system_requestor(), "cluster",
@@ -166,6 +167,7 @@ status node::run_member() {
   if (address().empty())
     if (const auto m = local_view()->row<member>({}, {who->member.value})) set_address(m->address);
   refresh_trust();
+  with_.show_replaced();
   return ok();
 }
 
@@ -220,6 +222,14 @@ result<std::shared_ptr<runtime>> node::now() const {
   const std::shared_lock guard(lock_);
   if (runtime_) return runtime_;
   return fail(errc::unavailable, stopping_ ? "Incus is shutting down" : "Daemon is starting up");
+}
+
+std::set<member_id> node::online() const {
+  std::set<member_id> all{self()};
+  if (auto r = now())
+    for (const auto& h : (*r)->peers().health())
+      if (h.is_up) all.insert(h.id);
+  return all;
 }
 
 std::unique_ptr<state_view> node::local_view() const {

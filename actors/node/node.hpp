@@ -34,6 +34,8 @@ struct node_settings {
   std::function<void(const operation&)> show_operation;
   std::function<void(const std::string& json)> show_remote_operation;
   std::function<void(const row_changes&)> show_changes;
+  /// A member runs, or a snapshot has taken its state's place: anything may be another.
+  std::function<void()> show_replaced;
   std::function<void(const std::string& fingerprint)> cut_off;
 };
 
@@ -83,6 +85,8 @@ public:
   [[nodiscard]] std::optional<failure> barred() const;
   /// The local replica; nothing while no member runs.
   [[nodiscard]] std::unique_ptr<state_view> local_view() const;
+  /// Members that can be reached now, this one among them.
+  [[nodiscard]] std::set<member_id> online() const;
   /// None while no member runs, while this one is barred, and once its row is gone.
   [[nodiscard]] std::optional<acting_member> acting() const;
 

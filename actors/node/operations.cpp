@@ -81,8 +81,8 @@ result<operation> operations::start(operation what, std::function<status(handle&
   }
   tell_begun(what);
   try {
-    std::thread([this, uuid = what.uuid, is_exec = what.is_exec, work = std::move(work)] {
-      run(uuid, work);
+    std::thread([this, uuid = what.uuid, is_exec = what.is_exec, work = std::move(work)]() mutable {
+      run(uuid, std::move(work));
       const std::lock_guard guard(lock_);
       --running_of(is_exec);
       changed_.notify_all();
@@ -96,7 +96,7 @@ result<operation> operations::start(operation what, std::function<status(handle&
   return what;
 }
 
-void operations::run(const std::string& uuid, const std::function<status(handle&)>& work) {
+void operations::run(const std::string& uuid, std::function<status(handle&)> work) {
   status done = ok();
   try {
     handle self(*this, uuid);
@@ -104,6 +104,8 @@ void operations::run(const std::string& uuid, const std::function<status(handle&
   } catch (const std::exception& e) {  // a library's; ours are results
     done = fail(errc::refused, std::string("Internal error: ") + e.what());
   }
+  work = nullptr;  // what it holds goes before others hear of its end
+  forget_how_to_stop(uuid);
   change(uuid, [&](operation& o) {
     if (done) {
       o.now = op_status::success;
@@ -115,6 +117,12 @@ void operations::run(const std::string& uuid, const std::function<status(handle&
     o.may_cancel = false;
     o.private_json.clear();
   });
+}
+
+void operations::forget_how_to_stop(const std::string& uuid) {
+  std::function<void()> gone;
+  const std::lock_guard guard(lock_);
+  if (const auto at = all_.find(uuid); at != all_.end()) gone.swap(at->second.on_cancel);
 }
 
 void operations::handle::set_metadata(std::string json) {

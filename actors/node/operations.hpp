@@ -100,7 +100,8 @@ private:
   void change(const std::string& uuid, const std::function<void(operation&)>& f);
   void forget_old();
   void tell_begun(operation what) const;
-  void run(const std::string& uuid, const std::function<status(handle&)>& work);
+  void run(const std::string& uuid, std::function<status(handle&)> work);
+  void forget_how_to_stop(const std::string& uuid);
   std::size_t& running_of(bool is_exec) { return is_exec ? execs_ : running_; }
 
   watcher on_change_;

@@ -423,8 +423,9 @@ void driver::on_wish(wish_members wish) {
 /// for an instant only.
 void driver::try_wish() {
   if (!wish_ || core_.is_changing_members()) return;
-  const bool counts = core_.role_now() == role::leader && core_.hard().term == wish_->term &&
-                      core_.members() == wish_->from && wish_->from != wish_->next;
+  const bool counts = !is_condemned_ && core_.role_now() == role::leader &&
+                      core_.hard().term == wish_->term && core_.members() == wish_->from &&
+                      wish_->from != wish_->next;
   if (counts) step(change_members{tags_.next(), wish_->next});
   if (!counts || core_.is_changing_members()) wish_.reset();
 }

@@ -33,7 +33,7 @@ constexpr config_key project_table[] = {
     {"backups.compression_algorithm", {"string", is_algorithm}, none, "Compression of backups"},
     {"images.auto_update_cached", values::flag, none, "Whether cached images are updated"},
     {"images.auto_update_interval", values::count, none, "Hours between looks for newer images"},
-    {"images.compression_algorithm", {"string", is_algorithm}, none, "Compression of new images"},
+    {"images.compression_algorithm", {"string", is_algorithm}, acts, "Compression of new images"},
     {"images.default_architecture", values::any, none, "Architecture of images when none is named"},
     {"images.remote_cache_expiry", values::count, none,
      "Days after which an unused cached image goes"},

@@ -217,7 +217,7 @@ constexpr server_key server_table[] = {
      "true"},
     {"images.auto_update_interval", integer<0, any>, "integer", none,
      "Hours between looks for newer images", "6"},
-    {"images.compression_algorithm", compression, "string", none, "Compression of new images",
+    {"images.compression_algorithm", compression, "string", acts, "Compression of new images",
      "gzip"},
     {"images.default_architecture", architecture, "string", none,
      "Architecture of images when none is named", ""},

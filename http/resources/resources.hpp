@@ -18,6 +18,8 @@ void add_cluster_certificate_routes(router& routes, api& a);
 void add_project_routes(router& routes, api& a);
 void add_profile_routes(router& routes, api& a);
 void add_image_routes(router& routes, api& a);
+void add_image_alias_routes(router& routes, api& a);
+void add_image_import_routes(router& routes, api& a);
 void add_image_copy_routes(router& routes, api& a);
 void add_instance_routes(router& routes, api& a);
 void add_instance_state_routes(router& routes, api& a);

@@ -344,14 +344,6 @@ std::optional<response> api::passed_to_owner(const request& r, const state_view&
   return forward(r, *owner);
 }
 
-std::set<member_id> api::online() const {
-  std::set<member_id> all{node_.self()};
-  if (auto now = node_.now())
-    for (const auto& h : (*now)->peers().health())
-      if (h.is_up) all.insert(h.id);
-  return all;
-}
-
 node::operation api::new_operation(std::string description, std::string project) {
   node::operation o;
   o.uuid = node::make_uuid(node_.self());

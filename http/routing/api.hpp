@@ -123,10 +123,11 @@ public:
   std::optional<response> passed_to_owner(const request& r, const state_view& s,
                                           const instance& row);
   /// Members that can be reached now.
-  [[nodiscard]] std::set<member_id> online() const;
+  [[nodiscard]] std::set<member_id> online() const { return node_.online(); }
   /// GETs this of all other members that are online, at the same time. Bodies of the answers with
-  /// 200; who does not answer within a second is left out.
-  std::vector<std::string> ask_others(const state_view& s, const std::string& target);
+  /// 200; who does not answer in time is left out.
+  std::vector<std::string> ask_others(const state_view& s, const std::string& target,
+                                      std::chrono::seconds within = std::chrono::seconds(1));
   [[nodiscard]] std::vector<member> others_online(const state_view& s) const;
   /// Waits until what was written here is in force on every other member that is online, so that
   /// who is asked next makes no difference. Blocks; rare changes only.

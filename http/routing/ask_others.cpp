@@ -46,9 +46,10 @@ std::vector<member> api::others_online(const state_view& s) const {
   return others;
 }
 
-std::vector<std::string> api::ask_others(const state_view& s, const std::string& target) {
+std::vector<std::string> api::ask_others(const state_view& s, const std::string& target,
+                                         std::chrono::seconds within) {
   std::vector<std::string> all;
-  for (auto& one : ask_each(node_, others_online(s), target, clock::now() + answer_within))
+  for (auto& one : ask_each(node_, others_online(s), target, clock::now() + within))
     if (one) all.push_back(*std::move(one));
   return all;
 }

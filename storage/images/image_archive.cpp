@@ -96,27 +96,6 @@ failure write_failure(archive* a, const std::string& name) {
                                      (why ? why : "damaged"));
 }
 
-/// Attributes that mean something inside a container; `trusted.*` means something to the host.
-void keep_harmless_attributes(archive_entry* e) {
-  struct attribute {
-    std::string name;
-    std::string value;
-  };
-  std::vector<attribute> kept;
-  archive_entry_xattr_reset(e);
-  const char* name = nullptr;
-  const void* value = nullptr;
-  std::size_t size = 0;
-  while (archive_entry_xattr_next(e, &name, &value, &size) == ARCHIVE_OK) {
-    const std::string_view n = name ? name : "";
-    if (n == "security.capability" || n.starts_with("user.") || n.starts_with("system.posix_acl_"))
-      kept.push_back({std::string(n), std::string(static_cast<const char*>(value), size)});
-  }
-  archive_entry_xattr_clear(e);
-  for (const auto& a : kept)
-    archive_entry_xattr_add_entry(e, a.name.c_str(), a.value.data(), a.value.size());
-}
-
 /// Puts the names right and says whether the entry is to be unpacked.
 result<bool> is_wanted(archive_entry* e) {
   auto name = clean_name(archive_entry_pathname(e));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sys/stat.h>
+#include <vector>
 
 namespace muster::storage {
 
@@ -79,6 +80,26 @@ result<std::string> clean_name(const char* name) {
     clean += (clean.empty() ? "" : "/") + std::string(part);
   }
   return clean;
+}
+
+void keep_harmless_attributes(archive_entry* e) {
+  struct attribute {
+    std::string name;
+    std::string value;
+  };
+  std::vector<attribute> kept;
+  archive_entry_xattr_reset(e);
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  while (archive_entry_xattr_next(e, &name, &value, &size) == ARCHIVE_OK) {
+    const std::string_view n = name ? name : "";
+    if (n == "security.capability" || n.starts_with("user.") || n.starts_with("system.posix_acl_"))
+      kept.push_back({std::string(n), std::string(static_cast<const char*>(value), size)});
+  }
+  archive_entry_xattr_clear(e);
+  for (const auto& a : kept)
+    archive_entry_xattr_add_entry(e, a.name.c_str(), a.value.data(), a.value.size());
 }
 
 bool is_part_of_image(std::string_view clean) {

@@ -56,6 +56,8 @@ private:
 /// Where tar would put an entry: without leading "/" and "./"; empty: the root itself.
 /// @errors errc::refused for "..".
 result<std::string> clean_name(const char* name);
+/// Attributes that mean something inside a container stay; `trusted.*` means something to the host.
+void keep_harmless_attributes(archive_entry* e);
 /// Whether an image's part: metadata.yaml, rootfs, templates. All else is passed over.
 bool is_part_of_image(std::string_view clean);
 

@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 import unittest
 
+from clients import run_in
 from loopback import Cluster, Member, upload_image, wait_for
 
 ARCHITECTURE = os.uname().machine
@@ -127,9 +128,7 @@ class Importing(unittest.TestCase):
         self.ended(c.ask("DELETE", f"/1.0/instances/{name}"))
 
     def run_in(self, name, *command):
-        c = self.client()
-        o = c.done("POST", f"/1.0/instances/{name}/exec", {"command": list(command), "record-output": True})
-        return c.get(o["metadata"]["output"]["1"]).body.decode()
+        return run_in(self.client(), name, *command)[1]
 
     def directory(self, name):
         uuid = self.client().get(f"/1.0/instances/{name}").metadata["config"]["volatile.uuid"]

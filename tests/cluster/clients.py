@@ -10,6 +10,22 @@ import urllib.parse
 from loopback import WebSocket, tls_context
 
 
+def cpu_seconds(member):
+    with open(f"/proc/{member.process.pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def threads_of(member):
+    return len(os.listdir(f"/proc/{member.process.pid}/task"))
+
+
+def run_in(client, name, *command):
+    """Runs a command in an instance; gives its exit code and what it wrote."""
+    o = client.done("POST", f"/1.0/instances/{name}/exec", {"command": list(command), "record-output": True})
+    return o["metadata"]["return"], client.get(o["metadata"]["output"]["1"]).body.decode()
+
+
 def make_certificate(folder, name, days=2):
     """A self-signed client certificate: [certificate file, key file]."""
     paths = [os.path.join(folder, f"{name}.{end}") for end in ("crt", "key")]

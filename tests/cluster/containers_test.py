@@ -2,8 +2,10 @@
 import json
 import os
 import tempfile
+import threading
 import unittest
 
+from clients import run_in
 from loopback import Cluster, WebSocket, upload_image, wait_for
 
 
@@ -42,12 +44,6 @@ class Containers(unittest.TestCase):
             client.done("PUT", f"/1.0/instances/{name}/state", {"action": "stop", "force": True})
         client.done("DELETE", f"/1.0/instances/{name}")
 
-    def run_in(self, client, name, *command):
-        o = client.done("POST", f"/1.0/instances/{name}/exec",
-                        {"command": list(command), "record-output": True})
-        out = client.get(o["metadata"]["output"]["1"]).body.decode()
-        return o["metadata"]["return"], out
-
     def test_an_instance_goes_where_fewest_are_and_runs_there(self):
         places = []
         for name in ("a1", "a2", "a3"):
@@ -55,9 +51,9 @@ class Containers(unittest.TestCase):
             places.append(client.get(f"/1.0/instances/{name}").metadata["location"])
         self.assertEqual(sorted(places), ["n1", "n2", "n3"])
         for name in ("a1", "a2", "a3"):
-            self.assertEqual(self.run_in(client, name, "hostname"), (0, name + "\n"))
+            self.assertEqual(run_in(client, name, "hostname"), (0, name + "\n"))
             self.assertTrue(is_alive(state(client, name)["pid"]))
-        self.assertEqual(self.run_in(client, "a1", "sh", "-c", "exit 7")[0], 7)
+        self.assertEqual(run_in(client, "a1", "sh", "-c", "exit 7")[0], 7)
 
     def test_stop_start_restart_freeze(self):
         client = self.launch("b1", "n2")
@@ -80,9 +76,9 @@ class Containers(unittest.TestCase):
 
     def test_files_survive_a_stop(self):
         client = self.launch("f1", "n3")
-        self.run_in(client, "f1", "sh", "-c", "echo kept > /root/file")
+        run_in(client, "f1", "sh", "-c", "echo kept > /root/file")
         client.done("PUT", "/1.0/instances/f1/state", {"action": "restart", "force": True})
-        self.assertEqual(self.run_in(client, "f1", "cat", "/root/file"), (0, "kept\n"))
+        self.assertEqual(run_in(client, "f1", "cat", "/root/file"), (0, "kept\n"))
 
     def test_exec_over_websockets_through_another_member(self):
         self.launch("w1", "n2")
@@ -122,7 +118,7 @@ class Containers(unittest.TestCase):
         self.cluster.restart(node)
         wait_for(lambda: client.get("/1.0/instances/k1/state").status == 200)
         self.assertEqual(state(client, "k1")["pid"], pid)
-        self.assertEqual(self.run_in(client, "k1", "echo", "hi"), (0, "hi\n"))
+        self.assertEqual(run_in(client, "k1", "echo", "hi"), (0, "hi\n"))
 
     def test_an_instance_that_was_given_away_is_stopped_where_it_was(self):
         client = self.launch("g1", "n3")
@@ -185,6 +181,31 @@ class Containers(unittest.TestCase):
         self.assertEqual(client.ask("POST", "/1.0/instances?target=zz", {"name": "ok", "source": tiny}).status, 404)
         self.assertEqual(client.get("/1.0/instances/nope/state").status, 404)
         self.assertEqual(json.loads(client.get("/1.0/images/ffffffff").body)["error"], 'Image "ffffffff" not found')
+
+
+class AtOnce(unittest.TestCase):
+    def test_a_limit_holds_and_what_it_allows_is_made(self):
+        """Twenty through all members, on pools that have held nothing yet."""
+        with Cluster(3) as c:
+            upload_image(c[0].unix(60), c.folder)
+            c[0].unix().done("POST", "/1.0/projects", {"name": "p", "config": {
+                "features.images": "false", "features.profiles": "false", "limits.instances": "4"}})
+            ended = []
+
+            def create(n):
+                client = c[n % 3].unix(60)
+                answer = client.ask("POST", "/1.0/instances?project=p", {"name": f"i{n}", "source": {"type": "image", "alias": "tiny"}})
+                if answer.status == 202:
+                    answer = client.get(answer.json["operation"].split("?")[0] + "/wait?timeout=60&project=p")
+                ended.append(answer.json["error"])
+
+            asking = [threading.Thread(target=create, args=(n,)) for n in range(20)]
+            for t in asking:
+                t.start()
+            for t in asking:
+                t.join(120)
+            self.assertEqual(sorted(ended), [""] * 4 + ['Reached maximum number of instances in project "p"'] * 16)
+            self.assertEqual(len(c[1].unix().get("/1.0/instances?project=p").metadata), 4)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import socket
 import time
 import unittest
 
-from clients import answer_of, make_certificate, trust
+from clients import answer_of, make_certificate, threads_of, trust
 from loopback import Cluster, Member, tls_context, wait_for
 
 CROWD = 1000
@@ -17,10 +17,6 @@ NOISE_S = 0.1  # a pause of the host's own
 
 def descriptors_of(member):
     return len(os.listdir(f"/proc/{member.process.pid}/fd"))
-
-
-def threads_of(member):
-    return len(os.listdir(f"/proc/{member.process.pid}/task"))
 
 
 def resident_mib(member):

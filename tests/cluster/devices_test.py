@@ -7,6 +7,7 @@ import signal
 import subprocess
 import unittest
 
+from clients import run_in
 from loopback import Cluster, Member, upload_image, wait_for
 
 
@@ -59,9 +60,7 @@ class Devices(unittest.TestCase):
         c.done("DELETE", f"/1.0/instances/{name}")
 
     def run_in(self, name, *command):
-        c = self.client()
-        o = c.done("POST", f"/1.0/instances/{name}/exec", {"command": list(command), "record-output": True})
-        return c.get(o["metadata"]["output"]["1"]).body.decode()
+        return run_in(self.client(), name, *command)[1]
 
     def make(self, path, body):
         made = self.client().ask("POST", path, body)

@@ -11,18 +11,8 @@ import threading
 import time
 import unittest
 
-from clients import answer_of, is_closed, make_certificate, raw_tls, raw_unix, trust
+from clients import answer_of, cpu_seconds, is_closed, make_certificate, raw_tls, raw_unix, threads_of, trust
 from loopback import Cluster, Member, upload_image, wait_for
-
-
-def cpu_seconds(member):
-    with open(f"/proc/{member.process.pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def threads_of(member):
-    return len(os.listdir(f"/proc/{member.process.pid}/task"))
 
 
 class Front(unittest.TestCase):

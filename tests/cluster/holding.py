@@ -4,6 +4,7 @@ import os
 import subprocess
 import unittest
 
+from clients import run_in
 from loopback import BIN, Cluster, upload_image, wait_for
 
 # As the server finds it: a sanitizer cannot follow a container.
@@ -102,9 +103,7 @@ class Holding(unittest.TestCase):
         self.assertIsNone(self.change(name, "stop", force=True))
 
     def run_in(self, name, *command):
-        c = self.client()
-        o = c.done("POST", f"/1.0/instances/{name}/exec", {"command": list(command), "record-output": True})
-        return c.get(o["metadata"]["output"]["1"]).body.decode()
+        return run_in(self.client(), name, *command)[1]
 
     def write_file(self, name):
         self.run_in(name, "sh", "-c", f"echo of-{name} > /root/file")

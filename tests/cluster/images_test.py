@@ -22,6 +22,12 @@ def unfinished(member):
     return [os.path.basename(f) for f in glob.glob(os.path.join(member.dir, "images", ".*"))]
 
 
+def written(member):
+    """Bytes given to the disk and to sockets."""
+    with open(f"/proc/{member.process.pid}/io") as f:
+        return int(next(line for line in f if line.startswith("wchar")).split()[1])
+
+
 def big_image(folder, mib):
     """A tarball of so many MiB that nothing makes smaller; gives its path."""
     tree = os.path.join(folder, "tree")
@@ -87,6 +93,25 @@ class Copies(unittest.TestCase):
             self.assertTrue(os.path.exists(own[0]))
             wait_for(lambda: os.path.exists(path) and open(path, "rb").read() == whole)
             wait_for(lambda: holders(c, fingerprint) == {"n1", "n2", "n3"})
+
+    def test_a_copy_that_is_gone_is_made_again(self):
+        with Cluster(3) as c:
+            fingerprint = upload_image(c[0].unix(60), c.folder)
+            c[1].kill()
+            os.unlink(os.path.join(c[1].dir, "images", fingerprint))
+            c[1].start().wait_ready()
+            wait_for(lambda: files(c, fingerprint) == holders(c, fingerprint) == {"n1", "n2", "n3"})
+
+    def test_each_member_sends_a_file_once(self):
+        """Whoever is getting it passes it on: nobody writes more than the file to the disk and once to the wire."""
+        with Cluster(6) as c:
+            c[0].unix().done("PATCH", "/1.0", {"config": {"cluster.images_minimal_replica": "-1"}})
+            path = big_image(c.folder, 50)
+            before = [written(m) for m in c.members]
+            operation = begin_import(c[0], path)
+            self.assertEqual(c[0].unix(60).get(operation + "/wait?timeout=60").metadata["status"], "Success")
+            for m, then in zip(c.members, before):
+                self.assertLess(written(m) - then, 2.1 * os.path.getsize(path), m.name)
 
     def test_where_all_copies_are_off_the_error_names_them(self):
         with Cluster(3) as c:

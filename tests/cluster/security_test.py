@@ -9,7 +9,7 @@ import ssl
 import time
 import unittest
 
-from clients import make_certificate, raw_tls
+from clients import cpu_seconds, make_certificate, raw_tls
 from loopback import Cluster, WebSocket, wait_for
 
 
@@ -29,12 +29,6 @@ def first_line(sock):
 def upgrade(sock, path, protocol):
     sock.sendall(f"GET {path} HTTP/1.1\r\nHost: m\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n".encode())
     return first_line(sock)
-
-
-def cpu_seconds(member):
-    with open(f"/proc/{member.process.pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Security(unittest.TestCase):

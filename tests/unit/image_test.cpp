@@ -1,13 +1,16 @@
 #include "storage/disk/sha256.hpp"
 #include "storage/images/image_files.hpp"
+#include "storage/images/image_writer.hpp"
 #include "storage/images/incoming_image.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <boost/test/unit_test.hpp>
 
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,6 +89,82 @@ BOOST_AUTO_TEST_CASE(metadata_is_read_and_files_are_unpacked) {
   BOOST_TEST(m->made_ms == 1760000000000U);
   BOOST_TEST(unpack(at.path / "good", at.path / "into") == 0);
   BOOST_TEST(fs::exists(at.path / "into/rootfs/etc/hostname"));
+}
+
+namespace {
+
+/// The tree at `from` as a tarball at `to`, written by a process of its own.
+int pack(const fs::path& from, const fs::path& to, const std::string& compression) {
+  const auto child = ::fork();
+  if (child == 0) {
+    const int out = ::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    auto w = storage::image_writer::begin(out, compression);
+    if (!w || ::chdir(from.c_str()) != 0) ::_exit(9);
+    const bool is_good = w->add_file("metadata.yaml", metadata).ok() &&
+                         w->add_tree("rootfs").ok() && w->finish().ok();
+    ::_exit(is_good ? 0 : 1);
+  }
+  int state = 0;
+  ::waitpid(child, &state, 0);
+  return WIFEXITED(state) ? WEXITSTATUS(state) : 99;
+}
+
+std::string content(const fs::path& of) {
+  std::ifstream in(of, std::ios::binary);
+  std::ostringstream all;
+  all << in.rdbuf();
+  return all.str();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_tree_is_packed_alike_each_time) {
+  const folder at;
+  const auto tree = at.path / "tree";
+  fs::create_directories(tree / "etc");
+  std::ofstream(tree / "etc/z") << "last";
+  std::ofstream(tree / "etc/a") << "first";
+  fs::create_hard_link(tree / "etc/a", tree / "etc/same");
+  fs::create_symlink("../../outside", tree / "link");
+  {
+    std::ofstream sparse(tree / "sparse");
+    sparse.seekp(8 << 20);
+    sparse << "end";
+  }
+  fs::permissions(tree / "etc/z", fs::perms(04755));
+  for (const char* how : {"none", "gzip", "zstd", "xz"}) {
+    BOOST_TEST_CONTEXT(how) {
+      BOOST_TEST(pack(tree, at.path / "one", how) == 0);
+      (void)content(tree / "etc/z");  // has been read meanwhile
+      BOOST_TEST(pack(tree, at.path / "two", how) == 0);
+      BOOST_TEST((content(at.path / "one") == content(at.path / "two")));
+      BOOST_TEST(storage::inspect_image(at.path / "one").ok());
+      BOOST_TEST(fs::file_size(at.path / "one") < 1u << 20);
+      fs::remove_all(at.path / "into");
+      fs::create_directories(at.path / "into");
+      BOOST_TEST(unpack(at.path / "one", at.path / "into") == 0);
+      const auto back = at.path / "into/rootfs";
+      BOOST_TEST(content(back / "etc/a") == "first");
+      BOOST_TEST(fs::equivalent(back / "etc/a", back / "etc/same"));
+      BOOST_TEST(fs::read_symlink(back / "link") == "../../outside");
+      BOOST_TEST((content(back / "sparse") == content(tree / "sparse")));
+      BOOST_TEST((fs::status(back / "etc/z").permissions() == fs::perms(04755)));
+    }
+  }
+  BOOST_TEST(pack(tree, at.path / "one", "rot13") == 9);
+}
+
+BOOST_AUTO_TEST_CASE(metadata_changes_what_is_named) {
+  const auto changed = storage::changed_metadata(
+      std::string(metadata) + "templates:\n  /etc/hosts:\n    when: [create]\n",
+      {"aarch64", 5, {{{"os", "mine"}}}, 77});
+  BOOST_REQUIRE(changed.ok());
+  for (const char* part : {"x86_64", "1760000000", "os: mine", "expiry_date: 77", "/etc/hosts"})
+    BOOST_TEST(changed->find(part) != std::string::npos, part);
+  const auto fresh = storage::changed_metadata("", {"aarch64", 5, {}, 0});
+  BOOST_REQUIRE(fresh.ok());
+  BOOST_TEST(*fresh == "architecture: aarch64\ncreation_date: 5\n");
+  BOOST_TEST(!storage::changed_metadata("[", {}).ok());
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_written_outside) {

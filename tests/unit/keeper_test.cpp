@@ -1,6 +1,10 @@
 #include "actors/keeper/keeper_core.hpp"
+#include "actors/keeper/maker.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <filesystem>
+#include <unistd.h>
 
 using namespace muster;
 using namespace muster::keeper;
@@ -110,6 +114,27 @@ BOOST_AUTO_TEST_CASE(what_was_made_for_another_cluster_goes) {
   now.made[key(5)] = 1;
   now.strange = {key(5)};
   BOOST_CHECK(plan(now) == (tasks{{step::remove, key(5)}, {step::make, key(5)}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_pool_moves_with_the_data_directory) {
+  namespace fs = std::filesystem;
+  const auto top = fs::temp_directory_path() / ("keeper_test." + std::to_string(::getpid()));
+  const auto was = (top / "was").string();
+  const auto is = (top / "is").string();
+  fs::create_directories(top);
+  auto made = make_dir_pool({was, "p", {}, std::nullopt, false});
+  BOOST_REQUIRE(made.ok());
+  const string_map noted = *made;
+  BOOST_TEST(noted.at("source") == was + "/storage-pools/p");
+  fs::rename(was, is);
+  made = make_dir_pool({is, "p", noted, noted, true});
+  BOOST_REQUIRE(made.ok());
+  BOOST_TEST(made->at("source") == is + "/storage-pools/p");
+  fs::remove_all(is);  // it is gone, and stays so
+  BOOST_TEST(!make_dir_pool({is, "p", noted, noted, true}).ok());
+  fs::create_directories(is + "/storage-pools/p");  // asked for by name: another's
+  BOOST_TEST(!make_dir_pool({is, "p", noted, std::nullopt, false}).ok());
+  fs::remove_all(top);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

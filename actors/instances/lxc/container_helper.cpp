@@ -8,6 +8,7 @@
 #include "storage/disk/descriptor.hpp"
 #include "storage/disk/disk_room.hpp"
 #include "storage/images/image_files.hpp"
+#include "storage/images/image_writer.hpp"
 
 #include <lxc/attach_options.h>
 #include <lxc/lxccontainer.h>
@@ -19,8 +20,10 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -208,6 +211,49 @@ status remove(const wish& w) {
   return ok();
 }
 
+/// The folder, beneath the current directory, that the writer is to read.
+status enter(const std::string& folder) {
+  if (::chdir(folder.c_str()) == 0) return ok();
+  return fail(errc::refused, "cannot enter " + folder + ": " + std::strerror(errno));
+}
+
+/// Mounts stay in a namespace of this process, and what a container holds is read as its own root.
+status pack(const wish& w, layout how) {
+  const auto& c = w.what;
+  if (::geteuid() != 0)
+    return fail(errc::refused, "only a server that runs as root makes images of instances");
+  auto ids = ids_of(c);
+  if (!ids) return ids.error();
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return fail(errc::refused, std::string("no mount namespace: ") + std::strerror(errno));
+  if (auto there = lay_out(c, how, *ids); !there) return there;
+  auto out = storage::image_writer::begin(STDOUT_FILENO, w.option("compression"));
+  if (!out) return out.error();
+  if (auto begun = out->add_file("metadata.yaml", w.option("metadata")); !begun) return begun;
+  const auto image = unpacked_directory(c.data_dir, pool_of(c.data_dir, c.id), c.image);
+  if (::access((image + "/templates").c_str(), F_OK) == 0) {
+    if (auto in = enter(image + "/templates"); !in) return in;
+    if (auto added = out->add_tree("templates"); !added) return added;
+  }
+  if (auto in = enter(container_directory(c.data_dir, c.id) + "/rootfs"); !in) return in;
+  if (ids->count != 0 && how == layout::overlay)
+    if (auto entered = enter_ids(*ids); !entered) return entered;
+  if (auto added = out->add_tree("rootfs"); !added) return added;
+  return out->finish();
+}
+
+/// An image of it goes to descriptor 1.
+status publish(const wish& w) {
+  auto o = open_and_look(w.what);
+  if (!o) return o.error();
+  if (o->is.is_reachable || o->is.now != life::ended)
+    return fail(errc::refused, "Cannot export a running instance as an image");
+  auto who = load_container_identity(container_directory(w.what.data_dir, w.what.id));
+  if (!who) return who.error();
+  if (auto ours = check_container_identity(*who, w.what); !ours) return ours;
+  return pack(w, who->how);
+}
+
 status copy(const wish& w) { return copy_files(w.what); }
 
 /// Exit code 3: no overlays there.
@@ -341,8 +387,8 @@ int helper_main(int argc, char** argv) {
   if (!read) return complain(read.error().detail);
   auto& w = *read;
   const std::map<std::string, status (*)(const wish&)> verbs{
-      {"start", start}, {"stop", stop},     {"tidy", tidy},        {"remove", remove},
-      {"copy", copy},   {"freeze", freeze}, {"unfreeze", unfreeze}};
+      {"start", start}, {"stop", stop},     {"tidy", tidy},         {"remove", remove},
+      {"copy", copy},   {"freeze", freeze}, {"unfreeze", unfreeze}, {"publish", publish}};
   if (const auto at = verbs.find(verb); at != verbs.end()) return locked(at->second, w);
   if (verb == "probe") return probe(w);
   if (verb == "sweep") {

@@ -91,26 +91,17 @@ status check_passage(const std::string& directory) {
   return ok();
 }
 
-/// As root: the overlay is mounted here, owners shifted unless the container is privileged.
 status set_rootfs_as_root(items& to, const container& c, layout how) {
   const auto directory = container_directory(c.data_dir, c.id);
-  const auto at = c.config.find("security.privileged");
-  id_range ids;
-  if (at == c.config.end() || !units::is_true(at->second)) {
-    auto granted = granted_range("root");
-    if (!granted) return granted.error();
+  auto ids = ids_of(c);
+  if (!ids) return ids.error();
+  if (ids->count != 0) {
     if (auto open = check_passage(directory); !open) return open;
-    ids = *granted;
-    set_ids(to, ids.base, ids.count);
+    set_ids(to, ids->base, ids->count);
   }
-  storage::close_container(directory, ids.base);
-  if (how == layout::copy && ::access((directory + "/rootfs").c_str(), F_OK) != 0)
-    return fail(errc::refused, "its files are not on this member: " + directory +
-                                   " holds no rootfs, and it was copied there at its creation");
-  if (how == layout::overlay)
-    if (auto mounted = mount_rootfs(lower_of(c), directory, ids); !mounted) return mounted;
+  if (auto there = lay_out(c, how, *ids); !there) return there;
   to.set("lxc.rootfs.path", "dir:" + directory + "/rootfs");
-  if (ids.count != 0 && how == layout::copy) to.set("lxc.rootfs.options", "idmap=container");
+  if (ids->count != 0 && how == layout::copy) to.set("lxc.rootfs.options", "idmap=container");
   set_cgroups(to, c);
   return ok();
 }
@@ -147,6 +138,21 @@ status set_nics(items& to, const container& c) {
 }
 
 }  // namespace
+
+result<id_range> ids_of(const container& c) {
+  const auto at = c.config.find("security.privileged");
+  if (at != c.config.end() && units::is_true(at->second)) return id_range{};
+  return granted_range("root");
+}
+
+status lay_out(const container& c, layout how, const id_range& ids) {
+  const auto directory = container_directory(c.data_dir, c.id);
+  storage::close_container(directory, ids.base);
+  if (how == layout::overlay) return mount_rootfs(lower_of(c), directory, ids);
+  if (::access((directory + "/rootfs").c_str(), F_OK) == 0) return ok();
+  return fail(errc::refused, "its files are not on this member: " + directory +
+                                 " holds no rootfs, and it was copied there at its creation");
+}
 
 status configure(lxc_container* lxc, const container& c, layout how) {
   const auto directory = container_directory(c.data_dir, c.id);

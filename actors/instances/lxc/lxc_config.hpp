@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/instances/container_files.hpp"
+#include "actors/instances/lxc/mounts.hpp"
 #include "schemas/basic/result.hpp"
 
 #include <lxc/lxccontainer.h>
@@ -13,6 +14,11 @@ struct lxc_put {
 };
 using lxc_ptr = std::unique_ptr<lxc_container, lxc_put>;
 
+/// What its users are on this server; count 0: the same, it is privileged.
+result<id_range> ids_of(const container& c);
+/// As root: its root file system, as it was made, comes to its place: owners shifted by `ids` where
+/// it is an overlay.
+status lay_out(const container& c, layout how, const id_range& ids);
 /// Mounts the root file system and writes the configuration: privileged, idmapped, or of an
 /// ordinary user. @errors errc::refused with what is missing on this server.
 status configure(lxc_container* lxc, const container& c, layout how);

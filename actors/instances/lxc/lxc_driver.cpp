@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ using namespace std::chrono_literals;
 constexpr auto unpack_time_max = 10min;
 constexpr auto start_time_max = 60s;
 constexpr auto quick_time_max = 30s;
+constexpr auto publish_silence_max = 2min;
 
 std::uint64_t number_in(const std::string& text) {
   std::uint64_t number = 0;
@@ -50,6 +52,13 @@ bool is_fingerprint(const std::string& name) {
 /// The rest is in the message.
 std::vector<std::string> arguments_of(const std::string& verb, const container& c) {
   return {helper_word, verb, helper_message_word, container_name(c.id)};
+}
+
+status outcome_of(const process_end& end) {
+  if (end.code == 0) return ok();
+  return fail(errc::refused,
+              end.text.empty() ? "the container helper ended with code " + std::to_string(end.code)
+                               : end.text);
 }
 
 std::uint64_t boot_ms() {
@@ -83,11 +92,7 @@ status lxc_driver::run(const std::string& verb, const container& c, string_map o
   const helper_wish w{c, std::move(options), {}, {}};
   auto ended = run_self(arguments_of(verb, c), deadline, encode(w));
   forget(c.id);
-  if (!ended) return ended.error();
-  if (ended->code == 0) return ok();
-  return fail(errc::refused, ended->text.empty() ? "the container helper ended with code " +
-                                                       std::to_string(ended->code)
-                                                 : ended->text);
+  return ended ? outcome_of(*ended) : ended.error();
 }
 
 /// One at a time for each tree; others do not wait for it.
@@ -206,6 +211,8 @@ result<container_identity> lxc_driver::identify(const container& c) {
 /// Asked once for each pool; the file system it lies on does not change.
 result<layout> lxc_driver::layout_on(const container& c) {
   const auto pool = pool_of(data_dir_, c.id);
+  const auto mine = lock_of("layout of " + pool);  // whoever asks first tries it for all
+  const std::lock_guard one_at_a_time(*mine);
   {
     const std::lock_guard guard(lock_);
     if (const auto known = layouts_.find(pool); known != layouts_.end()) return known->second;
@@ -258,6 +265,24 @@ status lxc_driver::freeze(const container& c, bool on) {
 }
 
 status lxc_driver::tidy(const container& c) { return run("tidy", c, {}, quick_time_max); }
+
+status lxc_driver::publish(const container& c, const publish_wish& what) {
+  const auto pool = pool_of(data_dir_, c.id);
+  if (auto there = check_pool(pool); !there) return there;
+  const auto who = load_container_identity(container_directory(data_dir_, c.id));
+  if (!who) return who.error();
+  if (who->how == layout::overlay || storage::has_image(data_dir_, c.image))
+    if (auto unpacked = unpack(pool, c.image); !unpacked) return unpacked;
+  std::ifstream before(unpacked_directory(data_dir_, pool, c.image) + "/metadata.yaml");
+  std::ostringstream text;
+  text << before.rdbuf();
+  auto metadata = storage::changed_metadata(text.str(), what.metadata);
+  if (!metadata) return metadata.error();
+  const helper_wish w{
+      c, {{"compression", what.compression}, {"metadata", *std::move(metadata)}}, {}, {}};
+  auto ended = run_self_into(arguments_of("publish", c), publish_silence_max, encode(w), what.take);
+  return ended ? outcome_of(*ended) : ended.error();
+}
 
 status lxc_driver::remove(const container& c) { return run("remove", c, {}, quick_time_max); }
 

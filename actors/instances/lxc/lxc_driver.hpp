@@ -2,6 +2,7 @@
 #include "actors/instances/container_files.hpp"
 #include "actors/instances/instances_core.hpp"
 #include "actors/instances/lxc/process.hpp"
+#include "storage/images/image_writer.hpp"
 
 #include <mutex>
 #include <optional>
@@ -27,6 +28,14 @@ struct exec_wish {
   bool with_terminal = false;
 };
 
+/// What an image that is made of an instance is to be.
+struct publish_wish {
+  storage::metadata_changes metadata;
+  std::string compression;
+  /// Gets the file part by part; a failure ends it.
+  std::function<status(std::string_view)> take;
+};
+
 /// Containers of this member, by liblxc in helper processes. They outlive this process; a later one
 /// finds them again. Calls block; one at a time for each container. Thread-safe.
 class lxc_driver {
@@ -43,6 +52,8 @@ public:
   status freeze(const container& c, bool on);
   /// What is left of one that has ended by itself: mounts, cgroups, an init without its monitor.
   status tidy(const container& c);
+  /// Makes an image of it. @errors errc::refused: it is running
+  status publish(const container& c, const publish_wish& what);
   /// Its files go to the trash. It must not run.
   status remove(const container& c);
   void sweep_trash();

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <grp.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
@@ -134,6 +135,16 @@ status mount_rootfs(const std::string& lower, const std::string& directory, cons
       ids.count != 0 ? mount_shifted(lower, directory, ids) : mount_overlay(lower, directory);
   if (mounted) return mounted;
   return fail(errc::refused, "its root file system cannot be mounted: " + mounted.error().detail);
+}
+
+status enter_ids(const id_range& ids) {
+  auto space = make_user_namespace(ids);
+  if (!space) return space.error();
+  const storage::descriptor held(*space);
+  if (::setns(held.fd, CLONE_NEWUSER) != 0 || ::setgroups(0, nullptr) != 0 ||
+      ::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0)
+    return system_failure("the user namespace cannot be entered");
+  return ok();
 }
 
 void unmount_rootfs(const std::string& directory) {

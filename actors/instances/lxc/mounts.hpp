@@ -18,6 +18,9 @@ result<id_range> granted_range(const std::string& user);
 /// `directory`/upper. @errors errc::refused with the system's reason
 status mount_rootfs(const std::string& lower, const std::string& directory, const id_range& ids);
 void unmount_rootfs(const std::string& directory);
+/// This process becomes root of a user namespace with these ids, and sees owners as it does. It has
+/// one thread.
+status enter_ids(const id_range& ids);
 /// Whether the file system of `scratch`, a folder that is made and removed, takes overlays.
 /// @errors errc::refused: it may, but something else is missing
 result<bool> try_overlay(const std::string& scratch, const id_range& ids);

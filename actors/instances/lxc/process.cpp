@@ -1,5 +1,7 @@
 #include "actors/instances/lxc/process.hpp"
 
+#include "storage/disk/descriptor.hpp"
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -124,38 +126,62 @@ result<pid_t> spawn_helper(const std::vector<std::string>& arguments, const chil
   return child;
 }
 
-/// Reads what the child writes until it ends; kills it and its children at the deadline.
-result<process_end> follow(pid_t child, int from, std::chrono::milliseconds deadline) {
-  const int exited = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
-  const auto end = std::chrono::steady_clock::now() + deadline;
-  process_end result;
-  bool in_time = false;
-  int reading = from;
+using sink = std::function<status(std::string_view)>;
+
+/// A pipe that the child writes to. Each part moves the deadline, if it is one for silence.
+struct channel {
+  int fd = -1;
+  bool is_open = false;
+  sink take;
+};
+
+/// Passes on what the child writes until it ends, then what is left; kills it and its children when
+/// the time is over or somebody takes no more.
+status pass_on(pid_t child, std::vector<channel>& from, std::chrono::milliseconds deadline,
+               bool is_silence) {
+  const storage::descriptor exited(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  auto end = std::chrono::steady_clock::now() + deadline;
+  std::vector<char> part(1u << 16);
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
-    if (left.count() <= 0) break;
-    pollfd p[2] = {{exited, POLLIN, 0}, {reading, POLLIN, 0}};
-    ::poll(p, 2, static_cast<int>(left.count()));
-    if (p[1].revents & POLLIN) {
-      char part[4096];
-      const auto n = ::read(from, part, sizeof part);
-      if (n > 0 && result.text.size() < text_bytes_max)
-        result.text.append(part, static_cast<std::size_t>(n));
-    } else if (p[0].revents) {
-      in_time = true;
-      break;
-    } else if (p[1].revents) {
-      reading = -1;  // closed, and the child goes on
+    if (left.count() <= 0)
+      return fail(errc::timed_out,
+                  "it took longer than " + std::to_string(deadline.count()) + " ms");
+    std::vector<pollfd> p{{exited.fd, POLLIN, 0}};
+    for (const auto& c : from) p.push_back({c.is_open ? c.fd : -1, POLLIN, 0});
+    ::poll(p.data(), p.size(), static_cast<int>(left.count()));
+    bool has_read = false;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      auto& c = from[i];
+      if (p[i + 1].revents == 0) continue;
+      const auto n = ::read(c.fd, part.data(), part.size());
+      if (n < 0 && errno == EINTR) continue;
+      c.is_open = n > 0;  // closed, and the child goes on
+      if (n <= 0) continue;
+      has_read = true;
+      if (auto taken = c.take({part.data(), static_cast<std::size_t>(n)}); !taken) return taken;
     }
+    if (has_read && is_silence) end = std::chrono::steady_clock::now() + deadline;
+    if (!has_read && p[0].revents) return ok();
   }
-  if (!in_time) ::kill(-child, SIGKILL);
-  result.code = wait_for_end(child);
-  ::close(exited);
-  ::close(from);
-  if (!in_time)
-    return fail(errc::timed_out, "it took longer than " + std::to_string(deadline.count()) + " ms");
-  return result;
+}
+
+/// Closes the pipes.
+result<process_end> follow(pid_t child, int errors, std::chrono::milliseconds deadline,
+                           int content = -1, const sink& take = {}) {
+  process_end end;
+  std::vector<channel> from;
+  from.push_back({errors, true, [&](std::string_view text) {
+                    if (end.text.size() < text_bytes_max) end.text.append(text);
+                    return ok();
+                  }});
+  if (content >= 0) from.push_back({content, true, take});
+  auto passed = pass_on(child, from, deadline, content >= 0);
+  if (!passed) ::kill(-child, SIGKILL);
+  end.code = wait_for_end(child);
+  for (const auto& c : from) ::close(c.fd);
+  return passed ? result<process_end>(std::move(end)) : passed.error();
 }
 
 std::string find_program(const std::string& name) {
@@ -212,6 +238,26 @@ result<process_end> run_self(const std::vector<std::string>& arguments,
   ::close(ends[1]);
   if (child) return follow(*child, ends[0], deadline);
   ::close(ends[0]);
+  return child.error();
+}
+
+result<process_end> run_self_into(const std::vector<std::string>& arguments,
+                                  std::chrono::milliseconds silence, const std::string& message,
+                                  const sink& take) {
+  int errors[2];
+  int content[2];
+  if (::pipe2(errors, O_CLOEXEC) != 0) return fail(errc::unavailable, "no pipe");
+  if (::pipe2(content, O_CLOEXEC) != 0) {
+    ::close(errors[0]);
+    ::close(errors[1]);
+    return fail(errc::unavailable, "no pipe");
+  }
+  auto child = spawn_helper(arguments, {-1, content[1], errors[1]}, message, group::own);
+  ::close(errors[1]);
+  ::close(content[1]);
+  if (child) return follow(*child, errors[0], silence, content[0], take);
+  ::close(errors[0]);
+  ::close(content[0]);
   return child.error();
 }
 

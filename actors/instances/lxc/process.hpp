@@ -2,7 +2,9 @@
 #include "schemas/basic/result.hpp"
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <vector>
 
@@ -29,6 +31,11 @@ struct process_end {
 /// Runs a helper to its end. @errors errc::timed_out after which it was killed, with its children.
 result<process_end> run_self(const std::vector<std::string>& arguments,
                              std::chrono::milliseconds deadline, const std::string& message = {});
+/// The same, and what it writes to 1 goes to `take`, whose failure ends it. @errors errc::timed_out
+/// when nothing has come for that long
+result<process_end> run_self_into(const std::vector<std::string>& arguments,
+                                  std::chrono::milliseconds silence, const std::string& message,
+                                  const std::function<status(std::string_view)>& take);
 /// Whole, in a helper; the descriptor is closed. @errors errc::corrupt, errc::too_large
 result<std::string> take_message();
 

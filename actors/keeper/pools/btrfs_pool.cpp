@@ -169,7 +169,7 @@ bool is_on_btrfs(const std::string& folder) {
 
 result<string_map> make_btrfs_pool(const wish& w) {
   const auto place = pool_place(w.data_dir, w.name);
-  const auto source = w.value("source", file_of(w));
+  const auto source = source_of(w, file_of(w));
   std::error_code failed;
   if (fs::is_directory(source, failed)) {
     if (!is_on_btrfs(source))
@@ -199,7 +199,7 @@ result<string_map> make_btrfs_pool(const wish& w) {
 
 status remove_btrfs_pool(const wish& w) {
   const auto place = pool_place(w.data_dir, w.name);
-  const auto source = w.value("source", file_of(w));
+  const auto source = source_of(w, file_of(w));
   std::error_code failed;
   const bool is_linked = fs::is_symlink(place, failed);
   const bool is_own = !is_linked && label_of(source) == w.name;

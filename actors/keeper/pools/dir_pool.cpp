@@ -9,7 +9,7 @@ namespace fs = std::filesystem;
 
 result<string_map> make_dir_pool(const wish& w) {
   const auto place = pool_place(w.data_dir, w.name);
-  const auto source = w.value("source", place);
+  const auto source = source_of(w, place);
   std::error_code failed;
   if (source != place) {
     if (!source.starts_with('/'))

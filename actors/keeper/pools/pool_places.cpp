@@ -11,6 +11,13 @@ std::string pool_place(const std::string& data_dir, const std::string& pool) {
   return data_dir + "/storage-pools/" + pool;
 }
 
+std::string source_of(const wish& w, const std::string& own) {
+  const auto noted = w.value("source", own);
+  const bool was_own = (w.before || w.was_made) && noted.ends_with(own.substr(w.data_dir.size()));
+  std::error_code failed;
+  return was_own && !fs::exists(noted, failed) && fs::exists(own, failed) ? own : noted;
+}
+
 status link_place(const std::string& place, const std::string& source) {
   std::error_code failed;
   fs::create_directories(fs::path(place).parent_path(), failed);

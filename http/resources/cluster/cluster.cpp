@@ -101,10 +101,7 @@ response enable(api& a, const request& r, const std::string& name) {
                             trace = r.trace](node::operations::handle&) -> status {
                              if (auto heard = a.addresses().set(wanted); !heard) return heard;
                              auto done = n.enable(name, who, trace);
-                             if (!done) {
-                               (void)a.addresses().set(before).ok();
-                               return done;
-                             }
+                             if (!done) (void)a.addresses().set(before).ok();
                              return done;
                            });
 }

@@ -1,7 +1,7 @@
 #include "http/resources/images/image_copies.hpp"
 
+#include "actors/images/image_places.hpp"
 #include "actors/images/images_core.hpp"
-#include "actors/images/replicator.hpp"
 #include "http/resources/resources.hpp"
 #include "schemas/basic/units.hpp"
 #include "storage/images/image_files.hpp"
@@ -15,7 +15,7 @@ namespace muster::http {
 namespace {
 
 constexpr auto copies_time_max = std::chrono::minutes(10);
-constexpr auto look_period = std::chrono::milliseconds(200);
+constexpr auto look_period = std::chrono::seconds(1);
 constexpr auto stalled_after = std::chrono::seconds(20);
 constexpr auto dropped_within = std::chrono::seconds(5);
 
@@ -25,21 +25,22 @@ struct copies {
 };
 
 /// Of members that are online.
-copies count_copies(api& a, const state_view& s, const std::string& fingerprint) {
+copies count_copies(api& a, const state_view& s, const std::set<member_id>& holders) {
   const auto online = a.online();
-  std::set<member_id> holders;
-  bool is_known = false;
-  for (const auto& row : s.all<image>()) {
-    if (row.fingerprint != fingerprint) continue;
-    is_known = true;
-    for (const auto id : row.locations)
-      if (online.contains(id)) holders.insert(id);
-  }
   const auto members = s.all<member>();
+  const auto is_online = [&](member_id id) { return online.contains(id); };
   const auto up = static_cast<std::size_t>(std::count_if(
-      members.begin(), members.end(), [&](const member& m) { return online.contains(m.id()); }));
-  const auto wanted = images::copies_wanted(images::replicas_wanted(s), members.size());
-  return {is_known ? std::min(wanted, up) : 0, holders.size()};
+      members.begin(), members.end(), [&](const member& m) { return is_online(m.id()); }));
+  return {std::min(images::copies_wanted(images::replicas_wanted(s), members.size()), up),
+          static_cast<std::size_t>(std::count_if(holders.begin(), holders.end(), is_online))};
+}
+
+/// Of an image that is gone none are wanted.
+copies count_copies(api& a, const std::string& fingerprint) {
+  const auto view = a.server().local_view();
+  const auto all = images::holders_by_image(*view);
+  const auto at = all.find(fingerprint);
+  return at == all.end() ? copies{} : count_copies(a, *view, at->second);
 }
 
 /// What comes to this member: fingerprint → [bytes here, bytes in all].
@@ -78,13 +79,10 @@ response show_copies(api& a, const state_view& s) {
   const auto coming = all_coming(a, s);
   const auto online = a.online();
   const auto members = s.all<member>();
-  std::map<std::string, std::set<member_id>> holders;
-  for (const auto& row : s.all<image>())
-    holders[row.fingerprint].insert(row.locations.begin(), row.locations.end());
   json_writer w;
   w.begin_array();
-  for (const auto& [fingerprint, at] : holders) {
-    const auto count = count_copies(a, s, fingerprint);
+  for (const auto& [fingerprint, at] : images::holders_by_image(s)) {
+    const auto count = count_copies(a, s, at);
     w.begin_object().field("fingerprint", fingerprint).field("wanted", count.wanted);
     w.field("here", count.here).key("members").begin_object();
     for (const auto& m : members) {
@@ -148,33 +146,34 @@ response await_own_drops(api& a) {
 
 }  // namespace
 
-void await_copies(api& a, const std::string& fingerprint, node::operations::handle& h) {
+void await_copies(api& a, const std::string& fingerprint,
+                  const std::function<void(const string_map&)>& show) {
   const auto deadline = clock::now() + copies_time_max;
   auto moved = clock::now();
-  std::string last;
-  while (!h.is_cancelled() && clock::now() < deadline && clock::now() - moved < stalled_after) {
-    const auto now = count_copies(a, *a.server().local_view(), fingerprint);
-    if (now.here >= now.wanted) return;
+  string_map last;
+  for (;;) {
     a.rows().wait_until(clock::now() + look_period, [&] {
-      const auto later = count_copies(a, *a.server().local_view(), fingerprint);
-      return later.here >= later.wanted;
+      const auto now = count_copies(a, fingerprint);
+      return now.here >= now.wanted;
     });
-    json_writer w;
-    w.begin_object();
-    for (const auto& [print, of] : all_coming(a, *a.server().local_view()))
-      if (print == fingerprint)
-        for (const auto& [name, percent] : of) w.field(name, std::to_string(percent) + "%");
-    auto text = w.field("copies", now.here).end_object().take();
-    if (text == last) continue;
-    moved = clock::now();
-    last = text;
+    const auto now = count_copies(a, fingerprint);
+    if (now.here >= now.wanted) return show({});
+    string_map shown{{"copies", std::to_string(now.here) + " of " + std::to_string(now.wanted)}};
+    for (const auto& [name, percent] : all_coming(a, *a.server().local_view())[fingerprint])
+      shown["copy_on_" + name] = std::to_string(percent) + "%";
+    if (shown != last) {
+      moved = clock::now();
+      show(shown);
+      last = std::move(shown);
+    }
+    if (clock::now() > deadline || clock::now() - moved > stalled_after) return;
   }
 }
 
 void await_dropped(api& a) {
   a.seen_everywhere();
   (void)await_own_drops(a);
-  (void)a.ask_others(*a.server().local_view(), "/internal/images/dropped");
+  (void)a.ask_others(*a.server().local_view(), "/internal/images/dropped", dropped_within);
 }
 
 void add_image_copy_routes(router& routes, api& a) {

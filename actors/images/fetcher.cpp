@@ -1,5 +1,6 @@
 #include "actors/images/fetcher.hpp"
 
+#include "actors/host/background.hpp"
 #include "actors/images/image_places.hpp"
 #include "schemas/basic/fault_point.hpp"
 #include "schemas/basic/limits.hpp"
@@ -148,6 +149,7 @@ status fetcher::get_from(const member& from, const std::string& fingerprint,
     }
     changed_.notify_all();
   }
+  const host::background quiet;
   if (file->here() < file->chunks().size_bytes) {
     ask.target = "/internal/images/" + fingerprint;
     ask.headers["Range"] = "bytes=" + std::to_string(file->here()) + "-";
@@ -172,6 +174,7 @@ status fetcher::get_from(const member& from, const std::string& fingerprint,
     tell_damaged(from, fingerprint);
     return fail(errc::unavailable, "the copy on " + from.name + " is damaged");
   }
+  if (kept) know_chunks(fingerprint, file->chunks());
   return kept;
 }
 
@@ -184,6 +187,12 @@ void fetcher::tell_damaged(const member& where, const std::string& fingerprint) 
   ask.method = "POST";
   ask.target = "/internal/images/" + fingerprint + "/check";
   (void)tls::ask(**stream, ask, {clock::now() + describe_time_max, 1u << 16, {}});
+}
+
+void fetcher::know_chunks(const std::string& fingerprint, const storage::image_chunks& how) {
+  const std::lock_guard guard(lock_);
+  if (described_.size() >= described_max) described_.erase(described_.begin());
+  described_[fingerprint] = storage::to_text(how);
 }
 
 result<std::string> fetcher::chunks_of(const std::string& fingerprint) {
@@ -205,11 +214,8 @@ result<std::string> fetcher::chunks_of(const std::string& fingerprint) {
   }
   auto cut = storage::describe_image(storage::image_path(data_dir_, fingerprint));
   if (!cut) return cut.error();
-  auto text = storage::to_text(*cut);
-  const std::lock_guard guard(lock_);
-  if (described_.size() >= described_max) described_.erase(described_.begin());
-  described_[fingerprint] = text;
-  return text;
+  know_chunks(fingerprint, *cut);
+  return storage::to_text(*cut);
 }
 
 std::shared_ptr<storage::incoming_image> fetcher::coming(const std::string& fingerprint) const {

@@ -29,6 +29,8 @@ public:
 
   /// For another member: how the file here is cut, or the one that comes. @errors errc::not_found
   result<std::string> chunks_of(const std::string& fingerprint);
+  /// Of a file that has just been made here: it need not be read for that.
+  void know_chunks(const std::string& fingerprint, const storage::image_chunks& how);
   /// The file that comes, for whoever it is passed on to; null: none does.
   std::shared_ptr<storage::incoming_image> coming(const std::string& fingerprint) const;
   /// What comes: fingerprint → bytes here, bytes in all.

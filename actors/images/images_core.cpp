@@ -34,10 +34,7 @@ public:
   }
 
   void plan(std::size_t wanted, image_plan& into) {
-    const auto online = static_cast<std::size_t>(std::count_if(
-        members_.begin(), members_.end(), [](const place& m) { return m.is_online; }));
-    const auto possible = std::min(wanted, online);
-    while (!here_.empty() && here_.size() + chain_.size() < possible && add(into)) {
+    while (!here_.empty() && here_.size() + chain_.size() < wanted && add(into)) {
     }
     if (here_.size() + chain_.size() < wanted)
       into.shortages.push_back({image_.fingerprint, wanted, here_.size() + chain_.size(), away_});
@@ -61,7 +58,7 @@ private:
       return std::tuple(copies_of_[m.failure_domain], rank_of(image_.fingerprint, m.id), m.id);
     };
     for (const auto& m : members_) {
-      const bool may = m.is_online && !here_.contains(m.id) &&
+      const bool may = m.is_online && !here_.contains(m.id) && !image_.barred.contains(m.id) &&
                        std::find(chain_.begin(), chain_.end(), m.id) == chain_.end();
       if (may && (!best || key(m) < key(*best))) best = &m;
     }

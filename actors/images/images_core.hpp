@@ -20,8 +20,9 @@ struct place {
 /// An image file, whatever projects have it.
 struct held_image {
   std::string fingerprint;
-  std::set<member_id> holders;  ///< members whose copy was checked
-  std::set<member_id> users;    ///< members with instances of it
+  std::set<member_id> holders;   ///< members whose copy was checked
+  std::set<member_id> users;     ///< members with instances of it
+  std::set<member_id> barred{};  ///< members that could not get it a moment ago
 };
 
 /// One member gets the file, from the first of these that gives it: a member that is still getting
@@ -61,11 +62,11 @@ using under_way = std::map<std::string, std::vector<member_id>>;
 /// How many copies there should be among so many members. @param replicas -1: on all
 std::size_t copies_wanted(int replicas, std::size_t members);
 
-/// Rules: so many copies as are wanted lie on members that are online, as far as there are such;
-/// each on a member of a failure domain with as few copies as can be; which member of it, depends
-/// on the fingerprint, so that files spread evenly. Copies of members that are off count for
-/// nothing and are not touched. What is more than wanted goes, but not where instances of the image
-/// are, and not while a copy is on its way.
+/// Rules: so many copies as are wanted lie on members that are online, as far as there are such
+/// that can get it; each on a member of a failure domain with as few copies as can be; which member
+/// of it, depends on the fingerprint, so that files spread evenly. Copies of members that are off
+/// count for nothing and are not touched. What is more than wanted goes, but not where instances of
+/// the image are, and not while a copy is on its way.
 image_plan plan_images(const std::vector<held_image>& images, const std::vector<place>& members,
                        const under_way& coming, int replicas);
 

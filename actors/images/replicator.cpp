@@ -95,16 +95,14 @@ void replicator::look(const std::function<void()>& wake) {
         return i.holders.size() > copies_wanted(replicas, places.size());
       }))
     add_users(images, *me->view);
+  for (auto& i : images)
+    for (const auto& [what, how] : failed_)
+      if (what.first == i.fingerprint && how.again > clock::now()) i.barred.insert(what.second);
   under_way coming;
   for (const auto& o : orders_) coming[o.what.fingerprint].push_back(o.what.to);
   auto plan = plan_images(images, places, coming, replicas);
-  for (const auto& c : plan.copies) {
-    const auto at = failed_.find({c.fingerprint, c.to});
-    if (at != failed_.end() && at->second.again > clock::now())
-      plan.shortages.push_back({c.fingerprint, 0, 0, {}});  // it does not come for now
-    else if (orders_.size() < copies_max)
-      begin(c, wake);
-  }
+  for (const auto& c : plan.copies)
+    if (orders_.size() < copies_max) begin(c, wake);
   for (const auto& t : rested(std::move(plan.trims))) carry_out(t, *me->view);
   warn(said_of(plan.shortages, *me->view), *me->view);
 }

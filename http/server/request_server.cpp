@@ -1,5 +1,6 @@
 #include "http/server/request_server.hpp"
 
+#include "actors/host/background.hpp"
 #include "http/message/envelope.hpp"
 #include "schemas/basic/text_rules.hpp"
 
@@ -106,7 +107,9 @@ void to_httplib(response r, httplib::Response& out) {
     if (!r.content_type.empty()) out.set_content(r.body, r.content_type);
     return;
   }
-  const auto give = [next = r.parts](size_t, httplib::DataSink& sink) {
+  auto give = [next = r.parts, quiet = std::shared_ptr<host::background>()](
+                  size_t, httplib::DataSink& sink) mutable {
+    if (!quiet) quiet = std::make_shared<host::background>();
     auto part = next();
     if (!part) return false;
     if (part->empty()) {
@@ -116,9 +119,10 @@ void to_httplib(response r, httplib::Response& out) {
     return sink.write(part->data(), part->size());
   };
   if (r.parts_bytes != 0)
-    out.set_content_provider(
-        r.parts_bytes, r.content_type,
-        [give](size_t offset, size_t, httplib::DataSink& sink) { return give(offset, sink); });
+    out.set_content_provider(r.parts_bytes, r.content_type,
+                             [give](size_t offset, size_t, httplib::DataSink& sink) mutable {
+                               return give(offset, sink);
+                             });
   else
     out.set_chunked_content_provider(r.content_type, give);
 }
@@ -183,6 +187,7 @@ struct request_server::impl final : httplib::Server {
     if (has_body && with.is_upload(r.method, r.path)) {
       bool whole = false;
       r.read_body = [&](const std::function<status(std::string_view)>& take) -> status {
+        const host::background quiet;
         status taken = ok();
         whole = (*reader)([&](const char* data, size_t size) {
           taken = take({data, size});

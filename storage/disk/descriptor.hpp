@@ -1,5 +1,8 @@
 #pragma once
+#include <cerrno>
+#include <cstdint>
 #include <fcntl.h>
+#include <optional>
 #include <unistd.h>
 
 namespace muster::storage {
@@ -13,5 +16,18 @@ struct descriptor {
   descriptor(const descriptor&) = delete;
   descriptor& operator=(const descriptor&) = delete;
 };
+
+/// As many bytes as there are from there on, at most `size`; none: the file cannot be read.
+inline std::optional<std::size_t> read_at(int fd, std::uint64_t from, char* to, std::size_t size) {
+  std::size_t got = 0;
+  while (got < size) {
+    const auto n = ::pread(fd, to + got, size - got, static_cast<off_t>(from + got));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return std::nullopt;
+    if (n == 0) break;
+    got += static_cast<std::size_t>(n);
+  }
+  return got;
+}
 
 }  // namespace muster::storage

@@ -21,6 +21,25 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
+void running_sha256::free_context::operator()(evp_md_ctx_st* context) const {
+  EVP_MD_CTX_free(context);
+}
+
+running_sha256::running_sha256() : context_(EVP_MD_CTX_new()) {
+  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+}
+
+void running_sha256::take(std::string_view part) {
+  EVP_DigestUpdate(context_.get(), part.data(), part.size());
+}
+
+std::string running_sha256::finish() {
+  std::string digest(32, '\0');
+  EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
+  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  return digest;
+}
+
 std::string sha256_hex(std::string_view bytes) { return hex(sha256(bytes)); }
 
 }  // namespace muster

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <sys/stat.h>
+#include <fcntl.h>
 
 namespace muster::storage {
 
@@ -29,24 +29,16 @@ std::uint64_t image_chunks::bytes_of(std::size_t n) const {
 
 result<image_chunks> describe_image(const std::string& path) {
   const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat about {};
-  if (file.fd < 0 || ::fstat(file.fd, &about) != 0)
-    return fail(errc::unavailable, path + ": " + std::strerror(errno));
+  if (file.fd < 0) return fail(errc::unavailable, path + ": " + std::strerror(errno));
   image_chunks all;
-  all.size_bytes = static_cast<std::uint64_t>(about.st_size);
   std::string part(image_chunks::chunk_bytes, '\0');
-  for (std::size_t n = 0; n < count_of(all.size_bytes); ++n) {
-    const auto size = static_cast<std::size_t>(all.bytes_of(n));
-    std::size_t got = 0;
-    while (got < size) {
-      const auto read = ::read(file.fd, part.data() + got, size - got);
-      if (read < 0 && errno == EINTR) continue;
-      if (read <= 0) return fail(errc::unavailable, path + " cannot be read");
-      got += static_cast<std::size_t>(read);
-    }
-    all.digests.push_back(sha256({part.data(), size}));
+  for (;;) {
+    const auto got = read_at(file.fd, all.size_bytes, part.data(), part.size());
+    if (!got) return fail(errc::unavailable, path + " cannot be read");
+    if (*got == 0) return all;
+    all.size_bytes += *got;
+    all.digests.push_back(sha256({part.data(), *got}));
   }
-  return all;
 }
 
 std::string to_text(const image_chunks& chunks) {

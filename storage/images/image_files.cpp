@@ -1,11 +1,7 @@
 #include "storage/images/image_files.hpp"
 
 #include "storage/disk/descriptor.hpp"
-#include "storage/disk/disk_room.hpp"
-#include "storage/disk/sha256.hpp"
 #include "storage/identity.hpp"
-
-#include <openssl/evp.h>
 
 #include <atomic>
 #include <cerrno>
@@ -22,30 +18,11 @@ namespace muster::storage {
 namespace {
 
 constexpr std::uint64_t image_bytes_max = 64ull << 30;
-constexpr std::uint64_t room_step_bytes = 16u << 20;  ///< how often room is looked for
 
 std::string images_directory(const std::string& data_dir) { return data_dir + "/images"; }
 
 std::mutex incoming_lock;
 std::multiset<std::string> incoming;  ///< paths of files that are about to come, or have just come
-
-class running_digest {
-public:
-  running_digest() { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
-  ~running_digest() { EVP_MD_CTX_free(context_); }
-  running_digest(const running_digest&) = delete;
-  running_digest& operator=(const running_digest&) = delete;
-  void take(std::string_view part) { EVP_DigestUpdate(context_, part.data(), part.size()); }
-  std::string finish() {
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned count = 0;
-    EVP_DigestFinal_ex(context_, bytes, &count);
-    return hex({reinterpret_cast<const char*>(bytes), count});
-  }
-
-private:
-  EVP_MD_CTX* context_ = EVP_MD_CTX_new();
-};
 
 failure disk_failure(const std::string& path) {
   return fail(errc::unavailable, "cannot write " + path + ": " + std::strerror(errno));
@@ -71,7 +48,7 @@ void remove_image(const std::string& data_dir, const std::string& fingerprint,
 status check_fingerprint(const std::string& path, const std::string& fingerprint) {
   const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.fd < 0) return fail(errc::unavailable, path + ": " + std::strerror(errno));
-  running_digest digest;
+  running_sha256 digest;
   std::vector<char> part(1u << 18);
   for (;;) {
     const auto n = ::read(file.fd, part.data(), part.size());
@@ -80,7 +57,7 @@ status check_fingerprint(const std::string& path, const std::string& fingerprint
     if (n == 0) break;
     digest.take({part.data(), static_cast<std::size_t>(n)});
   }
-  if (const auto found = digest.finish(); found != fingerprint)
+  if (const auto found = hex(digest.finish()); found != fingerprint)
     return fail(errc::corrupt, "the file " + path + " is damaged: its fingerprint is " + found);
   return ok();
 }
@@ -118,17 +95,11 @@ incoming_mark::~incoming_mark() {
   incoming.erase(incoming.find(path_));
 }
 
-struct image_upload::digest : running_digest {};
-
 image_upload::image_upload(std::string data_dir, std::string path, int fd)
-    : data_dir_(std::move(data_dir)),
-      path_(std::move(path)),
-      fd_(fd),
-      digest_(std::make_unique<digest>()) {}
+    : data_dir_(std::move(data_dir)), file_(std::move(path), fd) {}
 
 image_upload::~image_upload() {
-  if (fd_ >= 0) ::close(fd_);
-  if (!path_.empty()) ::unlink(path_.c_str());
+  if (!is_kept_) ::unlink(path().c_str());
 }
 
 result<std::unique_ptr<image_upload>> image_upload::begin(const std::string& data_dir) {
@@ -142,34 +113,25 @@ result<std::unique_ptr<image_upload>> image_upload::begin(const std::string& dat
 }
 
 status image_upload::take(std::string_view part) {
-  if (size_bytes_ + part.size() > image_bytes_max)
+  if (size_bytes() + part.size() > image_bytes_max)
     return fail(errc::too_large, "the image is too large");
-  if (size_bytes_ >= checked_bytes_) {
-    checked_bytes_ = size_bytes_ + room_step_bytes;
-    if (auto room = check_room(path_, room_step_bytes); !room) return room;
-  }
-  digest_->take(part);
-  size_bytes_ += part.size();
-  while (!part.empty()) {
-    const auto n = ::write(fd_, part.data(), part.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return disk_failure(path_);
-    part.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return ok();
+  digest_.take(part);
+  return file_.append(part);
 }
 
-result<std::string> image_upload::finish() {
-  fingerprint_ = digest_->finish();
+const std::string& image_upload::finish() {
+  if (!fingerprint_.empty()) return fingerprint_;
+  fingerprint_ = hex(digest_.finish());
   mark_ = std::make_unique<incoming_mark>(data_dir_, fingerprint_);
-  if (::fsync(fd_) != 0) return disk_failure(path_);
+  file_.begin_sync();
   return fingerprint_;
 }
 
 status image_upload::keep() {
+  if (auto synced = file_.sync(); !synced) return synced;
   const auto place = image_path(data_dir_, fingerprint_);
-  if (::rename(path_.c_str(), place.c_str()) != 0) return disk_failure(place);
-  path_.clear();
+  if (::rename(path().c_str(), place.c_str()) != 0) return disk_failure(place);
+  is_kept_ = true;
   return sync_directory(images_directory(data_dir_));
 }
 

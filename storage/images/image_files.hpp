@@ -1,5 +1,7 @@
 #pragma once
 #include "schemas/basic/result.hpp"
+#include "storage/disk/sha256.hpp"
+#include "storage/disk/steady_file.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -53,23 +55,20 @@ public:
   /// @errors errc::too_large, errc::unavailable when the disk is full.
   status take(std::string_view part);
   /// No more bytes: gives their fingerprint.
-  result<std::string> finish();
+  const std::string& finish();
   /// Durably in place under its fingerprint.
   status keep();
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
+  [[nodiscard]] const std::string& path() const { return file_.path(); }
+  [[nodiscard]] std::uint64_t size_bytes() const { return file_.size_bytes(); }
 
 private:
-  struct digest;
   image_upload(std::string data_dir, std::string path, int fd);
   std::string data_dir_;
-  std::string path_;
   std::string fingerprint_;
   std::unique_ptr<incoming_mark> mark_;  ///< from `finish` on
-  int fd_;
-  std::uint64_t size_bytes_ = 0;
-  std::uint64_t checked_bytes_ = 0;  ///< up to which there was room
-  std::unique_ptr<digest> digest_;
+  steady_file file_;
+  running_sha256 digest_;
+  bool is_kept_ = false;
 };
 
 /// What metadata.yaml of a unified tarball says.

@@ -1,37 +1,22 @@
 #include "storage/images/incoming_image.hpp"
 
 #include "storage/disk/descriptor.hpp"
-#include "storage/disk/disk_room.hpp"
-#include "storage/disk/sha256.hpp"
 #include "storage/identity.hpp"
 #include "storage/images/image_files.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace muster::storage {
 
 namespace {
 
-constexpr std::uint64_t room_ahead_bytes = 16u << 20;
-
 failure no_disk(const std::string& what) {
   return fail(errc::unavailable, what + ": " + std::strerror(errno));
-}
-
-/// False: not all of it is there.
-bool read_at(int fd, std::uint64_t from, char* to, std::size_t size) {
-  while (size > 0) {
-    const auto n = ::pread(fd, to, size, static_cast<off_t>(from));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    to += n;
-    from += static_cast<std::uint64_t>(n);
-    size -= static_cast<std::size_t>(n);
-  }
-  return true;
 }
 
 }  // namespace
@@ -48,10 +33,8 @@ result<std::shared_ptr<incoming_image>> incoming_image::begin(const std::string&
   const auto path = incoming_path(data_dir, fingerprint);
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return no_disk(path);
-  std::shared_ptr<incoming_image> made(
+  return std::shared_ptr<incoming_image>(
       new incoming_image(data_dir, fingerprint, std::move(what), fd));
-  made->find_what_is_here();
-  return made;
 }
 
 incoming_image::incoming_image(std::string data_dir, std::string fingerprint, image_chunks what,
@@ -59,20 +42,22 @@ incoming_image::incoming_image(std::string data_dir, std::string fingerprint, im
     : data_dir_(std::move(data_dir)),
       fingerprint_(std::move(fingerprint)),
       what_(std::move(what)),
-      fd_(fd) {}
+      file_(incoming_path(data_dir_, fingerprint_), fd, find_what_is_here(fd)),
+      here_(file_.size_bytes()) {}
 
-incoming_image::~incoming_image() { ::close(fd_); }
-
-void incoming_image::find_what_is_here() {
+std::uint64_t incoming_image::find_what_is_here(int fd) {
   std::string content(image_chunks::chunk_bytes, '\0');
+  std::uint64_t here = 0;
   for (std::size_t n = 0; n < what_.digests.size(); ++n) {
     const auto size = static_cast<std::size_t>(what_.bytes_of(n));
-    if (!read_at(fd_, here_, content.data(), size) ||
+    if (read_at(fd, here, content.data(), size) != size ||
         sha256({content.data(), size}) != what_.digests[n])
       break;
-    here_ += size;
+    digest_.take({content.data(), size});
+    here += size;
   }
-  (void)!::ftruncate(fd_, static_cast<off_t>(here_));
+  (void)!::ftruncate(fd, static_cast<off_t>(here));
+  return here;
 }
 
 std::uint64_t incoming_image::here() const {
@@ -98,40 +83,26 @@ status incoming_image::take(std::string_view part) {
 }
 
 status incoming_image::write_chunk() {
-  const auto from = here();
-  if (from % room_ahead_bytes == 0)
-    if (auto room = check_room(incoming_path(data_dir_, fingerprint_), room_ahead_bytes); !room)
-      return room;
-  std::size_t done = 0;
-  while (done < part_.size()) {
-    const auto n =
-        ::pwrite(fd_, part_.data() + done, part_.size() - done, static_cast<off_t>(from + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return no_disk("cannot write the image");
-    done += static_cast<std::size_t>(n);
-  }
-  // Little by little, so that the log does not wait for all of it at the end.
-  (void)::sync_file_range(fd_, static_cast<off_t>(from), static_cast<off_t>(done),
-                          SYNC_FILE_RANGE_WRITE);
+  if (auto written = file_.append(part_); !written) return written;
+  digest_.take(part_);
   part_.clear();
   const std::lock_guard guard(lock_);
-  here_ = from + done;
+  here_ = file_.size_bytes();
   changed_.notify_all();
   return ok();
 }
 
 status incoming_image::keep() {
-  const auto path = incoming_path(data_dir_, fingerprint_);
   if (here() != what_.size_bytes) return fail(errc::unavailable, "not all of the image has come");
-  if (auto right = check_fingerprint(path, fingerprint_); !right) {
-    ::unlink(path.c_str());
+  if (hex(digest_.finish()) != fingerprint_) {
+    ::unlink(file_.path().c_str());
     give_up();
-    return right;
+    return fail(errc::corrupt, "what came is another file than the image");
   }
-  if (::fsync(fd_) != 0) return no_disk(path);
+  if (auto synced = file_.sync(); !synced) return synced;
   const incoming_mark mark(data_dir_, fingerprint_);
   const auto place = image_path(data_dir_, fingerprint_);
-  if (::rename(path.c_str(), place.c_str()) != 0) return no_disk(place);
+  if (::rename(file_.path().c_str(), place.c_str()) != 0) return no_disk(place);
   return sync_directory(data_dir_ + "/images");
 }
 
@@ -146,7 +117,7 @@ result<std::string> incoming_image::read(std::uint64_t from, std::size_t most,
   }
   if (here <= from) return fail(errc::unavailable, "the image does not come here any more");
   std::string part(static_cast<std::size_t>(std::min<std::uint64_t>(most, here - from)), '\0');
-  if (!read_at(fd_, from, part.data(), part.size()))
+  if (read_at(file_.fd(), from, part.data(), part.size()) != part.size())
     return fail(errc::unavailable, "the image cannot be read");
   return part;
 }

@@ -1,4 +1,6 @@
 #pragma once
+#include "storage/disk/sha256.hpp"
+#include "storage/disk/steady_file.hpp"
 #include "storage/images/image_chunks.hpp"
 
 #include <chrono>
@@ -20,7 +22,7 @@ public:
                                                        const std::string& fingerprint,
                                                        image_chunks what);
   /// What is here stays for the next attempt, unless it was kept or found wrong.
-  ~incoming_image();
+  ~incoming_image() = default;
   incoming_image(const incoming_image&) = delete;
   incoming_image& operator=(const incoming_image&) = delete;
 
@@ -43,13 +45,14 @@ public:
 
 private:
   incoming_image(std::string data_dir, std::string fingerprint, image_chunks what, int fd);
-  void find_what_is_here();
+  std::uint64_t find_what_is_here(int fd);
   status write_chunk();
 
   const std::string data_dir_;
   const std::string fingerprint_;
   const image_chunks what_;
-  const int fd_;
+  running_sha256 digest_;  ///< of all that is here
+  steady_file file_;
   std::string part_;  ///< of the chunk that comes
   mutable std::mutex lock_;
   std::condition_variable changed_;

@@ -1,5 +1,6 @@
 #include "storage/log/log_file.hpp"
 
+#include "storage/disk/log_pace.hpp"
 #include "storage/identity.hpp"
 #include "storage/log/log_record.hpp"
 
@@ -119,6 +120,7 @@ status log_file::sync() {
   if (auto done = put(file_.fd, path_, {blocks_.get(), whole_blocks(held)}, from); !done)
     return done;
   synced_ = end_;
+  note_log_sync();
   const auto kept = block_of(end_) - from;
   std::memmove(blocks_.get(), blocks_.get() + kept, held - kept);
   return ok();

@@ -131,6 +131,45 @@ class Copies(unittest.TestCase):
                               if w["type"] == "Too few copies of an image"] == ["resolved"])
 
 
+class Full(unittest.TestCase):
+    """The disk of one member takes no more."""
+
+    def few_bytes(self, member, size):
+        folder = os.path.join(member.dir, "images")
+        os.makedirs(folder, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", folder], check=True)
+        return folder
+
+    def test_another_member_takes_its_place(self):
+        with Cluster(4) as c:
+            full = next(m for m in c.members[1:] if m is not c.leader())
+            self.few_bytes(full, "40m")
+            operation = begin_import(c[0], big_image(c.folder, 100))
+            ended = c[0].unix(60).get(operation + "/wait?timeout=60").metadata
+            self.assertEqual(ended["status"], "Success")
+            fingerprint = ended["metadata"]["fingerprint"]
+            wait_for(lambda: files(c, fingerprint) == {m.name for m in c.members} - {full.name})
+            self.assertEqual(holders(c, fingerprint), files(c, fingerprint))
+
+    def test_it_gets_its_copy_when_there_is_room(self):
+        with Cluster(3) as c:
+            full = next(m for m in c.members[1:] if m is not c.leader())
+            folder = self.few_bytes(full, "40m")
+            operation = begin_import(c[0], big_image(c.folder, 100))
+            ended = c[0].unix(60).get(operation + "/wait?timeout=60").metadata
+            self.assertEqual(ended["status"], "Success", "the image is there, on fewer members than it should be")
+            fingerprint = ended["metadata"]["fingerprint"]
+            warned = lambda: [w["last_message"] for w in c[0].unix().get("/1.0/warnings?recursion=1").metadata
+                              if w["type"] == "Too few copies of an image" and w["status"] != "resolved"]
+            wait_for(lambda: warned(), 60)
+            self.assertIn(full.name, warned()[0])
+            self.assertNotIn(full.name, holders(c, fingerprint) | files(c, fingerprint))
+            subprocess.run(["mount", "-o", "remount,size=400m", folder], check=True)
+            wait_for(lambda: full.name in holders(c, fingerprint), 90)
+            wait_for(lambda: warned() == [])
+            self.assertEqual([unfinished(m) for m in c.members], [[]] * 3)
+
+
 class Broken(unittest.TestCase):
     """Somebody is killed while 200 MiB are on their way."""
 

@@ -314,7 +314,7 @@ BOOST_AUTO_TEST_CASE(an_upload_is_kept_under_its_fingerprint_or_not_at_all) {
   auto upload = storage::image_upload::begin(at.path);
   BOOST_REQUIRE((*upload)->take("ab").ok());
   BOOST_REQUIRE((*upload)->take("c").ok());
-  BOOST_TEST(*(*upload)->finish() ==
+  BOOST_TEST((*upload)->finish() ==
              "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   BOOST_REQUIRE((*upload)->keep().ok());
   BOOST_TEST(storage::has_image(
@@ -327,7 +327,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_comes_again_is_not_removed_by_those_who_are_lat
   const auto nobody = [] { return false; };
   auto upload = storage::image_upload::begin(at.path);
   BOOST_REQUIRE((*upload)->take("abc").ok());
-  BOOST_REQUIRE((*upload)->finish().ok());
+  (void)(*upload)->finish();
   BOOST_REQUIRE((*upload)->keep().ok());
   storage::remove_image(at.path, abc, nobody);  // its record is about to come
   BOOST_TEST(storage::has_image(at.path, abc));

@@ -77,6 +77,19 @@ BOOST_AUTO_TEST_CASE(whose_holders_are_all_off_waits_and_says_so) {
   BOOST_CHECK(plan.shortages[0].away == (ids{{1}, {2}}));
 }
 
+BOOST_AUTO_TEST_CASE(who_cannot_get_it_is_left_out_for_a_while) {
+  held_image image{"f", {{1}}, {}, {{2}}};
+  auto plan = plan_images({image}, members(4), {}, 3);
+  std::set<member_id> asked;
+  for (const auto& c : plan.copies) asked.insert(c.to);
+  BOOST_CHECK(asked == (std::set<member_id>{{3}, {4}}));
+  BOOST_TEST(plan.shortages.empty());
+  plan = plan_images({image}, members(3), {}, 3);  // nobody else is there
+  BOOST_TEST(plan.copies.size() == 1U);
+  BOOST_REQUIRE(plan.shortages.size() == 1U);
+  BOOST_TEST(plan.shortages[0].here == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(where_instances_are_and_while_it_comes_nothing_goes) {
   const held_image everywhere{"f", {{1}, {2}, {3}, {4}}, {{1}, {2}, {3}}};
   auto plan = plan_images({everywhere}, members(4), {}, 1);
@@ -106,6 +119,8 @@ BOOST_AUTO_TEST_CASE(a_hundred_images_on_a_hundred_members) {
     for (const auto& c : plan.copies) {
       auto& to = coming[c.fingerprint];
       BOOST_REQUIRE(std::find(to.begin(), to.end(), c.to) == to.end());
+      for (const auto& image : images)
+        BOOST_REQUIRE(image.fingerprint != c.fingerprint || !image.barred.contains(c.to));
       to.push_back(c.to);
     }
     for (auto& image : images) {
@@ -118,7 +133,11 @@ BOOST_AUTO_TEST_CASE(a_hundred_images_on_a_hundred_members) {
           BOOST_REQUIRE(left >= replicas);
         }
       for (const auto id : std::exchange(coming[image.fingerprint], {}))
-        if (all[id.value - 1].is_online && chance() % 4 != 0) image.holders.insert(id);
+        if (all[id.value - 1].is_online && chance() % 4 != 0)
+          image.holders.insert(id);
+        else
+          image.barred.insert(id);
+      if (chance() % 8 == 0) image.barred.clear();
     }
     coming.clear();
     quiet = plan.copies.empty() && plan.trims.empty() && round >= 100 ? quiet + 1 : 0;

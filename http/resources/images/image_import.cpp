@@ -1,3 +1,4 @@
+#include "actors/host/background.hpp"
 #include "actors/node/join_token.hpp"
 #include "http/resources/images/image_copies.hpp"
 #include "http/resources/resources.hpp"
@@ -111,22 +112,22 @@ result<storage::image_metadata> inspect(const std::string& path) {
   struct place {
     ~place() { places.release(); }
   } const taken;
+  const host::background quiet;
   return storage::inspect_image(path);
 }
 
 /// @param file whole
 status add_image(api& a, const request& r, const image_wish& w, storage::image_upload& file,
                  node::operations::handle& h) {
-  auto fingerprint = file.finish();
-  if (!fingerprint) return fingerprint.error();
-  if (!w.fingerprint.empty() && w.fingerprint != *fingerprint)
+  const auto& fingerprint = file.finish();
+  if (!w.fingerprint.empty() && w.fingerprint != fingerprint)
     return fail(errc::refused,
-                "fingerprints don't match, got " + *fingerprint + " expected " + w.fingerprint);
+                "fingerprints don't match, got " + fingerprint + " expected " + w.fingerprint);
   auto metadata = inspect(file.path());
   if (!metadata) return metadata.error();
   image i;
   i.head.project = w.project;
-  i.fingerprint = *fingerprint;
+  i.fingerprint = fingerprint;
   i.filename = w.filename;
   i.architecture = metadata->architecture;
   i.size_bytes = file.size_bytes();
@@ -139,7 +140,9 @@ status add_image(api& a, const request& r, const image_wish& w, storage::image_u
   i.locations = {a.server().self()};
   if (a.server().local_view()->by_name<image>(i.head.project, i.fingerprint))
     return fail(errc::refused, "Image with same fingerprint already exists");
+  const auto cut = storage::describe_image(file.path());  // while the disk writes
   if (auto kept = file.keep(); !kept) return kept;  // a row never names a file that is not there
+  if (cut) a.images().know_chunks(i.fingerprint, *cut);
   auto done = a.submit(r, create_object{i});
   if (!done) return done.error();
   if (auto named = add_aliases(a, r, w, done->id); !named) return named;

@@ -131,6 +131,7 @@ bool api::may_bounded(const request& r, const caller& asks) const {
       return true;
     case open_to::listed:
       return asks_for_all || asks.sees(project_asked(r));
+    case open_to::published:
     case open_to::project:
       return !asks_for_all && sees_home(r, asks);
     case open_to::named:
@@ -154,7 +155,7 @@ bool api::may(const request& r, const caller& asks) const {
   if (may == open_to::metrics &&
       value_in(server_config_now(), "core.metrics_authentication") == "false")
     return true;
-  if (asks.may == access::none) return may == open_to::token;
+  if (asks.may == access::none) return may == open_to::token || may == open_to::published;
   if (asks.may == access::metrics) return may == open_to::metrics;
   return asks.may == access::restricted && may_bounded(r, asks);
 }

@@ -7,16 +7,17 @@ namespace muster::http {
 /// Who may ask an endpoint. Whoever has a certificate without bounds, and the unix socket, may ask
 /// all of them.
 enum class open_to : std::uint8_t {
-  anybody,  ///< without a certificate, too
-  token,    ///< whoever presents a token: the endpoint looks at it
-  metrics,  ///< certificates for metrics, too
-  bounded,  ///< every client; the endpoint leaves out what a bounded one does not see
-  project,  ///< of clients with bounds, those that see the project asked for
-  listed,   ///< as `project`; a list of all projects has those that they see
-  named,    ///< as `project`; its name is in the path
-  itself,   ///< of clients with bounds, the one that is asked for
-  whole,    ///< no client with bounds
-  members   ///< the other members
+  anybody,    ///< without a certificate, too
+  published,  ///< as `project`; without a certificate the endpoint shows what is public
+  token,      ///< whoever presents a token: the endpoint looks at it
+  metrics,    ///< certificates for metrics, too
+  bounded,    ///< every client; the endpoint leaves out what a bounded one does not see
+  project,    ///< of clients with bounds, those that see the project asked for
+  listed,     ///< as `project`; a list of all projects has those that they see
+  named,      ///< as `project`; its name is in the path
+  itself,     ///< of clients with bounds, the one that is asked for
+  whole,      ///< no client with bounds
+  members     ///< the other members
 };
 
 /// A row of the table of endpoints.

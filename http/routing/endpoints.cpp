@@ -78,20 +78,21 @@ constexpr std::array of_server{
 
 /// What lies in projects.
 constexpr std::array of_projects{
-    endpoint{"GET", "/1.0/images", open_to::project},
+    endpoint{"GET", "/1.0/images", open_to::published},
     endpoint{"POST", "/1.0/images", open_to::project, "images"},
-    endpoint{"GET", "/1.0/images/aliases", open_to::project},
+    endpoint{"GET", "/1.0/images/aliases", open_to::published},
     endpoint{"POST", "/1.0/images/aliases", open_to::project, "images"},
-    endpoint{"GET", "/1.0/images/aliases/{name...}", open_to::project},
+    endpoint{"GET", "/1.0/images/aliases/{name...}", open_to::published},
     endpoint{"PUT", "/1.0/images/aliases/{name...}", open_to::project, "images"},
     endpoint{"PATCH", "/1.0/images/aliases/{name...}", open_to::project, "images"},
     endpoint{"POST", "/1.0/images/aliases/{name...}", open_to::project, "images"},
     endpoint{"DELETE", "/1.0/images/aliases/{name...}", open_to::project, "images"},
-    endpoint{"GET", "/1.0/images/{fingerprint}", open_to::project},
+    endpoint{"GET", "/1.0/images/{fingerprint}", open_to::published},
     endpoint{"PUT", "/1.0/images/{fingerprint}", open_to::project, "images"},
     endpoint{"PATCH", "/1.0/images/{fingerprint}", open_to::project, "images"},
     endpoint{"DELETE", "/1.0/images/{fingerprint}", open_to::project, "images"},
-    endpoint{"GET", "/1.0/images/{fingerprint}/export", open_to::project},
+    endpoint{"GET", "/1.0/images/{fingerprint}/export", open_to::published},
+    endpoint{"POST", "/1.0/images/{fingerprint}/secret", open_to::project, "images"},
     endpoint{"GET", "/1.0/instances", open_to::listed},
     endpoint{"POST", "/1.0/instances", open_to::project},
     endpoint{"GET", "/1.0/instances/{name}", open_to::project},
@@ -154,6 +155,8 @@ std::string_view shown(open_to may) {
       return "every client, for what it sees, and certificates for metrics";
     case open_to::bounded:
       return "every client, for what it sees";
+    case open_to::published:
+      return "clients that see the project, and anybody for what is public";
     case open_to::project:
       return "clients that see the project";
     case open_to::listed:

@@ -1,4 +1,5 @@
 #include "http/resources/images/image_lookup.hpp"
+#include "http/resources/images/image_secrets.hpp"
 #include "http/resources/resources.hpp"
 
 namespace muster::http {
@@ -95,10 +96,16 @@ response change_alias(api& a, const request& r) {
   return a.changing(r, how, r.method != "POST");
 }
 
-response list_aliases(const request& r, const state_view& s) {
+bool may_see_alias(api& a, const request& r, const state_view& s, const image_alias& alias) {
+  const auto target = s.row<image>(alias.head.project, alias.target);
+  return is_trusted(a, r) || (target && target->is_public);
+}
+
+response list_aliases(api& a, const request& r, const state_view& s) {
   std::vector<std::string> urls;
   std::vector<std::string> objects;
   for (const auto& alias : s.all<image_alias>(api::project_of(s, r, "images"))) {
+    if (!may_see_alias(a, r, s, alias)) continue;
     urls.push_back(state::path_of(s, alias));
     objects.push_back(render_alias(s, alias));
   }
@@ -109,16 +116,17 @@ response list_aliases(const request& r, const state_view& s) {
 
 void add_image_alias_routes(router& routes, api& a) {
   routes.add("GET", "/1.0/images/aliases",
-             a.reading([](const request& r, const captures&, const state_view& s) {
-               return list_aliases(r, s);
+             a.reading([&a](const request& r, const captures&, const state_view& s) {
+               return list_aliases(a, r, s);
              }));
   routes.add("POST", "/1.0/images/aliases",
              [&a](const request& r, const captures&) { return create_alias(a, r); });
   routes.add("GET", "/1.0/images/aliases/{name...}",
-             a.reading([](const request& r, const captures& c, const state_view& s) {
+             a.reading([&a](const request& r, const captures& c, const state_view& s) {
                const auto alias =
                    s.by_name<image_alias>(api::project_of(s, r, "images"), c.at("name"));
-               if (!alias) return error(404, "Image alias not found");
+               if (!alias || !may_see_alias(a, r, s, *alias))
+                 return error(404, "Image alias not found");
                auto answer = sync(render_alias(s, *alias));
                answer.headers["ETag"] = etag_of(writable(s, *alias));
                return answer;

@@ -1,10 +1,13 @@
+#include "http/resources/images/image_import.hpp"
+
 #include "actors/host/background.hpp"
 #include "actors/node/join_token.hpp"
 #include "http/resources/images/image_copies.hpp"
+#include "http/resources/images/image_pull.hpp"
 #include "http/resources/resources.hpp"
+#include "schemas/basic/units.hpp"
 #include "schemas/basic/wall_clock.hpp"
 #include "schemas/projects.hpp"
-#include "storage/images/image_files.hpp"
 
 #include <atomic>
 #include <semaphore>
@@ -44,42 +47,11 @@ result<std::vector<std::string>> values_of(const request& r, const std::string& 
   return all;
 }
 
-struct alias_wish {
-  std::string name;
-  std::string description;
-};
-
-/// What the headers of an upload ask for, or the body of a request for an image of something.
-struct image_wish {
-  project_id project;
-  std::string fingerprint;  ///< that it must have; empty: any
-  std::string filename;
-  string_map properties;  ///< beside those of its metadata
-  std::vector<alias_wish> aliases;
-  std::vector<std::string> profiles;
-  bool is_public = false;
-  std::uint64_t expires_ms = 0;
-  std::uint64_t made_ms = 0;  ///< 0: as its metadata says
-};
-
-status check_wish(const state_view& s, const request& r, image_wish& w) {
-  w.project = api::project_of(s, r, "images");
-  if (!w.project) return fail(errc::not_found, "Project not found");
-  if (w.profiles.empty()) w.profiles = {"default"};
-  for (const auto& alias : w.aliases)
-    if (s.find(table::image_alias, w.project, alias.name))
-      return fail(errc::conflict, "Alias \"" + alias.name + "\" already exists");
-  for (const auto& name : w.profiles)
-    if (!s.find(table::profile, api::project_of(s, r, "profiles"), name))
-      return fail(errc::not_found, "Profile \"" + name + "\" not found");
-  return ok();
-}
-
 result<image_wish> read_headers(const request& r) {
   image_wish w;
   w.fingerprint = r.header("x-incus-fingerprint");
   w.filename = r.header("x-incus-filename");
-  w.is_public = r.header("x-incus-public") == "true";
+  w.is_public = units::is_true(r.header("x-incus-public"));
   auto properties = pairs_of(r, "x-incus-properties");
   auto aliases = values_of(r, "x-incus-aliases", "alias");
   auto profiles = values_of(r, "x-incus-profiles", "profile");
@@ -90,18 +62,6 @@ result<image_wish> read_headers(const request& r) {
   for (auto& name : *aliases) w.aliases.push_back({std::move(name), ""});
   w.profiles = *std::move(profiles);
   return w;
-}
-
-status add_aliases(api& a, const request& r, const image_wish& w, object_id image_id) {
-  for (const auto& wanted : w.aliases) {
-    image_alias alias;
-    alias.head.project = w.project;
-    alias.name = wanted.name;
-    alias.description = wanted.description;
-    alias.target = image_id;
-    if (auto done = a.submit(r, create_object{alias}); !done) return done.error();
-  }
-  return ok();
 }
 
 /// A few at once: each keeps a core busy.
@@ -116,7 +76,50 @@ result<storage::image_metadata> inspect(const std::string& path) {
   return storage::inspect_image(path);
 }
 
-/// @param file whole
+}  // namespace
+
+status check_image_wish(const state_view& s, const request& r, image_wish& w) {
+  w.project = api::project_of(s, r, "images");
+  if (!w.project) return fail(errc::not_found, "Project not found");
+  if (w.profiles.empty()) w.profiles = {"default"};
+  for (const auto& alias : w.aliases)
+    if (s.find(table::image_alias, w.project, alias.name))
+      return fail(errc::conflict, "Alias \"" + alias.name + "\" already exists");
+  for (const auto& name : w.profiles)
+    if (!s.find(table::profile, api::project_of(s, r, "profiles"), name))
+      return fail(errc::not_found, "Profile \"" + name + "\" not found");
+  return ok();
+}
+
+result<image_wish> read_image_wish(const json_object& body) {
+  image_wish w;
+  w.filename = body.text("filename");
+  w.is_public = body.flag("public");
+  w.auto_update = body.flag("auto_update");
+  w.profiles = body.list("profiles").value_or(std::vector<std::string>{});
+  for (const auto& alias : body.objects("aliases").value_or(std::vector<json_object>{}))
+    w.aliases.push_back({alias.text("name"), alias.text("description")});
+  if (const auto sent = body.text("expires_at"); !sent.empty()) {
+    const auto ms = node::ms_of_rfc3339(sent);
+    if (!ms) return fail(errc::bad_request, "Invalid date \"" + sent + "\" in expires_at");
+    w.expires_ms = *ms;
+  }
+  if (auto good = body.good(); !good) return good.error();
+  return w;
+}
+
+status name_image(api& a, const request& r, const image_wish& w, object_id image_id) {
+  for (const auto& wanted : w.aliases) {
+    image_alias alias;
+    alias.head.project = w.project;
+    alias.name = wanted.name;
+    alias.description = wanted.description;
+    alias.target = image_id;
+    if (auto done = a.submit(r, create_object{alias}); !done) return done.error();
+  }
+  return ok();
+}
+
 status add_image(api& a, const request& r, const image_wish& w, storage::image_upload& file,
                  node::operations::handle& h) {
   const auto& fingerprint = file.finish();
@@ -132,6 +135,8 @@ status add_image(api& a, const request& r, const image_wish& w, storage::image_u
   i.architecture = metadata->architecture;
   i.size_bytes = file.size_bytes();
   i.is_public = w.is_public;
+  i.auto_update = w.auto_update;
+  i.cached = w.is_cached;
   i.properties = metadata->properties;
   for (const auto& [key, value] : w.properties) i.properties[key] = value;
   i.profiles = w.profiles;
@@ -145,7 +150,7 @@ status add_image(api& a, const request& r, const image_wish& w, storage::image_u
   if (cut) a.images().know_chunks(i.fingerprint, *cut);
   auto done = a.submit(r, create_object{i});
   if (!done) return done.error();
-  if (auto named = add_aliases(a, r, w, done->id); !named) return named;
+  if (auto named = name_image(a, r, w, done->id); !named) return named;
   await_copies(a, i.fingerprint, [&](const string_map& more) {
     json_writer to;
     to.begin_object().field("fingerprint", i.fingerprint);
@@ -156,12 +161,14 @@ status add_image(api& a, const request& r, const image_wish& w, storage::image_u
   return ok();
 }
 
+namespace {
+
 response upload_image(api& a, const request& r) {
   auto now = a.server().read(node::freshness::usual);
   if (!now) return error(now.error());
   auto wish = read_headers(r);
   if (!wish) return error(wish.error());
-  if (auto good = check_wish(*now->state, r, *wish); !good) return error(good.error());
+  if (auto good = check_image_wish(*now->state, r, *wish); !good) return error(good.error());
   now->state.reset();
   auto begun = storage::image_upload::begin(a.server().data_dir());
   if (!begun) return error(begun.error());
@@ -177,23 +184,6 @@ response upload_image(api& a, const request& r) {
 }
 
 // --- images of instances
-
-/// What it takes from the body, beside its source.
-result<image_wish> read_body(const json_object& body) {
-  image_wish w;
-  w.filename = body.text("filename");
-  w.is_public = body.flag("public");
-  w.profiles = body.list("profiles").value_or(std::vector<std::string>{});
-  for (const auto& alias : body.objects("aliases").value_or(std::vector<json_object>{}))
-    w.aliases.push_back({alias.text("name"), alias.text("description")});
-  if (const auto sent = body.text("expires_at"); !sent.empty()) {
-    const auto ms = node::ms_of_rfc3339(sent);
-    if (!ms) return fail(errc::bad_request, "Invalid date \"" + sent + "\" in expires_at");
-    w.expires_ms = *ms;
-  }
-  if (auto good = body.good(); !good) return good.error();
-  return w;
-}
 
 /// Of the request, the project, the server, in this order.
 std::string compression_of(const state_view& s, project_id where, const json_object& body) {
@@ -232,20 +222,13 @@ status publish(api& a, const request& r, const row_key& of, image_wish w,
   return add_image(a, r, w, *coming->file, h);
 }
 
-response publish_instance(api& a, const request& r) {
-  auto body = json_object::parse(r.body);
-  if (!body) return error(body.error());
-  const auto source = body->object("source");
+response publish_instance(api& a, const request& r, const json_object& body) {
+  const auto source = body.object("source");
   const auto type = source.text("type");
   const auto name = source.text("name");
-  auto wish = read_body(*body);
+  auto wish = read_image_wish(body);
   if (!wish) return error(wish.error());
   if (type == "snapshot") return error(404, "Instance snapshot not found");
-  if (type != "container" && type != "instance")
-    return error(400,
-                 "Invalid images JSON: images are made of uploads and of instances here, not of "
-                 "\"" +
-                     type + "\"");
   if (name.empty()) return error(400, "No source provided");
   auto now = a.server().read(node::freshness::strict);
   if (!now) return error(now.error());
@@ -253,12 +236,12 @@ response publish_instance(api& a, const request& r) {
   const auto i = s.by_name<instance>(api::project_of(s, r, ""), name);
   if (!i) return error(404, "Instance not found");
   if (auto there = a.passed_to_owner(r, s, *i)) return *std::move(there);
-  if (auto good = check_wish(s, r, *wish); !good) return error(good.error());
+  if (auto good = check_image_wish(s, r, *wish); !good) return error(good.error());
   auto how = std::make_shared<instances::publish_wish>();
-  how->compression = compression_of(s, wish->project, *body);
+  how->compression = compression_of(s, wish->project, body);
   if (!storage::is_compression(how->compression))
     return error(400, "Invalid compression algorithm \"" + how->compression + "\"");
-  how->metadata = {i->architecture, wall_ms() / 1000, body->map("properties"),
+  how->metadata = {i->architecture, wall_ms() / 1000, body.map("properties"),
                    wish->expires_ms / 1000};
   auto begun = storage::image_upload::begin(a.server().data_dir());
   if (!begun) return error(begun.error());
@@ -289,7 +272,16 @@ response create_image(api& a, const request& asked) {
     return ok();
   };
   if (auto read = asked.read_body(take); !read) return error(read.error());
-  return publish_instance(a, r);
+  auto body = json_object::parse(r.body);
+  if (!body) return error(body.error());
+  const auto type = body->object("source").text("type");
+  if (type == "image") return pull_image(a, r, *body);
+  if (type == "container" || type == "instance" || type == "snapshot")
+    return publish_instance(a, r, *body);
+  return error(400,
+               "Invalid images JSON: images are made of uploads, instances and images of "
+               "other servers here, not of \"" +
+                   type + "\"");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "actors/state/commands/lifecycle.hpp"
 #include "http/resources/images/image_copies.hpp"
 #include "http/resources/images/image_lookup.hpp"
+#include "http/resources/images/image_secrets.hpp"
 #include "http/resources/images/send_file.hpp"
 #include "http/resources/resources.hpp"
 #include "schemas/projects.hpp"
@@ -37,12 +38,28 @@ std::string writable(const image& i) {
   return w.field("profiles", i.profiles).end_object().take();
 }
 
-response show_image(const request& r, const state_view& s, const std::string& name) {
+response show_image(api& a, const request& r, const state_view& s, const std::string& name) {
   const auto i = find_image(s, api::project_of(s, r, "images"), name);
-  if (!i) return no_image(name);
+  if (!i || !may_see_image(a, r, *i)) return no_image(name);
   auto answer = sync(render_image(s, *i));
   answer.headers["ETag"] = etag_of(writable(*i));
   return answer;
+}
+
+/// The secret is in the answer to who asks for it, and nowhere else.
+response give_secret(api& a, const request& r) {
+  auto now = a.server().read(node::freshness::strict);
+  if (!now) return error(now.error());
+  const auto& name = r.found.at("fingerprint");
+  const auto i = find_image(*now->state, api::project_of(*now->state, r, "images"), name);
+  if (!i) return no_image(name);
+  auto o = a.new_operation("Image download token", api::project_asked(r));
+  o.kind = node::op_class::token;
+  o.resources["images"] = {state::path_of(*now->state, *i)};
+  json_writer w;
+  o.private_json = w.begin_object().field("secret", make_image_secret(a, *i)).end_object().take();
+  o.who = a.requestor_of(r);
+  return a.start_operation(std::move(o), [](node::operations::handle&) { return ok(); });
 }
 
 response delete_image(api& a, const request& r, const std::string& name) {
@@ -144,7 +161,7 @@ response send_image(api& a, const request& r, const std::string& fingerprint) {
 
 response export_image(api& a, const request& r, const state_view& s, const std::string& name) {
   const auto i = find_image(s, api::project_of(s, r, "images"), name);
-  if (!i) return no_image(name);
+  if (!i || !may_see_image(a, r, *i)) return no_image(name);
   if (auto here = a.images().fetch(i->head.project, i->fingerprint); !here)
     return error(here.error());
   auto answer = send_image(a, r, i->fingerprint);
@@ -160,18 +177,19 @@ response export_image(api& a, const request& r, const state_view& s, const std::
 
 void add_image_routes(router& routes, api& a) {
   routes.add("GET", "/1.0/images",
-             a.reading([](const request& r, const captures&, const state_view& s) {
+             a.reading([&a](const request& r, const captures&, const state_view& s) {
                std::vector<std::string> urls;
                std::vector<std::string> objects;
                for (const auto& i : s.all<image>(api::project_of(s, r, "images"))) {
+                 if (!may_see_image(a, r, i)) continue;
                  urls.push_back(state::path_of(s, i));
                  objects.push_back(render_image(s, i));
                }
                return list_answer(r, urls, objects);
              }));
   routes.add("GET", "/1.0/images/{fingerprint}",
-             a.reading([](const request& r, const captures& c, const state_view& s) {
-               return show_image(r, s, c.at("fingerprint"));
+             a.reading([&a](const request& r, const captures& c, const state_view& s) {
+               return show_image(a, r, s, c.at("fingerprint"));
              }));
   for (const char* method : {"PUT", "PATCH"})
     routes.add(method, "/1.0/images/{fingerprint}",
@@ -183,6 +201,8 @@ void add_image_routes(router& routes, api& a) {
              a.reading([&a](const request& r, const captures& c, const state_view& s) {
                return export_image(a, r, s, c.at("fingerprint"));
              }));
+  routes.add("POST", "/1.0/images/{fingerprint}/secret",
+             [&a](const request& r, const captures&) { return give_secret(a, r); });
   routes.add("GET", "/internal/images/{fingerprint}", [&a](const request& r, const captures& c) {
     return send_image(a, r, c.at("fingerprint"));
   });

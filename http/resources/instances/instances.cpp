@@ -2,6 +2,7 @@
 #include "actors/scheduler/scheduler_core.hpp"
 #include "actors/state/restrictions/restrictions.hpp"
 #include "http/config/instance_keys.hpp"
+#include "http/resources/images/image_pull.hpp"
 #include "http/resources/instances/instance_json.hpp"
 #include "http/resources/resources.hpp"
 #include "schemas/basic/fault_point.hpp"
@@ -45,10 +46,14 @@ result<image> resolve_image(const state_view& s, project_id where, const json_ob
   if (const auto type = source.text("type"); type != "image" && !type.empty())
     return fail(errc::bad_request,
                 "instances from source type \"" + type + "\" are not supported yet");
-  if (!source.text("server").empty())
-    return fail(errc::bad_request,
-                "images of other servers are not supported yet: import the image first");
   auto wanted = source.text("fingerprint");
+  if (names_server(source)) {
+    if (auto known = s.by_name<image>(where, wanted)) return *std::move(known);
+    auto from = find_remote_image(source);
+    if (!from) return from.error();
+    if (auto known = s.by_name<image>(where, from->what.fingerprint)) return *std::move(known);
+    return std::move(from->what);
+  }
   if (const auto alias = source.text("alias"); wanted.empty() && !alias.empty())
     if (const auto found = s.by_name<image_alias>(where, alias))
       if (auto i = s.row<image>(where, found->target)) return *std::move(i);
@@ -108,7 +113,9 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   if (!i.head.project) return fail(errc::not_found, "Project not found");
   auto from = resolve_image(s, api::project_of(s, r, "images"), body.object("source"));
   if (!from) return from.error();
-  i.profiles = body.list("profiles").value_or(from->profiles);
+  const bool is_here = static_cast<bool>(from->head.id);
+  i.profiles = body.list("profiles")
+                   .value_or(is_here ? from->profiles : std::vector<std::string>{"default"});
   const auto profiles_in = api::project_of(s, r, "profiles");
   for (const auto& name : i.profiles)
     if (!s.find(table::profile, profiles_in, name))
@@ -165,7 +172,9 @@ result<member> choose_member(api& a, const state_view& s, const request& r, cons
   const auto allowed =
       units::list(is_bounded ? value_in(bounds, "restricted.cluster.groups") : std::string{});
   if (!target.empty() && !is_group) {
-    if (is_bounded && !a.is_of_member(r) &&
+    const bool is_client_with_bounds =
+        !a.is_of_member(r) && a.caller_of(r).may == access::restricted;
+    if (is_bounded && is_client_with_bounds &&
         value_in(bounds, "restricted.cluster.target") != "allow")
       return fail(errc::forbidden, "This project doesn't allow cluster member targeting");
     return named_member(s, target, allowed);
@@ -184,7 +193,10 @@ result<member> choose_member(api& a, const state_view& s, const request& r, cons
   return fail(errc::unavailable, "no member can take the instance (" + reasons + ")");
 }
 
-status create_here(api& a, const request& r, instance i, bool start) {
+status create_here(api& a, const request& r, instance i, bool start, const json_object& source,
+                   node::operations::handle& h) {
+  const auto images = api::project_of(*a.server().local_view(), r, "images");
+  if (auto here = ensure_image(a, r, source, images, i.image_fingerprint, h); !here) return here;
   auto made = a.submit(r, create_object{i});
   if (!made) return made.error();
   i.head.id = made->id;
@@ -224,9 +236,9 @@ response create_instance(api& a, const request& r) {
   wish->operation = o.uuid;
   o.resources["instances"] = {instance_json::url(s, *wish)};
   return a.start_operation(
-      std::move(o), [&a, r, i = *wish, start = body->flag("start")](node::operations::handle&) {
-        return create_here(a, r, i, start);
-      });
+      std::move(o),
+      [&a, r, i = *wish, start = body->flag("start"), source = body->object("source")](
+          node::operations::handle& h) { return create_here(a, r, i, start, source, h); });
 }
 
 // --- list and show

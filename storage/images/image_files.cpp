@@ -30,6 +30,10 @@ failure disk_failure(const std::string& path) {
 
 }  // namespace
 
+bool is_fingerprint(std::string_view name) {
+  return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 std::string image_path(const std::string& data_dir, const std::string& fingerprint) {
   return images_directory(data_dir) + "/" + fingerprint;
 }

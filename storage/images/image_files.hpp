@@ -16,6 +16,8 @@
 /// was checked; everything else starts with a dot and may be removed at any start.
 namespace muster::storage {
 
+/// 64 digits, lower case.
+bool is_fingerprint(std::string_view name);
 std::string image_path(const std::string& data_dir, const std::string& fingerprint);
 bool has_image(const std::string& data_dir, const std::string& fingerprint);
 /// Unless somebody wants it, or it is just coming in again: its record follows it.

@@ -91,7 +91,7 @@ class ImageServers(unittest.TestCase):
         self.assertEqual((shown["cached"], shown["public"], shown["properties"]["release"]), (False, False, "2"))
         for m in self.near.members:
             self.assertTrue(os.path.exists(os.path.join(m.dir, "images", self.public)))
-        c.done("POST", "/1.0/images", {"source": self.source(alias="open"), "aliases": [{"name": "again"}]})
+        c.done("POST", "/1.0/images", {"source": self.source(fingerprint="open"), "aliases": [{"name": "again"}]})
         self.assertEqual(sorted(a["name"] for a in c.get(f"/1.0/images/{self.public}").metadata["aliases"]), ["again", "copied"])
         c.done("POST", "/1.0/images", {"source": self.source(fingerprint=self.private, secret=self.secret(self.private))})
         self.drop(self.public, self.private)

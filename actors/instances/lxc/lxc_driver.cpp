@@ -45,10 +45,6 @@ std::vector<std::string> names_in(const std::string& folder) {
   return all;
 }
 
-bool is_fingerprint(const std::string& name) {
-  return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 /// The rest is in the message.
 std::vector<std::string> arguments_of(const std::string& verb, const container& c) {
   return {helper_word, verb, helper_message_word, container_name(c.id)};
@@ -419,7 +415,7 @@ std::vector<std::string> lxc_driver::unpacked() const {
   std::vector<std::string> all;
   for (const auto& pool : pools_here())
     for (const auto& name : names_in(data_dir_ + "/storage-pools/" + pool + "/images"))
-      if (is_fingerprint(name)) all.push_back(name);  // what else lies there is not ours
+      if (storage::is_fingerprint(name)) all.push_back(name);  // what else lies there is not ours
   return all;
 }
 
@@ -446,7 +442,7 @@ void lxc_driver::remove_unpacked(const std::string& image, bool for_good,
 void lxc_driver::remove_unfinished(const std::string& pool) {
   const auto folder = data_dir_ + "/storage-pools/" + pool + "/images";
   for (const auto& name : names_in(folder)) {
-    if (!name.starts_with(".") || !is_fingerprint(name.substr(1))) continue;
+    if (!name.starts_with(".") || !storage::is_fingerprint(name.substr(1))) continue;
     const auto mine = lock_of(unpacked_directory(data_dir_, pool, name.substr(1)));
     const std::lock_guard one_at_a_time(*mine);
     std::error_code ignored;

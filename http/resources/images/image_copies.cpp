@@ -105,10 +105,6 @@ std::vector<member_id> sources_in(const request& r) {
   return all;
 }
 
-bool is_fingerprint(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 response text_answer(int status, std::string text) {
   response out;
   out.status = status;
@@ -189,7 +185,8 @@ void add_image_copy_routes(router& routes, api& a) {
   const auto add = [&](const char* method, const char* path, function f) {
     routes.add(method, path, [&a, f](const request&, const captures& c) {
       const auto& fingerprint = c.at("fingerprint");
-      return is_fingerprint(fingerprint) ? f(a, fingerprint) : error(404, "Image not found");
+      return storage::is_fingerprint(fingerprint) ? f(a, fingerprint)
+                                                  : error(404, "Image not found");
     });
   };
   add("GET", "/internal/images/{fingerprint}/chunks", show_chunks);
@@ -197,8 +194,8 @@ void add_image_copy_routes(router& routes, api& a) {
   routes.add("POST", "/internal/images/{fingerprint}/fetch",
              [&a](const request& r, const captures& c) {
                const auto& fingerprint = c.at("fingerprint");
-               return is_fingerprint(fingerprint) ? fetch_here(a, r, fingerprint)
-                                                  : error(404, "Image not found");
+               return storage::is_fingerprint(fingerprint) ? fetch_here(a, r, fingerprint)
+                                                           : error(404, "Image not found");
              });
 }
 

@@ -17,7 +17,6 @@ constexpr auto answer_time_max = std::chrono::seconds(10);
 constexpr auto download_time_max = std::chrono::hours(4);
 constexpr auto silence_max = std::chrono::seconds(30);
 constexpr std::size_t facts_bytes_max = 1u << 20;
-constexpr std::size_t fingerprint_digits = 64;
 
 /// What `GET target` has as metadata.
 result<json_object> ask_for(const remote_image& from, const std::string& target) {
@@ -64,7 +63,8 @@ result<remote_image> address_of(const json_object& source) {
   auto pin = tls::fingerprint_of(source.text("certificate"));
   if (!pin) return fail(errc::bad_request, "the source needs the certificate of the image server");
   from.pin = *std::move(pin);
-  from.query = "?project=" + percent_encode(source.text("project", default_project));
+  const auto project = source.text("project");
+  from.query = "?project=" + percent_encode(project.empty() ? default_project : project);
   return from;
 }
 
@@ -78,10 +78,8 @@ result<image> facts_of(const json_object& shown) {
   i.profiles = shown.list("profiles").value_or(std::vector<std::string>{});
   i.size_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, shown.number("size")));
   if (auto good = shown.good(); !good) return fail(errc::unavailable, good.error().detail);
-  const bool is_fingerprint =
-      i.fingerprint.size() == fingerprint_digits &&
-      i.fingerprint.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!is_fingerprint) return fail(errc::unavailable, "the image server names no fingerprint");
+  if (!storage::is_fingerprint(i.fingerprint))
+    return fail(errc::unavailable, "the image server names no fingerprint");
   if (i.type != "container" && !i.type.empty())
     return fail(errc::bad_request, "images of type \"" + i.type + "\" are not supported");
   return i;
@@ -138,18 +136,18 @@ bool names_server(const json_object& source) { return !source.text("server").emp
 result<remote_image> find_remote_image(const json_object& source) {
   auto from = address_of(source);
   if (!from) return from;
-  auto fingerprint = source.text("fingerprint");
-  if (const auto alias = source.text("alias"); fingerprint.empty()) {
-    if (alias.empty())
-      return fail(errc::bad_request,
-                  "Must specify one of alias or fingerprint for init from image");
-    auto target = ask_for(*from, "/1.0/images/aliases/" + percent_encode(alias) + from->query);
-    if (!target) return target.error();
-    fingerprint = target->text("target");
+  auto name = source.text("fingerprint");
+  if (name.empty()) name = source.text("alias");
+  if (name.empty())
+    return fail(errc::bad_request, "Must specify one of alias or fingerprint for init from image");
+  if (!storage::is_fingerprint(name)) {  // the client gives aliases as fingerprints, too
+    auto target = ask_for(*from, "/1.0/images/aliases/" + percent_encode(name) + from->query);
+    if (!target && target.error().code != errc::not_found) return target.error();
+    if (target) name = target->text("target");
   }
   if (const auto secret = source.text("secret"); !secret.empty())
     from->query += "&secret=" + percent_encode(secret);
-  auto shown = ask_for(*from, "/1.0/images/" + percent_encode(fingerprint) + from->query);
+  auto shown = ask_for(*from, "/1.0/images/" + percent_encode(name) + from->query);
   if (!shown) return shown.error();
   auto facts = facts_of(*shown);
   if (!facts) return facts.error();

@@ -151,8 +151,7 @@ response pass_on(const request& r, const std::shared_ptr<storage::incoming_image
 
 /// The file or a range of it, for clients and for members that lack it.
 response send_image(api& a, const request& r, const std::string& fingerprint) {
-  if (fingerprint.find_first_not_of("0123456789abcdef") != std::string::npos)
-    return no_image(fingerprint);
+  if (!storage::is_fingerprint(fingerprint)) return no_image(fingerprint);
   if (storage::has_image(a.server().data_dir(), fingerprint))
     return send_file(r, storage::image_path(a.server().data_dir(), fingerprint));
   if (const auto file = a.images().coming(fingerprint)) return pass_on(r, file);

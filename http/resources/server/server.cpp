@@ -70,7 +70,14 @@ const std::vector<std::string>& extensions() {
                                             "container_exec_user_group_cwd",
                                             "container_exec_signal_handling",
                                             "instance_create_start",
-                                            "instance_state_started_at"};
+                                            "instance_state_started_at",
+                                            "image_compression_algorithm",
+                                            "image_create_aliases",
+                                            "image_import_alias",
+                                            "image_profiles",
+                                            "image_copy_profile",
+                                            "image_source_project",
+                                            "clustering_image_replication"};
   return all;
 }
 

@@ -8,7 +8,7 @@ std::optional<image> find_image(const state_view& s, project_id where, const std
   if (auto exact = s.by_name<image>(where, prefix)) return exact;
   std::optional<image> only;
   int count = 0;
-  if (prefix.size() >= 6)
+  if (!prefix.empty())
     s.each(table::image, where, [&](const object& o) {
       const auto& i = std::get<image>(o);
       if (i.fingerprint.starts_with(prefix)) {

@@ -3,7 +3,7 @@
 
 namespace muster::http {
 
-/// By its fingerprint or the beginning of it, of six digits at least, that only one has.
+/// By its fingerprint, or a beginning of it that only one has.
 std::optional<image> find_image(const state_view& s, project_id where, const std::string& prefix);
 response no_image(const std::string& name);
 

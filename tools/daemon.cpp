@@ -94,6 +94,7 @@ void daemon::show_changes(const row_changes& changes) {
   for (auto at = first; at != changes.names.end() && at->first.where == table::image; ++at)
     if (!at->second) drop.fingerprints.push_back(at->first.name);
   if (!drop.fingerprints.empty() && images_) caf::anon_send(images_, std::move(drop));
+  if (scheduler_) tell_scheduler(changes);
   if (touches(changes, table::image)) {
     if (images_) caf::anon_send(images_, images::compare_files{});
     rows_.ring();
@@ -106,6 +107,14 @@ void daemon::show_changes(const row_changes& changes) {
     return;
   rows_.ring();
   if (keeper_) caf::anon_send(keeper_, keeper::look_now{});
+}
+
+void daemon::tell_scheduler(const row_changes& changes) {
+  scheduler::instances_changed m;
+  const auto first = changes.names.lower_bound({table::instance, {}, {}});
+  for (auto at = first; at != changes.names.end() && at->first.where == table::instance; ++at)
+    m.names.emplace_back(at->first.project, at->first.name);
+  if (!m.names.empty()) caf::anon_send(scheduler_, std::move(m));
 }
 
 /// Anything may be another.
@@ -152,6 +161,8 @@ void daemon::spawn_keepers() {
   i.files = fetcher_.get();
   replicator_ = system_.spawn<caf::detached>(images::image_replicator,
                                              images::replicator_settings{node_.get(), stop_member});
+  scheduler_ = system_.spawn<caf::detached>(
+      scheduler::scheduler_actor, scheduler::scheduler_settings{node_.get(), stop_member});
   reader_ = system_.spawn<caf::detached>(
       images::image_reader, images::reader_settings{with_.data_dir, fetcher_.get(), log_info});
   images_ = system_.spawn<caf::detached>(images::images_actor, std::move(i));
@@ -232,12 +243,13 @@ status daemon::start() {
   probe_ = std::make_unique<link::probe_host>([this] { return node_->report(); });
   spawn_keepers();
   spawn_keeper();
-  api_ = std::make_unique<http::api>(http::services{
-      *node_, events_, rows_, *addresses_, [this] { shut_down(); }, *probe_, instances_, *fetcher_,
-      [this](std::function<void()> then) {
-        caf::anon_send(images_, images::tell_when_dropped{std::move(then)});
-      },
-      driver_, [this] { return is_ready_.load(); }});
+  api_ = std::make_unique<http::api>(
+      http::services{*node_, events_, rows_, *addresses_, [this] { shut_down(); }, *probe_,
+                     instances_, scheduler_, *fetcher_,
+                     [this](std::function<void()> then) {
+                       caf::anon_send(images_, images::tell_when_dropped{std::move(then)});
+                     },
+                     driver_, [this] { return is_ready_.load(); }});
   http::add_resources(*api_);
   http::front_settings f;
   f.handle = [this](http::request& r) { return api_->handle(r); };
@@ -293,6 +305,7 @@ void daemon::stop() {
   caf::anon_send_exit(instances_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(replicator_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(scheduler_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(reader_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(keeper_, caf::exit_reason::user_shutdown);
   if (node_) node_->stop();

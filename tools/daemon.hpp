@@ -39,6 +39,7 @@ private:
   void show_operation(const node::operation& o);
   void show_events(const std::vector<event>& all);
   void show_changes(const row_changes& changes);
+  void tell_scheduler(const row_changes& changes);
   void show_replaced();
   void spawn_keepers();
   void make_listeners();
@@ -60,6 +61,7 @@ private:
   instances::instances_handle instances_;
   images::images_handle images_;
   images::replicator_handle replicator_;
+  scheduler::scheduler_handle scheduler_;
   images::reader_handle reader_;
   std::unique_ptr<images::fetcher> fetcher_;
   keeper::keeper_handle keeper_;

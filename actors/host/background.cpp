@@ -9,7 +9,7 @@ namespace muster::host {
 namespace {
 
 constexpr int usual = 0;
-constexpr int last = 19;
+constexpr int behind = 10;  ///< it goes on beside programs that use all of the processor
 
 bool may_come_back() {
   rlimit limit{};
@@ -24,7 +24,7 @@ background::background() {
   if (::getpriority(PRIO_PROCESS, static_cast<id_t>(self)) != usual || errno != 0 ||
       !may_come_back())
     return;
-  if (::setpriority(PRIO_PROCESS, static_cast<id_t>(self), last) == 0) thread_ = self;
+  if (::setpriority(PRIO_PROCESS, static_cast<id_t>(self), behind) == 0) thread_ = self;
 }
 
 background::~background() {

@@ -21,6 +21,7 @@ void add_resources(api& a) {
                                          add_image_import_routes,
                                          add_image_copy_routes,
                                          add_instance_routes,
+                                         add_placement_routes,
                                          add_instance_state_routes,
                                          add_exec_routes,
                                          add_operation_routes,

@@ -22,6 +22,7 @@ void add_image_alias_routes(router& routes, api& a);
 void add_image_import_routes(router& routes, api& a);
 void add_image_copy_routes(router& routes, api& a);
 void add_instance_routes(router& routes, api& a);
+void add_placement_routes(router& routes, api& a);
 void add_instance_state_routes(router& routes, api& a);
 void add_exec_routes(router& routes, api& a);
 void add_operation_routes(router& routes, api& a);

@@ -109,6 +109,7 @@ public:
   node::operation new_operation(std::string description, std::string project = {});
   node::node& server() { return node_; }
   images::fetcher& images() { return with_.images; }
+  [[nodiscard]] const scheduler::scheduler_handle& scheduler() const { return with_.scheduler; }
   void when_files_dropped(std::function<void()> then) { with_.when_files_dropped(std::move(then)); }
   row_bell& rows() { return with_.rows; }
   listeners& addresses() { return with_.addresses; }

@@ -136,6 +136,7 @@ constexpr std::array of_members{
     endpoint{"POST", "/internal/knock", open_to::members},
     endpoint{"GET", "/internal/networks/{name}/leases", open_to::members},
     endpoint{"GET", "/internal/operations", open_to::members},
+    endpoint{"POST", "/internal/placement", open_to::members},
     endpoint{"GET", "/internal/ready", open_to::members},
     endpoint{"GET", "/internal/roles-rest", open_to::members},
     endpoint{"PUT", "/internal/shutdown", open_to::members},

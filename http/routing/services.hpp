@@ -3,6 +3,7 @@
 #include "actors/instances/instances_actor.hpp"
 #include "actors/link/probe.hpp"
 #include "actors/node/node.hpp"
+#include "actors/scheduler/scheduler_actor.hpp"
 #include "http/resources/operations/event_streams.hpp"
 #include "http/resources/server/listeners.hpp"
 #include "http/routing/row_bell.hpp"
@@ -19,6 +20,7 @@ struct services {
   std::function<void()> shut_down;
   link::probe_host& probe;
   instances::instances_handle instances;
+  scheduler::scheduler_handle scheduler;
   images::fetcher& images;
   /// Calls once all image files that were to be dropped before are.
   std::function<void(std::function<void()>)> when_files_dropped;

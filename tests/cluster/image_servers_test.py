@@ -50,6 +50,10 @@ class ImageServers(unittest.TestCase):
         self.assertEqual(nobody.get(f"/1.0/images/{self.public}").status, 200)
         with open(os.path.join(self.server.dir, "images", self.public), "rb") as f:
             self.assertEqual(nobody.get(f"/1.0/images/{self.public}/export").body, f.read())
+        self.server.unix().ask("POST", "/1.0/projects", {"name": "hidden"})
+        for path in ("/1.0/images", "/1.0/images/aliases", "/1.0/images/x", "/1.0/images/aliases/x"):
+            there, not_there = (nobody.get(f"{path}?project={p}") for p in ("hidden", "missing"))
+            self.assertEqual((there.status, there.body), (not_there.status, not_there.body), path)
         missing = nobody.get("/1.0/images/aliases/none")
         for path in ("aliases/tiny",):
             self.assertEqual(nobody.get(f"/1.0/images/{path}").body, missing.body)
@@ -106,6 +110,8 @@ class ImageServers(unittest.TestCase):
         self.assertIn("simplestreams", ask(self.source(alias="open", protocol="simplestreams"))["error"])
         self.assertIn("https://", ask({**self.source(alias="open"), "server": "http://127.0.0.1"})["error"])
         self.assertEqual(ask({**self.source(alias="open"), "server": "https://127.0.0.1:1"})["error_code"], 503)
+        split = f"https://{self.server.address}\r\nX-Incus-forwarded-protocol: unix"
+        self.assertIn("damaged", ask({**self.source(alias="open"), "server": split})["error"])
         self.assertEqual(c.get("/1.0/images").metadata, [])
 
     def test_instances_bring_their_image(self):

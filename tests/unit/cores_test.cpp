@@ -1,6 +1,7 @@
 #include "actors/instances/instances_core.hpp"
 #include "actors/link/session_core.hpp"
 #include "actors/raft/core/quorum.hpp"
+#include "actors/scheduler/reservations.hpp"
 #include "actors/scheduler/scheduler_core.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -43,6 +44,21 @@ BOOST_AUTO_TEST_CASE(members_take_what_their_key_says) {
   const auto bounded = muster::scheduler::place(all, {"", "", {"fast"}});
   BOOST_CHECK(bounded.chosen == member_id{4});
   BOOST_TEST(bounded.verdicts[2].rejected_by == "not in a group of the project");
+}
+
+BOOST_AUTO_TEST_CASE(choices_count_until_their_records_come) {
+  using muster::scheduler::reservations;
+  reservations all;
+  const auto now = reservations::clock::now();
+  all.add({1}, "a", {1}, now);
+  all.add({1}, "b", {2}, now);
+  all.add({2}, "a", {2}, now);
+  BOOST_TEST(all.counts()[{1}] == 1U);
+  BOOST_TEST(all.counts()[{2}] == 2U);
+  all.settle({1}, "b");
+  BOOST_TEST(all.counts()[{2}] == 1U);
+  all.drop_old(now + 2 * reservations::kept_for);
+  BOOST_TEST(all.counts().empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

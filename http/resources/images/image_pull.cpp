@@ -17,6 +17,8 @@ constexpr auto answer_time_max = std::chrono::seconds(10);
 constexpr auto download_time_max = std::chrono::hours(4);
 constexpr auto silence_max = std::chrono::seconds(30);
 constexpr std::size_t facts_bytes_max = 1u << 20;
+constexpr std::string_view host_letters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
 
 /// What `GET target` has as metadata.
 result<json_object> ask_for(const remote_image& from, const std::string& target) {
@@ -58,6 +60,8 @@ result<remote_image> address_of(const json_object& source) {
     return fail(errc::bad_request, "the image server must be named by https://");
   remote_image from;
   from.host_port = server.substr(scheme.size(), server.find('/', scheme.size()) - scheme.size());
+  if (from.host_port.empty() || from.host_port.find_first_not_of(host_letters) != std::string::npos)
+    return fail(errc::bad_request, "the address of the image server is damaged");
   if (from.host_port.find(':') == std::string::npos || from.host_port.ends_with(']'))
     from.host_port += ":443";
   auto pin = tls::fingerprint_of(source.text("certificate"));

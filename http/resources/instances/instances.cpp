@@ -1,9 +1,9 @@
 #include "actors/node/secrets.hpp"
-#include "actors/scheduler/scheduler_core.hpp"
 #include "actors/state/restrictions/restrictions.hpp"
 #include "http/config/instance_keys.hpp"
 #include "http/resources/images/image_pull.hpp"
 #include "http/resources/instances/instance_json.hpp"
+#include "http/resources/instances/placement.hpp"
 #include "http/resources/resources.hpp"
 #include "schemas/basic/fault_point.hpp"
 #include "schemas/basic/units.hpp"
@@ -80,21 +80,6 @@ status check_root(const state_view& s, const instance& i) {
   return check_places(s, devices);
 }
 
-/// Whether the member has made its part of the pool of the root disk.
-status check_pool_on(const state_view& s, const instance& i, member_id on) {
-  const auto pool = s.by_name<storage_pool>({}, root_pool_of(expand(s, i).devices));
-  if (!pool || pool->across.version == 0) return ok();
-  const auto part = pool->across.parts.find(on);
-  if (part == pool->across.parts.end() || part->second.version == 0)
-    return fail(errc::unavailable,
-                "The storage pool \"" + pool->name + "\" is not there yet on the chosen member");
-  if (part->second.state == part_state::errored)
-    return fail(errc::unavailable,
-                "The storage pool \"" + pool->name +
-                    "\" is unavailable on the chosen member: " + part->second.reason);
-  return ok();
-}
-
 /// The record of a new instance; its owner is not chosen yet.
 result<instance> read_wish(const state_view& s, const request& r, const json_object& body) {
   instance i;
@@ -130,67 +115,6 @@ result<instance> read_wish(const state_view& s, const request& r, const json_obj
   if (i.name.empty()) i.name = "instance-" + node::random_hex(4);
   i.uuid = node::make_uuid({0});
   return i;
-}
-
-std::vector<scheduler::candidate> candidates_for(api& a, const state_view& s,
-                                                 const instance& what) {
-  std::vector<scheduler::candidate> all;
-  const auto online = a.online();
-  for (const auto& m : s.all<member>())
-    if (check_pool_on(s, what, m.id()))
-      all.push_back({m.id(), m.name, m.architecture, 0, online.contains(m.id()),
-                     m.state != member_state::created, value_in(m.config, "scheduler.instance"),
-                     m.groups});
-  s.each(table::instance, std::nullopt, [&](const object& o) {
-    for (auto& c : all) c.instances += c.id == std::get<instance>(o).owner ? 1 : 0;
-    return true;
-  });
-  return all;
-}
-
-bool contains_any(const std::vector<std::string>& of, const std::vector<std::string>& groups) {
-  return std::any_of(groups.begin(), groups.end(), [&](const std::string& g) {
-    return std::find(of.begin(), of.end(), g) != of.end();
-  });
-}
-
-/// Who is asked for by name. @param allowed groups of the project; empty: all
-result<member> named_member(const state_view& s, const std::string& name,
-                            const std::vector<std::string>& allowed) {
-  auto m = s.by_name<member>({}, name);
-  if (!m) return fail(errc::not_found, "Cluster member \"" + name + "\" not found");
-  if (!allowed.empty() && !contains_any(m->groups, allowed))
-    return fail(errc::forbidden, "This project isn't allowed to use this cluster member");
-  return *std::move(m);
-}
-
-result<member> choose_member(api& a, const state_view& s, const request& r, const instance& what) {
-  const auto target = r.parameter("target");
-  const bool is_group = target.starts_with("@");
-  const auto bounds = s.row<project>({}, {what.head.project.value}).value_or(project{}).config;
-  const bool is_bounded = units::is_true(value_in(bounds, "restricted"));
-  const auto allowed =
-      units::list(is_bounded ? value_in(bounds, "restricted.cluster.groups") : std::string{});
-  if (!target.empty() && !is_group) {
-    const bool is_client_with_bounds =
-        !a.is_of_member(r) && a.caller_of(r).may == access::restricted;
-    if (is_bounded && is_client_with_bounds &&
-        value_in(bounds, "restricted.cluster.target") != "allow")
-      return fail(errc::forbidden, "This project doesn't allow cluster member targeting");
-    return named_member(s, target, allowed);
-  }
-  const auto group = is_group ? target.substr(1) : std::string{};
-  if (is_group && !allowed.empty() && !contains_any(allowed, {group}))
-    return fail(errc::forbidden, "This project isn't allowed to use this cluster group");
-  if (is_group && !s.find(table::cluster_group, {}, group))
-    return fail(errc::bad_request, "Cluster group \"" + group + "\" doesn't exist");
-  const auto placed =
-      scheduler::place(candidates_for(a, s, what), {what.architecture, group, allowed});
-  if (const auto m = s.row<member>({}, {placed.chosen.value})) return *m;
-  std::string reasons;
-  for (const auto& v : placed.verdicts)
-    reasons += (reasons.empty() ? "" : ", ") + v.name + ": " + v.rejected_by;
-  return fail(errc::unavailable, "no member can take the instance (" + reasons + ")");
 }
 
 status create_here(api& a, const request& r, instance i, bool start, const json_object& source,

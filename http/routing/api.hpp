@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 
 namespace muster::http {
@@ -169,6 +170,7 @@ private:
   link::pump splices_;  ///< WebSockets of operations on other members
   router routes_{endpoints()};
   std::unique_ptr<operation_waits> waits_;
+  std::mutex tokens_lock_;  ///< one at a time compares tokens with operations
 };
 
 /// Leaves out what lies in projects that the caller does not see.

@@ -167,7 +167,7 @@ result<image_writer> image_writer::begin(int out, const std::string& compression
   if (archive_write_add_filter(w.a_.get(), how->second) != ARCHIVE_OK)
     return fail(errc::refused, "this server has no " + compression);
   archive_write_set_bytes_in_last_block(w.a_.get(), 1);  // nothing behind the end, in a pipe too
-  archive_write_set_options(w.a_.get(), "!gzip:timestamp");
+  archive_write_set_options(w.a_.get(), "gzip:!timestamp");
   if (archive_write_open_fd(w.a_.get(), out) != ARCHIVE_OK) return not_written(w.a_.get());
   return w;
 }

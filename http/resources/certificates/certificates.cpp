@@ -115,6 +115,7 @@ response make_trust_token(api& a, const request& r, const json_object& body) {
   auto done = a.submit(r, create_object{t});
   if (!done) return error(done.error());
   const auto made = n.local_view()->row<token>({}, done->id);
+  a.follow_tokens();  // who is answered can ask for it at once
   return async(t.uuid, render::token_operation(made.value_or(t), secret));
 }
 

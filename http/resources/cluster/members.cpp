@@ -191,6 +191,7 @@ response make_token(api& a, const request& r) {
   auto done = a.submit(r, create_object{t});
   if (!done) return error(done.error());
   const auto made = n.local_view()->row<token>({}, done->id);
+  a.follow_tokens();  // who is answered can ask for it at once
   return async(t.uuid, render::token_operation(made.value_or(t), secret));
 }
 

@@ -208,6 +208,7 @@ response wait_operation(api& a, const request& r, const std::string& uuid) {
 }  // namespace
 
 void api::follow_tokens() {
+  const std::lock_guard guard(tokens_lock_);
   const auto tokens = node_.local_view()->all<token>();
   std::set<std::string> there;
   for (const auto& t : tokens) {

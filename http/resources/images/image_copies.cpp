@@ -146,6 +146,13 @@ void await_copies(api& a, const std::string& fingerprint,
                   const std::function<void(const string_map&)>& show) {
   const auto deadline = clock::now() + copies_time_max;
   auto moved = clock::now();
+  std::map<std::string, std::uint64_t> best;  // what begins again and again does not move
+  const auto note = [&](const std::string& what, std::uint64_t reached) {
+    const auto [at, is_new] = best.try_emplace(what, reached);
+    if (!is_new && reached <= at->second) return;
+    at->second = reached;
+    moved = clock::now();
+  };
   string_map last;
   for (;;) {
     a.rows().wait_until(clock::now() + look_period, [&] {
@@ -155,13 +162,13 @@ void await_copies(api& a, const std::string& fingerprint,
     const auto now = count_copies(a, fingerprint);
     if (now.here >= now.wanted) return show({});
     string_map shown{{"copies", std::to_string(now.here) + " of " + std::to_string(now.wanted)}};
-    for (const auto& [name, percent] : all_coming(a, *a.server().local_view())[fingerprint])
+    note("", now.here);
+    for (const auto& [name, percent] : all_coming(a, *a.server().local_view())[fingerprint]) {
+      note(name, percent);
       shown["copy_on_" + name] = std::to_string(percent) + "%";
-    if (shown != last) {
-      moved = clock::now();
-      show(shown);
-      last = std::move(shown);
     }
+    if (shown != last) show(shown);
+    last = std::move(shown);
     if (clock::now() > deadline || clock::now() - moved > stalled_after) return;
   }
 }

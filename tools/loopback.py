@@ -160,6 +160,19 @@ def upload_image(client, folder, alias="tiny", release="1", project="default"):
     return fingerprint
 
 
+def big_image(folder, mib):
+    """A tarball of so many MiB that nothing makes smaller; gives its path."""
+    tree = os.path.join(folder, "tree")
+    os.makedirs(os.path.join(tree, "rootfs"), exist_ok=True)
+    with open(os.path.join(tree, "metadata.yaml"), "w") as f:
+        f.write("architecture: x86_64\ncreation_date: 1\nproperties: {os: big}\n")
+    with open(os.path.join(tree, "rootfs/noise"), "wb") as f:
+        f.write(os.urandom(mib << 20))
+    path = os.path.join(folder, "big.tar")
+    subprocess.run(["tar", "-C", tree, "-cf", path, "."], check=True)
+    return path
+
+
 def tls_context(certificate=None, key=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without the system's certificates: they take long to load
     context.check_hostname = False

@@ -91,7 +91,7 @@ status fetcher::get(const std::string& fingerprint, const std::vector<member_id>
 }
 
 std::set<member_id> fetcher::holders_of(const std::string& fingerprint) const {
-  return holders_by_image(*server_.local_view())[fingerprint];
+  return images::holders_of(*server_.local_view(), fingerprint).value_or(std::set<member_id>{});
 }
 
 failure fetcher::nobody_has(const std::set<member_id>& holders) const {

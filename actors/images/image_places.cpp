@@ -21,6 +21,18 @@ std::map<std::string, std::set<member_id>> holders_by_image(const state_view& s)
   return all;
 }
 
+std::optional<std::set<member_id>> holders_of(const state_view& s, const std::string& fingerprint) {
+  std::optional<std::set<member_id>> all;
+  s.each(table::image, std::nullopt, [&](const object& o) {
+    const auto& row = std::get<image>(o);
+    if (row.fingerprint != fingerprint) return true;
+    if (!all) all.emplace();
+    all->insert(row.locations.begin(), row.locations.end());
+    return true;
+  });
+  return all;
+}
+
 int replicas_wanted(const state_view& s) {
   const auto text = value_in(s.only<server_config>().value_or(server_config{}).config,
                              "cluster.images_minimal_replica");

@@ -53,6 +53,7 @@ void operations::tell_begun(operation what) const {
 }
 
 void operations::open(operation what) {
+  what.is_open = true;
   {
     const std::lock_guard guard(lock_);
     if (all_.contains(what.uuid)) return;

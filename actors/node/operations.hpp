@@ -41,6 +41,7 @@ struct operation {
   std::string private_json;  ///< metadata with secrets, for `who` alone; empty: none
   requestor who;             ///< began it
   bool is_exec = false;      ///< counted apart
+  bool is_open = false;      ///< without work: it ends when its token goes
   bool may_cancel = false;
   std::string error;
   errc error_code = errc::refused;

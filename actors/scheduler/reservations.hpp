@@ -13,7 +13,6 @@ public:
   using clock = std::chrono::steady_clock;
   /// Then the creation has been given up, or failed.
   static constexpr auto kept_for = std::chrono::seconds(20);
-
   static constexpr std::size_t count_max = 10'000;  ///< of more nobody takes note
 
   void add(project_id where, const std::string& name, member_id on, clock::time_point now);

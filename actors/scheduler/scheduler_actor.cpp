@@ -22,12 +22,13 @@ std::vector<candidate> candidates_of(const state_view& s, const std::set<member_
   return all;
 }
 
-result<placement> choose(scheduler_state& state, const placement_wish& what) {
+result<placement> choose(scheduler_state& state, const placement_order& order) {
+  const auto& what = order.what;
   auto& server = *state.with.server;
   const auto running = server.now();
   const bool leads =
       running && (*running)->board().raft.now == raft::role::leader && (*running)->has_leader();
-  if (!leads) {
+  if (!leads && !order.leader_cannot) {
     state.reserved = {};
     return fail(errc::not_leader, "this member does not lead");
   }
@@ -61,7 +62,7 @@ scheduler_handle::behavior_type scheduler_actor(
   raft::stop_on_exception(self, "scheduler", with.stop);
   self->state.with = std::move(with);
   return {
-      [self](const place_next& m) { m.what->answer.set_value(choose(self->state, m.what->what)); },
+      [self](const place_next& m) { m.what->answer.set_value(choose(self->state, *m.what)); },
       [self](const instances_changed& m) {
         for (const auto& [where, name] : m.names) self->state.reserved.settle(where, name);
       },

@@ -22,6 +22,7 @@ struct placement_wish {
 
 struct placement_order {
   placement_wish what;
+  bool leader_cannot = false;  ///< it is of an older version: by what is known here
   std::promise<result<placement>> answer;
 };
 /// Somebody waits for a choice.

@@ -1,7 +1,6 @@
 #include "http/config/project_keys.hpp"
 
-#include <algorithm>
-#include <array>
+#include "storage/images/image_writer.hpp"
 
 namespace muster::http {
 
@@ -10,10 +9,6 @@ namespace {
 bool is_permission(std::string_view v) { return v == "allow" || v == "block"; }
 bool is_device_rule(std::string_view v) { return is_permission(v) || v == "managed"; }
 bool is_interception(std::string_view v) { return is_permission(v) || v == "full"; }
-bool is_algorithm(std::string_view v) {
-  constexpr std::array known{"bzip2", "gzip", "lz4", "lzma", "xz", "zstd", "none"};
-  return std::find(known.begin(), known.end(), v) != known.end();
-}
 bool is_privilege(std::string_view v) {
   return v == "allow" || v == "isolated" || v == "unprivileged";
 }
@@ -30,10 +25,16 @@ constexpr config_key project_table[] = {
      "Whether the project has storage buckets of its own"},
     {"features.storage.volumes", values::flag, none,
      "Whether the project has storage volumes of its own"},
-    {"backups.compression_algorithm", {"string", is_algorithm}, none, "Compression of backups"},
+    {"backups.compression_algorithm",
+     {"string", storage::is_compression},
+     none,
+     "Compression of backups"},
     {"images.auto_update_cached", values::flag, none, "Whether cached images are updated"},
     {"images.auto_update_interval", values::count, none, "Hours between looks for newer images"},
-    {"images.compression_algorithm", {"string", is_algorithm}, acts, "Compression of new images"},
+    {"images.compression_algorithm",
+     {"string", storage::is_compression},
+     acts,
+     "Compression of new images"},
     {"images.default_architecture", values::any, none, "Architecture of images when none is named"},
     {"images.remote_cache_expiry", values::count, none,
      "Days after which an unused cached image goes"},

@@ -157,7 +157,7 @@ std::string_view shown(open_to may) {
     case open_to::bounded:
       return "every client, for what it sees";
     case open_to::published:
-      return "clients that see the project, and anybody for what is public";
+      return "clients that see the project, and who shows no certificate for what is public";
     case open_to::project:
       return "clients that see the project";
     case open_to::listed:

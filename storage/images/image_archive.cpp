@@ -106,6 +106,8 @@ result<bool> is_wanted(archive_entry* e) {
   const bool is_directory = type == AE_IFDIR && !link;
   if ((*name == "rootfs" || *name == "templates") && !is_directory)
     return fail(errc::bad_request, "the image's " + *name + " is not a directory");
+  if (*name == "metadata.yaml" && (type != AE_IFREG || link))
+    return fail(errc::bad_request, "the image's metadata.yaml is not a file");
   archive_entry_set_pathname(e, name->c_str());
   if (link) {
     auto target = clean_name(link);

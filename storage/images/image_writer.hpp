@@ -22,7 +22,7 @@ struct metadata_changes {
 /// there is none. @errors errc::corrupt
 result<std::string> changed_metadata(const std::string& before, const metadata_changes& to);
 
-/// Names of the compressions that an image can be written with, the first is the default.
+/// Whether an image can be written so.
 bool is_compression(std::string_view name);
 
 /// Writes a unified tarball to a descriptor. The same tree gives the same bytes. It reads files as

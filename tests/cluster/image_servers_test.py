@@ -95,9 +95,15 @@ class ImageServers(unittest.TestCase):
         self.assertEqual((shown["cached"], shown["public"], shown["properties"]["release"]), (False, False, "2"))
         for m in self.near.members:
             self.assertTrue(os.path.exists(os.path.join(m.dir, "images", self.public)))
-        c.done("POST", "/1.0/images", {"source": self.source(fingerprint="open"), "aliases": [{"name": "again"}]})
+        c.done("POST", "/1.0/images", {"source": self.source(fingerprint="open"), "aliases": [{"name": "again"}], "public": True,
+                                       "properties": {"release": "mine"}})
+        again = c.get(f"/1.0/images/{self.public}").metadata
+        self.assertEqual((again["public"], again["properties"]["release"]), (True, "mine"), "what is asked for holds for one that is there, too")
         self.assertEqual(sorted(a["name"] for a in c.get(f"/1.0/images/{self.public}").metadata["aliases"]), ["again", "copied"])
         c.done("POST", "/1.0/images", {"source": self.source(fingerprint=self.private, secret=self.secret(self.private))})
+        self.drop(self.public)
+        c.done("POST", "/1.0/images", {"source": self.source(alias="open"), "properties": {"release": "own"}})
+        self.assertEqual(c.get(f"/1.0/images/{self.public}").metadata["properties"]["release"], "own")
         self.drop(self.public, self.private)
 
     def test_what_is_refused(self):

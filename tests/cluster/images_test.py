@@ -4,7 +4,7 @@ import os
 import subprocess
 import unittest
 
-from loopback import Cluster, upload_image, wait_for
+from loopback import Cluster, big_image, upload_image, wait_for
 
 
 def holders(cluster, fingerprint, at=None):
@@ -26,19 +26,6 @@ def written(member):
     """Bytes given to the disk and to sockets."""
     with open(f"/proc/{member.process.pid}/io") as f:
         return int(next(line for line in f if line.startswith("wchar")).split()[1])
-
-
-def big_image(folder, mib):
-    """A tarball of so many MiB that nothing makes smaller; gives its path."""
-    tree = os.path.join(folder, "tree")
-    os.makedirs(os.path.join(tree, "rootfs"), exist_ok=True)
-    with open(os.path.join(tree, "metadata.yaml"), "w") as f:
-        f.write("architecture: x86_64\ncreation_date: 1\nproperties: {os: big}\n")
-    with open(os.path.join(tree, "rootfs/noise"), "wb") as f:
-        f.write(os.urandom(mib << 20))
-    path = os.path.join(folder, "big.tar")
-    subprocess.run(["tar", "-C", tree, "-cf", path, "."], check=True)
-    return path
 
 
 def begin_import(member, path):

@@ -4,6 +4,7 @@ import glob
 import os
 import signal
 import subprocess
+import tarfile
 import unittest
 
 from holding import HELPER, Holding, content, directory_of, inits_of, is_alive, monitor_of, mounts_below
@@ -133,6 +134,9 @@ class Starting(Holding):
         self.assertIsNone(self.change("k1", "start"))
         self.check_file("k1")
         self.stop("k1")
+        made = self.client().done("POST", "/1.0/images", {"source": {"type": "instance", "name": "k1"}})["metadata"]["fingerprint"]
+        with tarfile.open(os.path.join(self.member.dir, "images", made)) as tar:
+            self.assertEqual(tar.extractfile("rootfs/root/file").read(), b"of-k1\n")
         rootfs = os.path.join(directory_of(self.member), "rootfs")
         os.rename(rootfs, rootfs + ".off")
         self.assertIn("its files are not on this member", self.change("k1", "start"))

@@ -75,6 +75,22 @@ class Publish(unittest.TestCase):
         self.unix.done("PATCH", "/1.0", {"config": {"images.compression_algorithm": ""}})
         self.unix.done("DELETE", f"/1.0/images/{plain}")
 
+    def test_a_link_in_an_unpacked_image_is_not_followed(self):
+        owner = self.cluster[1]
+        tree, = glob.glob(os.path.join(owner.dir, "storage-pools/default/images/*"))
+        metadata, outside = os.path.join(tree, "metadata.yaml"), os.path.join(self.cluster.folder, "outside.yaml")
+        with open(metadata) as f, open(outside, "w") as g:
+            g.write(f.read() + "secret: of-the-host\n")
+        os.rename(metadata, metadata + ".kept")
+        os.symlink(outside, metadata)
+        self.addCleanup(os.rename, metadata + ".kept", metadata)
+        fingerprint = self.publish(compression_algorithm="none")
+        with tarfile.open(os.path.join(owner.dir, "images", fingerprint)) as tar:
+            shown = tar.extractfile("metadata.yaml").read().decode()
+        self.assertNotIn("of-the-host", shown)
+        self.assertIn("architecture", shown)
+        self.unix.done("DELETE", f"/1.0/images/{fingerprint}")
+
     def test_what_is_refused(self):
         ask = lambda body: self.unix.ask("POST", "/1.0/images", body, {"Content-Type": "application/json"}).json
         self.assertEqual(ask({"source": {"type": "instance", "name": "none"}})["error"], "Instance not found")

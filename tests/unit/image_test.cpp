@@ -229,6 +229,11 @@ BOOST_AUTO_TEST_CASE(a_root_that_is_no_directory_is_refused) {
       {"none", [](tar_file& t) { t.file("templates/x", "x"); }},
       {"with a slash", [](tar_file& t) { t.link("./rootfs/", "../.."); }},
       {"dots", [](tar_file& t) { t.file("rootfs/../../x", "x"); }},
+      {"metadata once more, as a link",
+       [](tar_file& t) {
+         t.file("rootfs/x", "x");
+         t.link("metadata.yaml", "/etc/passwd");
+       }},
   };
   for (const auto& c : cases) {
     const folder at;
@@ -239,7 +244,8 @@ BOOST_AUTO_TEST_CASE(a_root_that_is_no_directory_is_refused) {
     }
     BOOST_CHECK_MESSAGE(!storage::inspect_image(at.path / "bad").ok(), c.what);
     (void)unpack(at.path / "bad", at.path / "into");
-    BOOST_CHECK_MESSAGE(!fs::is_symlink(at.path / "into/rootfs"), c.what);
+    for (const char* part : {"into/rootfs", "into/metadata.yaml"})
+      BOOST_CHECK_MESSAGE(!fs::is_symlink(at.path / part), c.what);
   }
 }
 

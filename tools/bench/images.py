@@ -7,7 +7,6 @@ import os
 import socket
 import ssl
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -19,18 +18,6 @@ from measure import measured
 from sides import Muster, make_certificate
 
 WRITE = ("http", "PUT", "/1.0/profiles/b%c", '{"config":{"user.value":"%v"},"description":"","devices":{}}')
-
-
-def make_image(folder, mib):
-    tree = os.path.join(folder, "tree")
-    os.makedirs(os.path.join(tree, "rootfs"))
-    with open(os.path.join(tree, "metadata.yaml"), "w") as f:
-        f.write("architecture: x86_64\ncreation_date: 1\nproperties: {os: bench}\n")
-    with open(os.path.join(tree, "rootfs/noise"), "wb") as f:
-        f.write(os.urandom(mib << 20))
-    path = os.path.join(folder, "image.tar")
-    subprocess.run(["tar", "-C", tree, "-cf", path, "."], check=True)
-    return path
 
 
 def import_image(member, path):
@@ -135,7 +122,7 @@ def main():
     side = Muster()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            path = make_image(folder, wanted.mib)
+            path = loopback.big_image(folder, wanted.mib)
             imports(side, path, wanted.rounds, make_certificate(folder, "bare"))
             for clients in wanted.clients:
                 writes_beside(side, path, clients, wanted.seconds, wanted.rounds)

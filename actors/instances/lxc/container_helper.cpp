@@ -211,7 +211,7 @@ status remove(const wish& w) {
   return ok();
 }
 
-/// The folder, beneath the current directory, that the writer is to read.
+/// The folder that the writer is to read.
 status enter(const std::string& folder) {
   if (::chdir(folder.c_str()) == 0) return ok();
   return fail(errc::refused, "cannot enter " + folder + ": " + std::strerror(errno));
@@ -235,8 +235,11 @@ status pack(const wish& w, layout how) {
     if (auto in = enter(image + "/templates"); !in) return in;
     if (auto added = out->add_tree("templates"); !added) return added;
   }
-  if (auto in = enter(container_directory(c.data_dir, c.id) + "/rootfs"); !in) return in;
-  if (ids->count != 0 && how == layout::overlay)
+  const auto root = container_directory(c.data_dir, c.id) + "/rootfs";
+  if (ids->count != 0 && how == layout::copy)
+    if (auto shifted = shift_owners(root, *ids); !shifted) return shifted;
+  if (auto in = enter(root); !in) return in;
+  if (ids->count != 0)
     if (auto entered = enter_ids(*ids); !entered) return entered;
   if (auto added = out->add_tree("rootfs"); !added) return added;
   return out->finish();

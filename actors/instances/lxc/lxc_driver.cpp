@@ -3,15 +3,16 @@
 #include "actors/instances/lxc/cgroups.hpp"
 #include "actors/instances/lxc/lxc_config.hpp"
 #include "actors/instances/trash.hpp"
+#include "storage/disk/descriptor.hpp"
 #include "storage/disk/folder_modes.hpp"
 #include "storage/identity.hpp"
 #include "storage/images/image_files.hpp"
 
 #include <charconv>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +56,19 @@ status outcome_of(const process_end& end) {
   return fail(errc::refused,
               end.text.empty() ? "the container helper ended with code " + std::to_string(end.code)
                                : end.text);
+}
+
+/// Of an unpacked image, which a stranger has made: nothing but a file of its own is read. Empty:
+/// there is none.
+std::string metadata_in(const std::string& image) {
+  constexpr std::size_t bytes_max = 1u << 20;
+  const storage::descriptor file(
+      ::open((image + "/metadata.yaml").c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat about {};
+  if (file.fd < 0 || ::fstat(file.fd, &about) != 0 || !S_ISREG(about.st_mode)) return {};
+  std::string text(bytes_max, '\0');
+  text.resize(storage::read_at(file.fd, 0, text.data(), text.size()).value_or(0));
+  return text;
 }
 
 std::uint64_t boot_ms() {
@@ -269,10 +283,8 @@ status lxc_driver::publish(const container& c, const publish_wish& what) {
   if (!who) return who.error();
   if (who->how == layout::overlay || storage::has_image(data_dir_, c.image))
     if (auto unpacked = unpack(pool, c.image); !unpacked) return unpacked;
-  std::ifstream before(unpacked_directory(data_dir_, pool, c.image) + "/metadata.yaml");
-  std::ostringstream text;
-  text << before.rdbuf();
-  auto metadata = storage::changed_metadata(text.str(), what.metadata);
+  auto metadata = storage::changed_metadata(
+      metadata_in(unpacked_directory(data_dir_, pool, c.image)), what.metadata);
   if (!metadata) return metadata.error();
   const helper_wish w{
       c, {{"compression", what.compression}, {"metadata", *std::move(metadata)}}, {}, {}};

@@ -137,6 +137,13 @@ status mount_rootfs(const std::string& lower, const std::string& directory, cons
   return fail(errc::refused, "its root file system cannot be mounted: " + mounted.error().detail);
 }
 
+status shift_owners(const std::string& place, const id_range& ids) {
+  auto space = make_user_namespace(ids);
+  if (!space) return space.error();
+  const storage::descriptor held(*space);
+  return bind_idmapped(place, place, held.fd);
+}
+
 status enter_ids(const id_range& ids) {
   auto space = make_user_namespace(ids);
   if (!space) return space.error();

@@ -18,6 +18,8 @@ result<id_range> granted_range(const std::string& user);
 /// `directory`/upper. @errors errc::refused with the system's reason
 status mount_rootfs(const std::string& lower, const std::string& directory, const id_range& ids);
 void unmount_rootfs(const std::string& directory);
+/// What lies at `place` is seen with its owners shifted by `ids`.
+status shift_owners(const std::string& place, const id_range& ids);
 /// This process becomes root of a user namespace with these ids, and sees owners as it does. It has
 /// one thread.
 status enter_ids(const id_range& ids);

@@ -1,28 +1,7 @@
 #include "http/resources/images/image_lookup.hpp"
-#include "http/resources/images/image_secrets.hpp"
 #include "http/resources/resources.hpp"
 
 namespace muster::http {
-
-std::optional<image> find_image(const state_view& s, project_id where, const std::string& prefix) {
-  if (auto exact = s.by_name<image>(where, prefix)) return exact;
-  std::optional<image> only;
-  int count = 0;
-  if (!prefix.empty())
-    s.each(table::image, where, [&](const object& o) {
-      const auto& i = std::get<image>(o);
-      if (i.fingerprint.starts_with(prefix)) {
-        only = i;
-        ++count;
-      }
-      return true;
-    });
-  return count == 1 ? only : std::nullopt;
-}
-
-response no_image(const std::string& name) {
-  return error(404, "Image \"" + name + "\" not found");
-}
 
 namespace {
 
@@ -96,16 +75,18 @@ response change_alias(api& a, const request& r) {
   return a.changing(r, how, r.method != "POST");
 }
 
-bool may_see_alias(api& a, const request& r, const state_view& s, const image_alias& alias) {
+/// An alias is seen by whom sees its image; a client of the project sees those without one, too.
+bool sees(const image_viewer& who, const state_view& s, const image_alias& alias) {
   const auto target = s.row<image>(alias.head.project, alias.target);
-  return is_trusted(a, r) || (target && target->is_public);
+  return target ? who.sees(*target) : who.is_client();
 }
 
 response list_aliases(api& a, const request& r, const state_view& s) {
   std::vector<std::string> urls;
   std::vector<std::string> objects;
+  const image_viewer who(a, r);
   for (const auto& alias : s.all<image_alias>(api::project_of(s, r, "images"))) {
-    if (!may_see_alias(a, r, s, alias)) continue;
+    if (!sees(who, s, alias)) continue;
     urls.push_back(state::path_of(s, alias));
     objects.push_back(render_alias(s, alias));
   }
@@ -125,7 +106,7 @@ void add_image_alias_routes(router& routes, api& a) {
              a.reading([&a](const request& r, const captures& c, const state_view& s) {
                const auto alias =
                    s.by_name<image_alias>(api::project_of(s, r, "images"), c.at("name"));
-               if (!alias || !may_see_alias(a, r, s, *alias))
+               if (!alias || !sees(image_viewer(a, r), s, *alias))
                  return error(404, "Image alias not found");
                auto answer = sync(render_alias(s, *alias));
                answer.headers["ETag"] = etag_of(writable(s, *alias));

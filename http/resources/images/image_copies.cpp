@@ -38,9 +38,8 @@ copies count_copies(api& a, const state_view& s, const std::set<member_id>& hold
 /// Of an image that is gone none are wanted.
 copies count_copies(api& a, const std::string& fingerprint) {
   const auto view = a.server().local_view();
-  const auto all = images::holders_by_image(*view);
-  const auto at = all.find(fingerprint);
-  return at == all.end() ? copies{} : count_copies(a, *view, at->second);
+  const auto holders = images::holders_of(*view, fingerprint);
+  return holders ? count_copies(a, *view, *holders) : copies{};
 }
 
 /// What comes to this member: fingerprint → [bytes here, bytes in all].

@@ -216,7 +216,9 @@ status publish(api& a, const request& r, const row_key& of, image_wish w,
   instances::order what{instances::verb::publish, of, false, 0, {}, {}, {}, {}};
   what.image = how;
   auto packed = a.order(r, std::move(what));
-  coming->is_given_up = true;
+  coming->is_given_up = true;  // what has not come by now comes no more
+  if (!packed && packed.error().code == errc::unknown_outcome)
+    return fail(errc::timed_out, "the instance's files were not packed in time");
   if (!packed) return packed;
   w.made_ms = wall_ms();
   return add_image(a, r, w, *coming->file, h);

@@ -122,6 +122,22 @@ status pull(api& a, const request& r, const remote_image& from, const image_wish
   return add_image(a, r, w, **file, h);
 }
 
+/// It need not be copied: what else is wished for it is done.
+status change_known(api& a, const request& r, image there, const image_wish& w,
+                    node::operations::handle& h) {
+  const auto before = there;
+  there.is_public = there.is_public || w.is_public;
+  there.auto_update = there.auto_update || w.auto_update;
+  for (const auto& [key, value] : w.properties) there.properties[key] = value;
+  if (w.expires_ms != 0) there.expires_ms = w.expires_ms;
+  if (there != before)
+    if (auto done = a.submit(r, replace_object{there, before.head.modified}); !done)
+      return done.error();
+  json_writer to;
+  h.set_metadata(to.begin_object().field("fingerprint", w.fingerprint).end_object().take());
+  return name_image(a, r, w, there.head.id);
+}
+
 /// The record is there, and nobody that can be reached has the file.
 status pull_file(api& a, const remote_image& from, project_id where, node::operations::handle& h) {
   auto file = storage::image_upload::begin(a.server().data_dir());
@@ -221,6 +237,7 @@ response pull_image(api& a, const request& r, const json_object& body) {
   if (auto good = check_image_wish(*now->state, r, *wish); !good) return error(good.error());
   wish->fingerprint = from->what.fingerprint;
   wish->filename = from->what.filename;
+  wish->properties = body.map("properties").value_or(string_map{});
   for (const auto& [key, value] : from->what.properties) wish->properties.try_emplace(key, value);
   auto o = a.new_operation("Downloading image", api::project_asked(r));
   o.may_cancel = true;
@@ -228,11 +245,7 @@ response pull_image(api& a, const request& r, const json_object& body) {
                                           w = *std::move(wish)](node::operations::handle& h) {
     const auto view = a.server().local_view();
     const auto there = view->by_name<image>(w.project, w.fingerprint);
-    if (!there) return pull(a, r, from, w, h);
-    json_writer to;
-    to.begin_object().field("fingerprint", w.fingerprint);
-    h.set_metadata(to.end_object().take());
-    return name_image(a, r, w, there->head.id);
+    return there ? change_known(a, r, *there, w, h) : pull(a, r, from, w, h);
   });
 }
 

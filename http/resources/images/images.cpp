@@ -2,7 +2,6 @@
 #include "actors/state/commands/lifecycle.hpp"
 #include "http/resources/images/image_copies.hpp"
 #include "http/resources/images/image_lookup.hpp"
-#include "http/resources/images/image_secrets.hpp"
 #include "http/resources/images/send_file.hpp"
 #include "http/resources/resources.hpp"
 #include "schemas/projects.hpp"
@@ -39,8 +38,9 @@ std::string writable(const image& i) {
 }
 
 response show_image(api& a, const request& r, const state_view& s, const std::string& name) {
-  const auto i = find_image(s, api::project_of(s, r, "images"), name);
-  if (!i || !may_see_image(a, r, *i)) return no_image(name);
+  const image_viewer who(a, r);
+  const auto i = find_image(s, api::project_of(s, r, "images"), name, &who);
+  if (!i) return no_image(name);
   auto answer = sync(render_image(s, *i));
   answer.headers["ETag"] = etag_of(writable(*i));
   return answer;
@@ -159,8 +159,9 @@ response send_image(api& a, const request& r, const std::string& fingerprint) {
 }
 
 response export_image(api& a, const request& r, const state_view& s, const std::string& name) {
-  const auto i = find_image(s, api::project_of(s, r, "images"), name);
-  if (!i || !may_see_image(a, r, *i)) return no_image(name);
+  const image_viewer who(a, r);
+  const auto i = find_image(s, api::project_of(s, r, "images"), name, &who);
+  if (!i) return no_image(name);
   if (auto here = a.images().fetch(i->head.project, i->fingerprint); !here)
     return error(here.error());
   auto answer = send_image(a, r, i->fingerprint);
@@ -179,8 +180,9 @@ void add_image_routes(router& routes, api& a) {
              a.reading([&a](const request& r, const captures&, const state_view& s) {
                std::vector<std::string> urls;
                std::vector<std::string> objects;
+               const image_viewer who(a, r);
                for (const auto& i : s.all<image>(api::project_of(s, r, "images"))) {
-                 if (!may_see_image(a, r, i)) continue;
+                 if (!who.sees(i)) continue;
                  urls.push_back(state::path_of(s, i));
                  objects.push_back(render_image(s, i));
                }

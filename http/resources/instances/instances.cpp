@@ -1,6 +1,7 @@
 #include "actors/node/secrets.hpp"
 #include "actors/state/restrictions/restrictions.hpp"
 #include "http/config/instance_keys.hpp"
+#include "http/resources/images/image_lookup.hpp"
 #include "http/resources/images/image_pull.hpp"
 #include "http/resources/instances/instance_json.hpp"
 #include "http/resources/instances/placement.hpp"
@@ -58,16 +59,10 @@ result<image> resolve_image(const state_view& s, project_id where, const json_ob
     if (const auto found = s.by_name<image_alias>(where, alias))
       if (auto i = s.row<image>(where, found->target)) return *std::move(i);
   if (wanted.empty()) return fail(errc::refused, "No fingerprint prefix specified for the image");
-  std::optional<image> only = s.by_name<image>(where, wanted);
-  int count = only ? 1 : 0;
-  if (!only)
-    s.each(table::image, where, [&](const object& o) {
-      if (std::get<image>(o).fingerprint.starts_with(wanted)) only = std::get<image>(o), ++count;
-      return count < 2;
-    });
-  if (count > 1) return fail(errc::bad_request, "More than one image matches");
-  if (!only) return fail(errc::not_found, "Image \"" + wanted + "\" not found");
-  return *std::move(only);
+  auto found = images_like(s, where, wanted);
+  if (found.size() > 1) return fail(errc::bad_request, "More than one image matches");
+  if (found.empty()) return fail(errc::not_found, "Image \"" + wanted + "\" not found");
+  return std::move(found.front());
 }
 
 /// A root disk, on a pool that is there like its networks.

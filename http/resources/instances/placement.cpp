@@ -85,9 +85,11 @@ result<scheduler::placement> placement_in(const std::string& json) {
 }
 
 /// By this member's own scheduler. @errors errc::not_leader
-result<scheduler::placement> choose_here(api& a, scheduler::placement_wish what) {
+result<scheduler::placement> choose_here(api& a, scheduler::placement_wish what,
+                                         bool leader_cannot = false) {
   auto order = std::make_shared<scheduler::placement_order>();
   order->what = std::move(what);
+  order->leader_cannot = leader_cannot;
   auto answer = order->answer.get_future();
   caf::anon_send(a.scheduler(), scheduler::place_next{order});
   if (answer.wait_for(choice_time_max) != std::future_status::ready)
@@ -108,6 +110,7 @@ result<scheduler::placement> choose_at(api& a, const member& leader,
   ask.body = to_json(what);
   auto answer = tls::ask(**stream, ask, {deadline, 1u << 20, {}});
   if (!answer) return answer.error();
+  if (answer->status == 404) return choose_here(a, what, true);
   if (answer->status != 200) return fail(errc::not_leader, node::error_text(answer->body));
   return placement_in(answer->body);
 }

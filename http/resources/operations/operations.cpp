@@ -216,8 +216,7 @@ void api::follow_tokens() {
     if (!node_.ops().get(t.uuid)) node_.ops().open(render::operation_of(t, secret_of(*this, t)));
   }
   for (const auto& o : node_.ops().list())
-    if (o.kind == node::op_class::token && !o.has_ended() && !there.contains(o.uuid))
-      node_.ops().end_open(o.uuid);
+    if (o.is_open && !o.has_ended() && !there.contains(o.uuid)) node_.ops().end_open(o.uuid);
 }
 
 void api::hear_operation(const std::string& event_json) {
